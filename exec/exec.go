@@ -1,0 +1,309 @@
+// Package exec runs a physical plan. This file is the contract between its parts: the
+// operators, the sources and sinks that package connectors implements, and the commit point
+// of a job. Sub-packages: batch (rows), expr (compiled expressions), op (operators), runtime
+// (tasks, channels, barriers, the checkpoint coordinator and recovery).
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"weir/exec/batch"
+	"weir/planner/catalog"
+	"weir/planner/config"
+	"weir/planner/physical"
+	"weir/state"
+)
+
+// Epoch numbers the checkpoints of a job: 0 is made before the first record is read.
+type Epoch = state.Epoch
+
+// Watermark is an event time in microseconds (of TIMESTAMP's or TIMESTAMP_LTZ's own clock):
+// no row with an earlier or equal event time is still expected. It never falls.
+type Watermark int64
+
+// The ends of the watermark's range.
+const (
+	MinWatermark Watermark = math.MinInt64 // nothing known
+	MaxWatermark Watermark = math.MaxInt64 // the bounded input has ended: close every window
+)
+
+// Emitter takes what an operator puts out. It is called from the task's goroutine only.
+type Emitter interface {
+	// Emit hands b to the next operator. b is borrowed for the call.
+	Emit(b *batch.Batch) error
+}
+
+// TaskContext is what an operator or sink may know of the task it runs in.
+type TaskContext struct {
+	Job         string // pipeline.name
+	Operator    string // stable id of the plan node, also the prefix of its state tables
+	Subtask     int    // 0 .. Parallelism-1
+	Parallelism int
+	KeyGroups   state.KeyGroupRange // this subtask's share of the key groups
+	Config      *config.Config
+	Log         *slog.Logger
+	Metrics     *Metrics // this operator's counters
+}
+
+// Operator is one step of a running job. The runtime drives it from one goroutine.
+//
+// Order of calls: Open, then any mix of Process, Watermark and Snapshot, then Close. Close
+// may come at any time, also before Open, and more than once.
+type Operator interface {
+	// Open binds the operator to its state. After a restore the state already holds the
+	// entries of the snapshot; Open must not assume an empty store.
+	Open(ctx *TaskContext, st state.Scope) error
+
+	// Process consumes in and may emit through out. It must not keep in or anything it
+	// points to: its memory is reused after Process returns.
+	Process(in *batch.Batch, out Emitter) error
+
+	// Watermark promises that no row with an earlier or equal event time will follow on this
+	// input. Rows due are emitted before it returns; the runtime forwards the watermark after.
+	Watermark(wm Watermark, out Emitter) error
+
+	// Snapshot is called between batches, before the state of epoch is frozen. Everything the
+	// operator knows must be in its state when Snapshot returns; what it buffers it emits first.
+	Snapshot(epoch Epoch, out Emitter) error
+
+	Close() error
+}
+
+// Split is one independently readable part of a source: a topic partition, a file, a generator's share.
+type Split struct {
+	ID    string // stable: "topic_1-3", a path
+	State []byte // the connector's own encoding of the position: the next record to read
+}
+
+// SplitState is a split as a checkpoint keeps it.
+type SplitState struct {
+	Split
+	Watermark Watermark // of this split alone
+	Done      bool      // bounded split, read to its end
+}
+
+// SourceSpec makes the parts of one source of a plan. Connectors implement it.
+//
+// The runtime calls Discover from the coordinator's goroutine before the first record, and
+// again every DiscoveryInterval; it spreads splits over readers, at least one of which is made
+// for every subtask by Reader, and calls Committed after each committed epoch.
+type SourceSpec interface {
+	// Discover resolves the splits that exist now. known holds the splits of the restored or
+	// running job (nil at the very first start: start positions follow the table's start-up
+	// options; afterwards a new split starts at its beginning). It returns splits not in known.
+	// At a restore it also validates known: a topic that was recreated is refused here.
+	Discover(ctx context.Context, known []Split) ([]Split, error)
+	// DiscoveryInterval is how often to look for new splits; 0: never.
+	DiscoveryInterval() time.Duration
+	// Bounded reports whether every split ends by itself.
+	Bounded() bool
+	// Reader makes the reader of one subtask.
+	Reader(ctx *TaskContext) (SourceReader, error)
+	// Committed is told the positions of a committed epoch, for side effects such as the user's
+	// consumer group. An error is logged with a counter, it never stops the job.
+	Committed(ctx context.Context, epoch Epoch, splits []Split) error
+	Close() error
+}
+
+// SplitRun says that rows From .. To-1 of a batch come from one split.
+type SplitRun struct {
+	Split    int // index into the reader's splits, in the order they were added
+	From, To int
+}
+
+// SourceBatch is what a reader puts out: rows and where they come from, runs ascending.
+type SourceBatch struct {
+	Batch *batch.Batch
+	Runs  []SplitRun
+}
+
+// SourceReader reads the splits of one subtask. It is driven from the task's goroutine, but
+// for Wake.
+type SourceReader interface {
+	// AddSplits gives it further splits, from their positions on.
+	AddSplits(splits []Split) error
+	// Poll returns the next rows in the columns of the plan's Scan, or (nil, nil) when none came
+	// within wait or Wake was called. The batch belongs to the reader and is valid until the
+	// next Poll.
+	Poll(ctx context.Context, wait time.Duration) (*SourceBatch, error)
+	// Positions is where each split would go on, behind the last row that Poll returned; in the
+	// order the splits were added.
+	Positions() []Split
+	// Done lists the indexes of splits that were read to their end (bounded sources).
+	Done() []int
+	// Wake makes a waiting Poll return at once. Any goroutine.
+	Wake()
+	Close() error
+}
+
+// SinkSpec makes the parts of one sink of a plan. Connectors implement it.
+type SinkSpec interface {
+	// Delivery is what the table asks for.
+	Delivery() Delivery
+	// Transactional names the transactional resource that rows of this sink go through, and is
+	// nil for a sink without one. All non-nil committers of a job must be of one resource: the planner
+	// has checked it, and Join (below) merges them.
+	Transactional() CommitterSpec
+	// Writer makes the writer of one subtask. c is the job's committer when Transactional is
+	// not nil, and nil otherwise.
+	Writer(ctx *TaskContext, c Committer) (SinkWriter, error)
+	Close() error
+}
+
+// Delivery is sink.delivery-guarantee.
+type Delivery uint8
+
+// The guarantees.
+const (
+	DeliveryNone Delivery = iota
+	AtLeastOnce
+	ExactlyOnce
+)
+
+// SinkWriter takes the rows of one subtask. It is driven from the task's goroutine, but for
+// Flush, Commit and Abort.
+type SinkWriter interface {
+	// Write encodes and hands on b, which is borrowed for the call.
+	Write(b *batch.Batch) error
+	// Barrier ends the epoch: rows written later belong to the next one and stay invisible and
+	// unsent (exactly once) until Commit(epoch).
+	Barrier(epoch Epoch) error
+	// Flush returns when all rows up to Barrier(epoch) are as durable as they can be before the
+	// commit: accepted by the broker, synced to a .inprogress file. Coordinator's goroutine,
+	// beside Write. Side is what Commit needs to be told again after a crash (names of files to
+	// rename); it is kept in the manifest; nil when nothing is to be done.
+	Flush(ctx context.Context, epoch Epoch) (side []byte, err error)
+	// Commit makes the epoch's side effects, after the commit point; idempotent. Coordinator's goroutine.
+	Commit(ctx context.Context, epoch Epoch, side []byte) error
+	Close() error
+}
+
+// SideRecoverer is implemented by a SinkSpec whose writers return side data from Flush.
+type SideRecoverer interface {
+	// Recover redoes the side effects of the epoch that the job goes on from, and removes what
+	// later, uncommitted epochs left. sides holds all writers' data of that epoch.
+	Recover(ctx context.Context, epoch Epoch, sides [][]byte) error
+}
+
+// Marker is what a transaction carries to say which snapshot belongs to its output.
+type Marker struct {
+	Job   string // job id, a random name made at the first start
+	Epoch Epoch
+	Nonce state.Nonce // of the epoch's manifest
+}
+
+// CommitterSpec opens the commit point of a job.
+type CommitterSpec interface {
+	// Resource identifies the cluster ("kafka:" and its bootstrap servers until the cluster id is known).
+	Resource() string
+	// Join merges the settings of another sink of the same job into this one.
+	Join(other CommitterSpec) error
+	// Open connects. Nobody is fenced yet.
+	Open(ctx context.Context, job *JobContext) (Committer, error)
+}
+
+// JobContext is what a committer may know of the job.
+type JobContext struct {
+	Name     string
+	Instance string // random, of this process and attempt
+	Config   *config.Config
+	Log      *slog.Logger
+}
+
+// Committer is the commit point of a job with transactional output. All methods are called
+// from the coordinator's goroutine. design: docs/architecture.md, "The commit point".
+type Committer interface {
+	// Identity is what the first manifest fixes: cluster id, transactional id, marker's group, topic and
+	// partition, and sink topic ids. fixed is nil at the first start; later a difference that
+	// cannot be carried over is an error.
+	Identity(ctx context.Context, fixed []byte) ([]byte, error)
+	// Peek reads the marker without fencing anybody. found is false when there is none.
+	Peek(ctx context.Context) (m Marker, found bool, err error)
+	// Claim fences earlier instances, finishes or aborts what they left open, writes this
+	// instance as the owner, and reads the marker again.
+	Claim(ctx context.Context) (m Marker, found bool, err error)
+	// TransactionStarted is when the open transaction took its first row; zero if none is open.
+	TransactionStarted() time.Time
+	// Commit sends the marker and commits the transaction with every row up to the barrier of
+	// m.Epoch, and returns when it is committed. It repeats retriable failures for at most
+	// the transaction timeout. Errors: see Fenced and Restart.
+	Commit(ctx context.Context, m Marker) error
+	// Release lets the held rows of the next epoch go.
+	Release() error
+	Close() error
+}
+
+// Errors by the reaction that they demand. Wrap them with Fatal, Restart or Fenced.
+var (
+	// ErrFatal: the job must stop (exit 3); trying again cannot help.
+	ErrFatal = errors.New("fatal")
+	// ErrRestart: everything since the last committed epoch is thrown away and replayed after a
+	// full recovery, under the restart strategy.
+	ErrRestart = errors.New("restart")
+	// ErrFenced: a newer instance of the job has taken over (exit 4).
+	ErrFenced = errors.New("fenced")
+)
+
+// Error is an operational error: a reaction, what was being done, the cause, and what the
+// user can do.
+type Error struct {
+	Reaction error  // ErrFatal, ErrRestart or ErrFenced
+	Doing    string // "commit epoch 7", "read topic_1 partition 3 offset 1042"
+	Cause    error
+	Help     string // what to do; may be empty
+}
+
+// Error is "doing: cause".
+func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Doing, e.Cause) }
+
+// Unwrap makes errors.Is find both the reaction and the cause.
+func (e *Error) Unwrap() []error { return []error{e.Reaction, e.Cause} }
+
+// Fatalf, with a help text, is an error that stops the job.
+func Fatalf(help, doing string, cause error) error { return &Error{ErrFatal, doing, cause, help} }
+
+// Restartf is an error after which the job recovers and replays.
+func Restartf(help, doing string, cause error) error { return &Error{ErrRestart, doing, cause, help} }
+
+// Connectors makes sources and sinks of catalog tables; cmd registers the connectors.
+type Connectors interface {
+	Source(scan *physical.Scan, cfg *config.Config, log *slog.Logger) (SourceSpec, error)
+	Sink(sink *physical.Sink, cfg *config.Config, log *slog.Logger) (SinkSpec, error)
+}
+
+// Connector is one registered connector.
+type Connector struct {
+	Name   string // value of the option 'connector'
+	Source func(scan *physical.Scan, cfg *config.Config, log *slog.Logger) (SourceSpec, error)
+	Sink   func(sink *physical.Sink, cfg *config.Config, log *slog.Logger) (SinkSpec, error)
+}
+
+// Registry is Connectors from a list.
+type Registry map[string]Connector
+
+// Source makes the source of scan.
+func (r Registry) Source(scan *physical.Scan, cfg *config.Config, log *slog.Logger) (SourceSpec, error) {
+	c, ok := r[scan.Table.Connector]
+	if !ok || c.Source == nil {
+		return nil, unknownConnector(scan.Table, "read from")
+	}
+	return c.Source(scan, cfg, log)
+}
+
+// Sink makes the sink of s.
+func (r Registry) Sink(s *physical.Sink, cfg *config.Config, log *slog.Logger) (SinkSpec, error) {
+	c, ok := r[s.Table.Connector]
+	if !ok || c.Sink == nil {
+		return nil, unknownConnector(s.Table, "write to")
+	}
+	return c.Sink(s, cfg, log)
+}
+
+func unknownConnector(t *catalog.Table, verb string) error {
+	return fmt.Errorf("table %s: this build cannot %s connector '%s'", t.Name, verb, t.Connector)
+}

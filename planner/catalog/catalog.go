@@ -1,0 +1,235 @@
+// Package catalog holds what a script has defined: tables and views, and what the planner
+// must know of connectors and formats to check a definition. It needs no broker and no cgo.
+package catalog
+
+import (
+	"time"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/types"
+)
+
+// TimeAttr says whether a column is a time attribute.
+type TimeAttr uint8
+
+// The time attributes.
+const (
+	NoTime   TimeAttr = iota
+	RowTime           // the column a WATERMARK is declared on, where it is still known to carry it
+	ProcTime          // PROCTIME()
+)
+
+// ColumnKind says where a column's value comes from.
+type ColumnKind uint8
+
+// The kinds of column.
+const (
+	Physical ColumnKind = iota // in the record's key or value
+	Metadata                   // of the record: METADATA FROM
+	Computed                   // AS expr
+)
+
+// Column is one column of a table.
+type Column struct {
+	Name        string
+	Type        types.Type
+	Kind        ColumnKind
+	MetadataKey string   // Metadata: "timestamp", "value.source.table"
+	Virtual     bool     // Metadata: not written when the table is a sink
+	Expr        ast.Expr // Computed
+	Time        TimeAttr
+	Comment     string
+	Span        diag.Span
+}
+
+// Watermark is a table's WATERMARK FOR clause.
+type Watermark struct {
+	Column int      // index into Table.Columns
+	Expr   ast.Expr // over the table's columns
+	Span   diag.Span
+}
+
+// Option is one property of WITH, as written.
+type Option struct {
+	Key, Value         string
+	KeySpan, ValueSpan diag.Span // zero when it came from --set or a hint of a program
+}
+
+// Options is a table's properties.
+type Options []Option
+
+// Get is the value of key.
+func (o Options) Get(key string) (string, bool) {
+	for i := len(o) - 1; i >= 0; i-- { // a hint appended later wins
+		if o[i].Key == key {
+			return o[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Lookup is the option of key, nil when absent.
+func (o Options) Lookup(key string) *Option {
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].Key == key {
+			return &o[i]
+		}
+	}
+	return nil
+}
+
+// WithPrefix is the options whose key begins with prefix, with the prefix stripped.
+func (o Options) WithPrefix(prefix string) Options {
+	var out Options
+	for _, p := range o {
+		if len(p.Key) > len(prefix) && p.Key[:len(prefix)] == prefix {
+			q := p
+			q.Key = p.Key[len(prefix):]
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// Table is a defined table: columns, key, watermark and options, checked.
+type Table struct {
+	Name       string
+	Columns    []Column
+	PrimaryKey []int // indexes into Columns; nil without one
+	Watermark  *Watermark
+	Connector  string // the option 'connector'
+	Options    Options
+	Comment    string
+	Temporary  bool
+	Span       diag.Span // the CREATE TABLE
+	NameSpan   diag.Span
+	Partitions []string // PARTITIONED BY
+}
+
+// Physical is the indexes of the physical columns.
+func (t *Table) Physical() []int {
+	var out []int
+	for i := range t.Columns {
+		if t.Columns[i].Kind == Physical {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// View is a named query.
+type View struct {
+	Name      string
+	Columns   []ast.Ident // nil: the query's own names
+	Query     *ast.Query
+	Temporary bool
+	Comment   string
+	Span      diag.Span
+}
+
+// OptionType is the type of an option's value.
+type OptionType uint8
+
+// The option types.
+const (
+	OptString OptionType = iota
+	OptInt
+	OptLong
+	OptBool
+	OptDuration // "5 s", "100 ms", "1 min", "500" (ms)
+	OptEnum     // one of Values, case as listed
+	OptList     // items separated by ';'
+	OptMemory
+)
+
+// OptionSpec declares one option of a connector, a format or the session.
+type OptionSpec struct {
+	Key      string
+	Type     OptionType
+	Values   []string // OptEnum
+	Default  string   // "" when there is none
+	Required bool
+	Secret   bool   // masked when shown
+	Doc      string // one sentence
+	Example  string
+	Prefix   bool // Key is a prefix: "properties."
+}
+
+// MetadataSpec declares one metadata column of a connector.
+type MetadataSpec struct {
+	Key      string
+	Type     types.Type
+	Writable bool
+	Doc      string
+}
+
+// ChangeMode is which changes a stream or a sink knows.
+type ChangeMode uint8
+
+// The change modes.
+const (
+	InsertOnly ChangeMode = iota // +I
+	Upsert                       // +I/+U, -D by key, no -U
+	Retract                      // +I, -U, +U, -D
+)
+
+// ConnectorSpec describes a connector to the planner: package connectors/spec holds them as data.
+type ConnectorSpec struct {
+	Name     string
+	Doc      string
+	Source   bool
+	Sink     bool
+	Options  []OptionSpec
+	Metadata []MetadataSpec
+	// Formats lists the option keys that name formats, with the prefix of that format's options:
+	// {"format": "", "value.format": "value.", "key.format": "key."}; nil for a connector without formats.
+	Formats map[string]string
+	// Check looks at a whole table definition and reports what the option types cannot say.
+	// Types, enums, unknown and missing required options have been checked before.
+	Check func(t *Table, use Use, cfg func(key string) string, diags *diag.List)
+	// SourceMode is the changelog that the table gives when read, SinkMode the richest it takes when written.
+	SourceMode func(t *Table) ChangeMode
+	SinkMode   func(t *Table) ChangeMode
+	// Bounded reports whether reading the table ends by itself.
+	Bounded func(t *Table) bool
+	// Transactional reports whether writing the table goes through a transaction of a cluster that
+	// the second result names (normalised bootstrap servers).
+	Transactional func(t *Table) (bool, string)
+}
+
+// Use says in which role a table is checked.
+type Use uint8
+
+// The roles.
+const (
+	UseDefine Use = iota // CREATE TABLE alone
+	UseSource
+	UseSink
+)
+
+// FormatSpec describes a format to the planner.
+type FormatSpec struct {
+	Name      string
+	Doc       string
+	Options   []OptionSpec
+	Changelog bool // carries change kinds itself: debezium-json
+	// Check reports columns or option combinations that the format cannot carry.
+	Check func(t *Table, columns []int, opts Options, use Use, diags *diag.List)
+	// Metadata that the format adds, reached as 'value.<key>'.
+	Metadata []MetadataSpec
+}
+
+// Registry is the connectors and formats that a build knows.
+type Registry struct {
+	Connectors map[string]*ConnectorSpec
+	Formats    map[string]*FormatSpec
+}
+
+// IdleTimeout is the source's idle timeout by its own option, or def.
+func (t *Table) IdleTimeout(def time.Duration, parse func(string) (time.Duration, error)) (time.Duration, error) {
+	if v, ok := t.Options.Get("scan.watermark.idle-timeout"); ok {
+		return parse(v)
+	}
+	return def, nil
+}

@@ -1,0 +1,212 @@
+// Package config holds the settings of a job: Flink's keys, a few weir.* keys, their types,
+// defaults and meaning. SET in a file, --set on the command line and the runtime all read the same table.
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/planner/catalog"
+)
+
+// The keys that code refers to. Keys (keys.go) declares them all.
+const (
+	PipelineName        = "pipeline.name"
+	MaxParallelism      = "pipeline.max-parallelism"
+	Parallelism         = "parallelism.default"
+	CheckpointInterval  = "execution.checkpointing.interval"
+	CheckpointMode      = "execution.checkpointing.mode"
+	CheckpointDir       = "execution.checkpointing.dir"
+	CheckpointRetention = "execution.checkpointing.externalized-checkpoint-retention"
+	CheckpointRetained  = "execution.checkpointing.num-retained"
+	CheckpointTimeout   = "execution.checkpointing.timeout"
+	StateTTL            = "table.exec.state.ttl"
+	LocalTimeZone       = "table.local-time-zone"
+	SourceIdleTimeout   = "table.exec.source.idle-timeout"
+	NotNullEnforcer     = "table.exec.sink.not-null-enforcer"
+	TypeLengthEnforcer  = "table.exec.sink.type-length-enforcer"
+	UpsertMaterialize   = "table.exec.sink.upsert-materialize"
+	RestartStrategy     = "restart-strategy.type"
+	StateDir            = "weir.state.dir"
+	MemoryBudget        = "weir.memory"
+)
+
+// Origin says where a setting came from.
+type Origin string
+
+// The origins, weakest first.
+const (
+	FromDefault Origin = "default"
+	FromFile    Origin = "SET"
+	FromFlag    Origin = "--set"
+)
+
+// Config is the settings of one job. A Config that a job runs with is never changed.
+type Config struct {
+	values map[string]entry
+	zone   *time.Location // parsed table.local-time-zone
+}
+
+type entry struct {
+	value  string
+	origin Origin
+}
+
+// New is the default settings.
+func New() *Config { return &Config{values: map[string]entry{}} }
+
+// Clone is a copy that may be changed.
+func (c *Config) Clone() *Config {
+	d := &Config{values: make(map[string]entry, len(c.values)), zone: c.zone}
+	for k, v := range c.values {
+		d.values[k] = v
+	}
+	return d
+}
+
+// UnknownKeyError is returned by Set for a key that is not in the table.
+type UnknownKeyError struct{ Key string }
+
+func (e *UnknownKeyError) Error() string { return "unknown setting '" + e.Key + "'" }
+
+// Set sets key to value after checking it against the key's type. A setting from a flag is
+// not overridden by one from the file.
+func (c *Config) Set(key, value string, from Origin) error {
+	spec := Lookup(key)
+	if spec == nil {
+		return &UnknownKeyError{key}
+	}
+	if err := CheckValue(spec, value); err != nil {
+		return err
+	}
+	if c.values[key].origin == FromFlag && from != FromFlag {
+		return nil
+	}
+	if key == LocalTimeZone {
+		z, err := ParseZone(value)
+		if err != nil {
+			return err
+		}
+		c.zone = z
+	}
+	c.values[key] = entry{value, from}
+	return nil
+}
+
+// Reset puts key back to its default; "" resets all that did not come from a flag.
+func (c *Config) Reset(key string) {
+	for k, e := range c.values {
+		if (key == "" || k == key) && e.origin != FromFlag {
+			delete(c.values, k)
+			if k == LocalTimeZone {
+				c.zone = nil
+			}
+		}
+	}
+}
+
+// String is the value of key, its default where it was not set; "" where it has none.
+func (c *Config) String(key string) string {
+	if e, ok := c.values[key]; ok {
+		return e.value
+	}
+	if s := Lookup(key); s != nil {
+		return s.Default
+	}
+	return ""
+}
+
+// IsSet reports whether key was set, by SET or a flag.
+func (c *Config) IsSet(key string) bool { _, ok := c.values[key]; return ok }
+
+// OriginOf says where the value of key came from.
+func (c *Config) OriginOf(key string) Origin {
+	if e, ok := c.values[key]; ok {
+		return e.origin
+	}
+	return FromDefault
+}
+
+// Duration is the value of a duration key; 0 where it has none. Set has checked it.
+func (c *Config) Duration(key string) time.Duration {
+	d, _ := ParseDuration(c.String(key))
+	return d
+}
+
+// Int is the value of an integer key; 0 where it has none.
+func (c *Config) Int(key string) int {
+	n, _ := strconv.Atoi(c.String(key))
+	return n
+}
+
+// Bool is the value of a boolean key.
+func (c *Config) Bool(key string) bool { return strings.EqualFold(c.String(key), "true") }
+
+// Memory is the value of a memory key in bytes; 0 where it has none.
+func (c *Config) Memory(key string) int64 {
+	n, _ := ParseMemory(c.String(key))
+	return n
+}
+
+// Zone is table.local-time-zone, the machine's zone when it is not set.
+func (c *Config) Zone() *time.Location {
+	if c.zone != nil {
+		return c.zone
+	}
+	return time.Local
+}
+
+// Settings lists every key that was set, sorted.
+func (c *Config) Settings() []string {
+	keys := make([]string, 0, len(c.values))
+	for k := range c.values {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Lookup is the declaration of key, nil when there is none.
+func Lookup(key string) *catalog.OptionSpec {
+	for i := range Keys {
+		if Keys[i].Key == key {
+			return &Keys[i]
+		}
+	}
+	return nil
+}
+
+// CheckValue checks value against the type of spec; the error says what was expected.
+func CheckValue(spec *catalog.OptionSpec, value string) error {
+	var err error
+	switch spec.Type {
+	case catalog.OptInt, catalog.OptLong:
+		_, err = strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			err = fmt.Errorf("'%s' expects a whole number, found '%s'", spec.Key, value)
+		}
+	case catalog.OptBool:
+		if !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
+			err = fmt.Errorf("'%s' expects true or false, found '%s'", spec.Key, value)
+		}
+	case catalog.OptDuration:
+		if _, e := ParseDuration(value); e != nil {
+			err = fmt.Errorf("'%s' expects a duration such as '5 s', found '%s'", spec.Key, value)
+		}
+	case catalog.OptMemory:
+		if _, e := ParseMemory(value); e != nil {
+			err = fmt.Errorf("'%s' expects a size such as '512 mb', found '%s'", spec.Key, value)
+		}
+	case catalog.OptEnum:
+		for _, v := range spec.Values {
+			if strings.EqualFold(v, value) {
+				return nil
+			}
+		}
+		err = fmt.Errorf("'%s' expects one of %s, found '%s'", spec.Key, strings.Join(spec.Values, ", "), value)
+	}
+	return err
+}

@@ -1,0 +1,235 @@
+// Package physical is the plan that runs: a tree of operators with their exchanges for each
+// sink, typed, with stable ids. Plans are immutable. Package exec builds tasks from them and EXPLAIN prints them.
+package physical
+
+import (
+	"time"
+
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/config"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// Job is what runs: the sinks of one INSERT, one statement set, or one interactive SELECT,
+// under one checkpoint and one transaction.
+type Job struct {
+	Name   string
+	Sinks  []*Sink
+	Config *config.Config
+	// Fingerprint is a hash of the plan's shape: it changes when state may no longer fit.
+	Fingerprint string
+	Span        diag.Span
+}
+
+// Column is one column of a node's output.
+type Column struct {
+	Name string
+	Type types.Type
+	Time catalog.TimeAttr
+}
+
+// Changelog is which change kinds a node puts out.
+type Changelog struct {
+	Mode catalog.ChangeMode
+	// Key is the columns by which Upsert changes are matched; the unique key otherwise where one is
+	// known; nil when none is.
+	Key []int
+}
+
+// Props is what every node has.
+type Props struct {
+	// ID is stable over edits elsewhere in the job: derived from the sink's name, the node's path and kind. It
+	// names the node's state.
+	ID        string
+	Columns   []Column
+	Changelog Changelog
+	Span      diag.Span // the clause it came from
+}
+
+// Node is one operator of a plan.
+type Node interface {
+	Base() *Props
+	Inputs() []Node
+}
+
+// Base gives the properties.
+func (p *Props) Base() *Props { return p }
+
+// Scan reads a table. Its output columns are those of Table that the query needs, in Columns' order;
+// computed columns are made by a Calc above.
+type Scan struct {
+	Props
+	Table *catalog.Table
+	// Fields has the index into Table.Columns of every output column; never a computed one.
+	Fields []int
+	// Filter is a condition over the output columns that the source may apply early; rows must satisfy it
+	// anyway: the Calc above still has it. nil when there is none.
+	Filter scalar.Expr
+	// Watermark is nil for a table without one.
+	Watermark *Watermark
+	// Parallelism is scan.parallelism, 0 when not set.
+	Parallelism int
+}
+
+// Watermark says how a source computes event time.
+type Watermark struct {
+	Expr scalar.Expr // over the Scan's output columns (computed columns inlined); gives TIMESTAMP or TIMESTAMP_LTZ
+	// RowTime is the row-time value itself over the Scan's output; a NULL is an error that names the column.
+	RowTime scalar.Expr
+	Name    string        // the row-time column's name, for messages
+	Idle    time.Duration // 0: never idle
+	OnEvent bool          // scan.watermark.emit.strategy = on-event; otherwise after each batch
+}
+
+// Values is a constant table.
+type Values struct {
+	Props
+	Rows [][]types.Value
+}
+
+// Calc filters and projects.
+type Calc struct {
+	Props
+	Input  Node
+	Filter scalar.Expr   // nil: all rows
+	Exprs  []scalar.Expr // one an output column
+}
+
+// WindowKind is the kind of a window.
+type WindowKind uint8
+
+// The kinds of window.
+const (
+	Tumble WindowKind = iota
+	Hop
+)
+
+// Window describes windows over a time attribute. All times are microseconds.
+type Window struct {
+	Kind   WindowKind
+	Size   int64
+	Slide  int64 // Hop: how far apart; Size for Tumble
+	Offset int64
+	// TimeColumn is the row-time column in the input, or -1 when the input already carries window_start and
+	// window_end columns (a WindowTVF below, through Calcs): StartColumn and EndColumn.
+	TimeColumn             int
+	StartColumn, EndColumn int
+	// Zone is set when the row time is TIMESTAMP_LTZ: windows are aligned to local time in it, and
+	// window_start/window_end are TIMESTAMP(3) in that zone. nil for TIMESTAMP.
+	Zone *time.Location
+}
+
+// WindowTVF adds window_start, window_end and window_time to every row, once for each window that the row is in.
+type WindowTVF struct {
+	Props
+	Input  Node
+	Window Window
+}
+
+// AggCall is one aggregate.
+type AggCall struct {
+	Func     string // COUNT, SUM, MIN, MAX, AVG, ...
+	Args     []int  // columns of the input; none for COUNT(*)
+	Distinct bool
+	Filter   int // a BOOLEAN column of the input, -1 for none
+	Type     types.Type
+	Name     string // output column
+	Span     diag.Span
+}
+
+// WindowAggregate aggregates by key and window. It puts out, insert-only, when the watermark passes a
+// window's end: the keys, the aggregates, then the window properties listed in Props' last columns.
+type WindowAggregate struct {
+	Props
+	Input  Node
+	Keys   []int
+	Window Window
+	Aggs   []AggCall
+	// WindowColumns are the window properties behind keys and aggregates: "start", "end", "time".
+	WindowColumns []string
+}
+
+// GroupAggregate aggregates by key without end. Output: keys, then aggregates.
+type GroupAggregate struct {
+	Props
+	Input Node
+	Keys  []int
+	Aggs  []AggCall
+	// InputRetracts: the input carries -U or -D.
+	InputRetracts bool
+	// UpdateBefore: somebody downstream needs -U.
+	UpdateBefore bool
+	TTL          time.Duration
+}
+
+// ChangelogNormalize turns an upsert stream (no -U, deletes by key only) into one with complete
+// rows: +I, +U (and -U where asked), -D with all columns. It drops changes that change nothing.
+type ChangelogNormalize struct {
+	Props
+	Input        Node
+	Keys         []int
+	UpdateBefore bool
+	TTL          time.Duration
+}
+
+// UpsertMaterialize puts the changes of rows into the order of a sink's key when the query's own key
+// is another: it keeps the rows of each sink key and puts out the last one.
+type UpsertMaterialize struct {
+	Props
+	Input Node
+	Keys  []int
+	TTL   time.Duration
+}
+
+// Union puts several inputs of one type together, in no order.
+type Union struct {
+	Props
+	Ins []Node
+}
+
+// Exchange moves rows between subtasks.
+type Exchange struct {
+	Props
+	Input Node
+	// Keys: rows with equal keys go to one subtask. Empty: all rows go to one subtask.
+	Keys []int
+}
+
+// Sink writes a table, or shows an interactive result.
+type Sink struct {
+	Props
+	Input Node
+	Table *catalog.Table // the interactive result has a Table of connector "collect"
+	// Fields has, for every column of the input, the index into Table.Columns that it fills.
+	Fields []int
+	// Key is the sink's primary key as input columns; nil without one.
+	Key []int
+	// NotNull lists input columns that must not be NULL though their type allows it.
+	NotNull []int
+	// Lengths lists input columns whose declared length is enforced (type-length-enforcer).
+	Lengths     []LengthRule
+	Parallelism int // sink.parallelism, 0 when not set
+}
+
+// LengthRule is the enforcement of one sink column's declared length.
+type LengthRule struct {
+	Column int
+	Len    int
+	Pad    bool // CHAR, BINARY: too short values are padded
+	Error  bool // refuse instead of trim
+}
+
+// Inputs of each node.
+func (n *Scan) Inputs() []Node               { return nil }
+func (n *Values) Inputs() []Node             { return nil }
+func (n *Calc) Inputs() []Node               { return []Node{n.Input} }
+func (n *WindowTVF) Inputs() []Node          { return []Node{n.Input} }
+func (n *WindowAggregate) Inputs() []Node    { return []Node{n.Input} }
+func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
+func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
+func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
+func (n *Union) Inputs() []Node              { return n.Ins }
+func (n *Exchange) Inputs() []Node           { return []Node{n.Input} }
+func (n *Sink) Inputs() []Node               { return []Node{n.Input} }
