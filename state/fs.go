@@ -1,0 +1,64 @@
+package state
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// FS is the file system below manifests and checkpoints (Badger has its own files). Tests put faults here.
+type FS interface {
+	// Create makes or truncates a file.
+	Create(name string) (File, error)
+	Open(name string) (io.ReadCloser, error)
+	ReadFile(name string) ([]byte, error)
+	ReadDir(name string) ([]fs.DirEntry, error)
+	MkdirAll(name string) error
+	Rename(from, to string) error
+	Remove(name string) error
+	RemoveAll(name string) error
+	// SyncDir makes the names in a folder durable.
+	SyncDir(name string) error
+	// Free is the number of bytes that may still be written below the folder.
+	Free(name string) (int64, error)
+	// At is called at each named point of a protocol; an error or panic there ends it. It returns nil but in tests.
+	At(point string) error
+}
+
+// File is a file being written.
+type File interface {
+	io.WriteCloser
+	Sync() error
+}
+
+type osFS struct{}
+
+func (osFS) Create(name string) (File, error)           { return os.Create(name) }
+func (osFS) Open(name string) (io.ReadCloser, error)    { return os.Open(name) }
+func (osFS) ReadFile(name string) ([]byte, error)       { return os.ReadFile(name) }
+func (osFS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+func (osFS) MkdirAll(name string) error                 { return os.MkdirAll(name, 0o755) }
+func (osFS) Rename(from, to string) error               { return os.Rename(from, to) }
+func (osFS) Remove(name string) error                   { return os.Remove(name) }
+func (osFS) RemoveAll(name string) error                { return os.RemoveAll(name) }
+func (osFS) At(string) error                            { return nil }
+
+func (osFS) SyncDir(name string) error {
+	d, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func (osFS) Free(name string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(name, &st); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
