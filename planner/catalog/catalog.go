@@ -186,8 +186,14 @@ type ConnectorSpec struct {
 	// {"format": "", "value.format": "value.", "key.format": "key."}; nil for a connector without formats.
 	Formats map[string]string
 	// Check looks at a whole table definition and reports what the option types cannot say.
-	// Types, enums, unknown and missing required options have been checked before.
+	// Types, enums, unknown and missing required options have been checked before. It is called
+	// once with UseDefine when the table is defined and once for each role it is then used in
+	// (UseSource, UseSink); a finding belongs to exactly one of them, so that nothing is said twice.
 	Check func(t *Table, use Use, cfg func(key string) string, diags *diag.List)
+	// FormatColumns is the columns (indexes into Table.Columns) that the format named by the option
+	// formatKey ("format", "value.format", "key.format") carries; for FormatSpec.Check. nil: all
+	// physical columns.
+	FormatColumns func(t *Table, formatKey string) []int
 	// SourceMode is the changelog that the table gives when read, SinkMode the richest it takes when written.
 	SourceMode func(t *Table) ChangeMode
 	SinkMode   func(t *Table) ChangeMode
@@ -214,7 +220,9 @@ type FormatSpec struct {
 	Doc       string
 	Options   []OptionSpec
 	Changelog bool // carries change kinds itself: debezium-json
-	// Check reports columns or option combinations that the format cannot carry.
+	// Check reports columns or option combinations that the format cannot carry. columns are the
+	// ones it carries (ConnectorSpec.FormatColumns), opts its options with the prefix stripped. It is
+	// called when ConnectorSpec.Check is, with the same use.
 	Check func(t *Table, columns []int, opts Options, use Use, diags *diag.List)
 	// Metadata that the format adds, reached as 'value.<key>'.
 	Metadata []MetadataSpec
