@@ -7,7 +7,10 @@
 // knows bytes, keys and epochs, and nothing of SQL or Kafka.
 package state
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Epoch numbers the checkpoints of a job, from 0.
 type Epoch uint64
@@ -50,6 +53,23 @@ type TableSpec struct {
 	Fixed  int           // bytes of the fixed part of a value; a change makes the state incompatible
 	TTL    time.Duration // an entry not written for so long may vanish; 0: never
 	Schema string        // describes the encoding of keys and values; a change makes the state incompatible
+	// Prefixed: a key is an owner's key and something more (a group and a distinct value). It begins with the
+	// owner's key, length first as a uvarint; HashOf then keeps it in the key group of its owner.
+	Prefixed bool
+}
+
+// HashOf is the hash of a key of this table, which all methods of its Maps are given: Hash(key), and for a
+// Prefixed table the upper half of the owner's Hash (which is what decides the key group) with the lower half of Hash(key).
+func (s *TableSpec) HashOf(key []byte) uint64 {
+	h := Hash(key)
+	if !s.Prefixed {
+		return h
+	}
+	n, w := binary.Uvarint(key)
+	if w <= 0 || n > uint64(len(key)-w) {
+		return h
+	}
+	return Hash(key[w:w+int(n)])&^(1<<32-1) | h&(1<<32-1)
 }
 
 // Ref points at an entry of a Map. It is valid until the next call of Upsert, UpsertMany, Find,
@@ -75,7 +95,7 @@ type Table interface {
 }
 
 // Map is one namespace of a table: from key bytes to a value made of a fixed part of
-// TableSpec.Fixed bytes, mutable in place, and a variable part. hash is Hash(key) throughout.
+// TableSpec.Fixed bytes, mutable in place, and a variable part. hash is TableSpec.HashOf(key) throughout.
 type Map interface {
 	// Upsert finds the entry of key or makes one with a zeroed fixed and an empty variable part.
 	// The entry counts as written in this epoch.
