@@ -40,6 +40,9 @@ type Emitter interface {
 
 // TaskContext is what an operator or sink may know of the task it runs in.
 type TaskContext struct {
+	// Ctx ends with the attempt. Whatever blocks in Process, Write or Poll (a full buffer, a
+	// broker that is away) returns with an error when it is done.
+	Ctx         context.Context
 	Job         string // pipeline.name
 	Operator    string // stable id of the plan node, also the prefix of its state tables
 	Subtask     int    // 0 .. Parallelism-1
@@ -47,7 +50,7 @@ type TaskContext struct {
 	KeyGroups   state.KeyGroupRange // this subtask's share of the key groups
 	Config      *config.Config
 	Log         *slog.Logger
-	Metrics     *Metrics // this operator's counters
+	Metrics     *Metrics // of this subtask of the operator
 }
 
 // Operator is one step of a running job. The runtime drives it from one goroutine.
@@ -89,9 +92,10 @@ type SplitState struct {
 
 // SourceSpec makes the parts of one source of a plan. Connectors implement it.
 //
-// The runtime calls Discover from the coordinator's goroutine before the first record, and
-// again every DiscoveryInterval; it spreads splits over readers, at least one of which is made
-// for every subtask by Reader, and calls Committed after each committed epoch.
+// One spec serves all attempts of a run. At the start of an attempt the runtime calls Discover,
+// then Reader for every subtask, and spreads the splits over the readers; then Discover every
+// DiscoveryInterval and Committed after committed epochs. Discover and Committed never run beside one
+// another; Committed may skip epochs when the next one is committed before it could be called.
 type SourceSpec interface {
 	// Discover resolves the splits that exist now. known holds the splits of the restored or
 	// running job (nil at the very first start: start positions follow the table's start-up
@@ -110,6 +114,16 @@ type SourceSpec interface {
 	Close() error
 }
 
+// EndBounder is implemented by a SourceSpec whose unbounded table can be read up to where it
+// ends now (weir run --until end). A job that is to end so is refused when an unbounded
+// source of it does not implement it.
+//
+// UntilEnd is called once, before the first Discover of the process. The spec then resolves
+// the end of every split, known ones too, in that Discover, keeps the ends for the life of the process (a spec
+// outlives a failed attempt; Discover may then come again with splits known from the last committed epoch), and
+// its readers report a split in Done when it is read up to its end. No split is looked for afterwards.
+type EndBounder interface{ UntilEnd() }
+
 // SplitRun says that rows From .. To-1 of a batch come from one split.
 type SplitRun struct {
 	Split    int // index into the reader's splits, in the order they were added
@@ -121,6 +135,10 @@ type SourceBatch struct {
 	Batch *batch.Batch
 	Runs  []SplitRun
 }
+
+// RowLocator is implemented by a SourceReader that can say where a row of the batch that Poll
+// returned last came from, for messages: "topic_1 partition 3 offset 1042". row is a physical position.
+type RowLocator interface{ Locate(row int) string }
 
 // SourceReader reads the splits of one subtask. It is driven from the task's goroutine, but
 // for Wake.
@@ -174,11 +192,12 @@ type SinkWriter interface {
 	// unsent (exactly once) until Commit(epoch).
 	Barrier(epoch Epoch) error
 	// Flush returns when all rows up to Barrier(epoch) are as durable as they can be before the
-	// commit: accepted by the broker, synced to a .inprogress file. Coordinator's goroutine,
-	// beside Write. Side is what Commit needs to be told again after a crash (names of files to
+	// commit: accepted by the broker, synced to a .inprogress file. It runs in a goroutine of the
+	// coordinator's, beside Write and beside the Flush of other writers; ctx ends with the attempt. A job that is
+	// not checkpointed gets one Barrier, Flush and Commit at its end, and where it is stopped. Side is what Commit needs to be told again after a crash (names of files to
 	// rename); it is kept in the manifest; nil when nothing is to be done.
 	Flush(ctx context.Context, epoch Epoch) (side []byte, err error)
-	// Commit makes the epoch's side effects, after the commit point; idempotent. Coordinator's goroutine.
+	// Commit makes the epoch's side effects, after the commit point and Release; idempotent. Coordinator's goroutine.
 	Commit(ctx context.Context, epoch Epoch, side []byte) error
 	Close() error
 }
@@ -220,25 +239,31 @@ type JobContext struct {
 type Committer interface {
 	// Identity is what the first manifest fixes: cluster id, transactional id, marker's group, topic and
 	// partition, and sink topic ids. fixed is nil at the first start; later a difference that
-	// cannot be carried over is an error.
+	// cannot be carried over is an error. It is the first call, and comes again, with the identity that was
+	// restored, when the state turned out to be elsewhere.
 	Identity(ctx context.Context, fixed []byte) ([]byte, error)
 	// Peek reads the marker without fencing anybody. found is false when there is none.
 	Peek(ctx context.Context) (m Marker, found bool, err error)
 	// Claim fences earlier instances, finishes or aborts what they left open, writes this
 	// instance as the owner, and reads the marker again.
 	Claim(ctx context.Context) (m Marker, found bool, err error)
+	// TransactionTimeout is after how long the resource aborts an open transaction by itself: an epoch is cut
+	// early when its transaction has been open for a third of it.
+	TransactionTimeout() time.Duration
 	// TransactionStarted is when the open transaction took its first row; zero if none is open.
 	TransactionStarted() time.Time
 	// Commit sends the marker and commits the transaction with every row up to the barrier of
 	// m.Epoch, and returns when it is committed. It repeats retriable failures for at most
-	// the transaction timeout. Errors: see Fenced and Restart.
+	// the transaction timeout. Errors: Fencedf when another instance took over, Restartf otherwise
+	// (outcome unknown, timed out, aborted: the recovery reads the marker). Between sending the marker and
+	// committing it calls killpoint.Hit(killpoint.Step4After) and killpoint.Hit(killpoint.Step5Before).
 	Commit(ctx context.Context, m Marker) error
 	// Release lets the held rows of the next epoch go.
 	Release() error
 	Close() error
 }
 
-// Errors by the reaction that they demand. Wrap them with Fatal, Restart or Fenced.
+// Errors by the reaction that they demand. Wrap them with Fatalf, Restartf or Fencedf.
 var (
 	// ErrFatal: the job must stop (exit 3); trying again cannot help.
 	ErrFatal = errors.New("fatal")
@@ -269,6 +294,9 @@ func Fatalf(help, doing string, cause error) error { return &Error{ErrFatal, doi
 
 // Restartf is an error after which the job recovers and replays.
 func Restartf(help, doing string, cause error) error { return &Error{ErrRestart, doing, cause, help} }
+
+// Fencedf is an error that says that a newer instance has taken over.
+func Fencedf(help, doing string, cause error) error { return &Error{ErrFenced, doing, cause, help} }
 
 // Connectors makes sources and sinks of catalog tables; cmd registers the connectors.
 type Connectors interface {

@@ -2,8 +2,9 @@ package exec
 
 import "sync/atomic"
 
-// Metrics are the counters of one operator, source or sink of a running job, summed over its
-// subtasks. Everybody may read them at any time; each is written by the tasks that own it.
+// Metrics are the counters of one subtask of an operator, source or sink of a running job; the
+// runtime sums them over subtasks. The task writes them, everybody may read them at any time. The runtime itself
+// counts RowsIn, RowsOut, Batches and Watermark; connectors and operators count the others.
 type Metrics struct {
 	RowsIn    atomic.Int64
 	RowsOut   atomic.Int64
@@ -13,4 +14,12 @@ type Metrics struct {
 	Skipped   atomic.Int64 // records dropped by ignore-parse-errors and the like
 	Watermark atomic.Int64 // the operator's current watermark; MinWatermark when unknown
 	Lag       atomic.Int64 // source: records between the position and the end; -1 when unknown
+}
+
+// NewMetrics is counters at zero, watermark and lag unknown.
+func NewMetrics() *Metrics {
+	m := &Metrics{}
+	m.Watermark.Store(int64(MinWatermark))
+	m.Lag.Store(-1)
+	return m
 }
