@@ -1,0 +1,218 @@
+package spec
+
+import (
+	"strconv"
+	"strings"
+
+	"weir/parser/diag"
+	c "weir/planner/catalog"
+	"weir/planner/types"
+)
+
+func datagen() *c.ConnectorSpec {
+	return &c.ConnectorSpec{
+		Name: "datagen", Doc: "Makes rows: random values or sequences, reproducible after a restart.", Source: true,
+		Options: append([]c.OptionSpec{
+			opt("rows-per-second", c.OptLong, "10000", "Rows made in a second, of all subtasks together.", "1000"),
+			opt("number-of-rows", c.OptLong, "", "Rows to make before the source ends; without it, and without a sequence, it never ends.", "1000000"),
+			{Key: "fields.", Prefix: true, Type: c.OptString,
+				Doc:     "How a column is made: fields.<column>.kind (random, sequence), .min, .max, .max-past, .length, .var-len, .null-rate, .start, .end.",
+				Example: "sequence"},
+		}, sourceOptions()...),
+		Check:      checkDatagen,
+		SourceMode: insertOnly, SinkMode: insertOnly,
+		Bounded: datagenIsBounded, Transactional: notTransactional,
+	}
+}
+
+func datagenIsBounded(t *c.Table) bool {
+	if _, ok := t.Options.Get("number-of-rows"); ok {
+		return true
+	}
+	for _, o := range t.Options {
+		if strings.HasPrefix(o.Key, "fields.") && strings.HasSuffix(o.Key, ".kind") && strings.EqualFold(o.Value, "sequence") {
+			return true
+		}
+	}
+	return false
+}
+
+// FieldOptions are the options of a datagen column, behind "fields.<column>.".
+var FieldOptions = []c.OptionSpec{
+	enum("kind", "random", "How values are made.", "random", "sequence"),
+	opt("min", c.OptString, "", "Least random value; by default the type's.", "0"),
+	opt("max", c.OptString, "", "Greatest random value; by default the type's.", "999"),
+	opt("max-past", c.OptDuration, "0", "Random time before the present.", "1 h"),
+	opt("length", c.OptInt, "", "Length of random text or bytes (100 where the type gives none), elements of a collection (3).", "12"),
+	opt("var-len", c.OptBool, "false", "Whether the length varies, up to the length given.", "true"),
+	opt("null-rate", c.OptString, "0", "Share of NULLs, 0 to 1.", "0.1"),
+	opt("start", c.OptLong, "", "First value of a sequence.", "1"),
+	opt("end", c.OptLong, "", "Last value of a sequence.", "1000"),
+}
+
+// FieldOption takes "fields.<column>.<option>" apart; the column may hold points.
+func FieldOption(t *c.Table, key string) (column int, option string, ok bool) {
+	rest, ok := strings.CutPrefix(key, "fields.")
+	if !ok {
+		return -1, "", false
+	}
+	for _, f := range FieldOptions {
+		if name, ok := strings.CutSuffix(rest, "."+f.Key); ok {
+			// "max-past" ends no other option's name, so that the first match is the only one.
+			i, _ := physicalIndex(t, name)
+			return i, f.Key, true
+		}
+	}
+	return -1, "", false
+}
+
+func checkDatagen(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) {
+	k := &checker{t, diags}
+	if use != c.UseDefine {
+		return
+	}
+	k.noPartitions()
+	k.positive("rows-per-second")
+	if v, ok := t.Options.Get("number-of-rows"); ok {
+		if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil && n < 0 {
+			k.diags.Errorf(CodeOptionValue, k.at("number-of-rows"), "'number-of-rows' must not be negative")
+		}
+	}
+	k.sourceOptions()
+	for i := range t.Columns {
+		if t.Columns[i].Kind == c.Physical && !generable(t.Columns[i].Type) {
+			k.diags.Errorf(CodeGenerator, t.Columns[i].Span, "column %s %s: connector 'datagen' cannot make values of this type yet", t.Columns[i].Name, t.Columns[i].Type).
+				Help("make its parts as columns, or compute it in the query")
+		}
+	}
+	for _, o := range t.Options {
+		if !strings.HasPrefix(o.Key, "fields.") {
+			continue
+		}
+		col, name, ok := FieldOption(t, o.Key)
+		switch {
+		case !ok:
+			d := k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' is not an option of connector 'datagen'", o.Key)
+			last := o.Key[strings.LastIndexByte(o.Key, '.')+1:]
+			names := make([]string, len(FieldOptions))
+			for i := range FieldOptions {
+				names[i] = FieldOptions[i].Key
+			}
+			if s, ok := diag.Suggest(last, names); ok {
+				d.Help("did you mean '%s'?", strings.TrimSuffix(o.Key, last)+s)
+			} else {
+				d.Help("fields.<column>. is followed by %s", strings.Join(names, ", "))
+			}
+		case col < 0:
+			name = strings.TrimSuffix(strings.TrimPrefix(o.Key, "fields."), "."+name)
+			d := k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' names column %s, which table %s does not have", o.Key, name, t.Name)
+			if s, ok := diag.Suggest(name, physicalNames(t)); ok {
+				d.Help("did you mean %s?", s)
+			}
+		default:
+			k.field(col, name, o)
+		}
+	}
+	for _, i := range t.Physical() {
+		k.sequence(i)
+	}
+}
+
+func generable(t types.Type) bool {
+	switch t.Kind {
+	case types.Array, types.Map, types.Multiset, types.Row, types.Null, types.Invalid:
+		return false
+	}
+	return true
+}
+
+// field checks one field option against the column's type.
+func (k *checker) field(col int, name string, o c.Option) {
+	t := k.t.Columns[col].Type
+	at := k.at(o.Key)
+	kind := strings.ToLower(k.getOr("fields."+k.t.Columns[col].Name+".kind", "random"))
+	needs := func(kinds string, ok bool) {
+		if !ok {
+			k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' has no meaning for column %s %s", o.Key, k.t.Columns[col].Name, t).
+				Help("it is for columns of %s", kinds)
+		}
+	}
+	number := func() {
+		if t.IsInteger() || t.IsInterval() {
+			if _, err := strconv.ParseInt(strings.TrimSpace(o.Value), 10, 64); err != nil {
+				k.diags.Errorf(CodeGenerator, at, "'%s' must be a whole number, found '%s'", o.Key, o.Value)
+			}
+		} else if _, err := strconv.ParseFloat(strings.TrimSpace(o.Value), 64); err != nil {
+			k.diags.Errorf(CodeGenerator, at, "'%s' must be a number, found '%s'", o.Key, o.Value)
+		}
+	}
+	if kind == "sequence" && oneOf(name, "min", "max", "max-past", "length", "var-len", "null-rate") ||
+		kind == "random" && oneOf(name, "start", "end") {
+		k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' has no meaning for a column of kind %s", o.Key, kind).
+			Help("remove it, or set 'fields.%s.kind' = '%s'", k.t.Columns[col].Name, map[string]string{"random": "sequence", "sequence": "random"}[kind])
+		return
+	}
+	switch name {
+	case "kind":
+		if !oneOf(strings.ToLower(o.Value), "random", "sequence") {
+			k.diags.Errorf(CodeGenerator, at, "'%s' must be random or sequence, found '%s'", o.Key, o.Value)
+		} else if kind == "sequence" {
+			needs("numbers and text", t.IsNumeric() || t.IsString())
+		}
+	case "min", "max":
+		needs("numbers and intervals", t.IsNumeric() || t.IsInterval())
+		number()
+	case "max-past":
+		needs("TIMESTAMP and TIMESTAMP_LTZ", t.IsTimestamp())
+	case "length":
+		needs("text and bytes", t.IsString() || t.IsBinary())
+		n, err := strconv.ParseInt(o.Value, 10, 32)
+		switch {
+		case err != nil || n < 0:
+			k.diags.Errorf(CodeGenerator, at, "'%s' must be a whole number, found '%s'", o.Key, o.Value)
+		case (t.Kind == types.Char || t.Kind == types.Binary) && int(n) != t.Len:
+			k.diags.Errorf(CodeGenerator, at, "'%s': column %s %s has a fixed length", o.Key, k.t.Columns[col].Name, t).Help("remove it")
+		case int(n) > t.Len:
+			k.diags.Errorf(CodeGenerator, at, "'%s': column %s %s cannot be longer than %d", o.Key, k.t.Columns[col].Name, t, t.Len)
+		}
+	case "var-len":
+		needs("VARCHAR, STRING, VARBINARY and BYTES", t.Kind == types.VarChar || t.Kind == types.VarBinary)
+		if !oneOf(strings.ToLower(o.Value), "true", "false") {
+			k.diags.Errorf(CodeGenerator, at, "'%s' must be true or false, found '%s'", o.Key, o.Value)
+		}
+	case "null-rate":
+		if f, err := strconv.ParseFloat(o.Value, 64); err != nil || f < 0 || f > 1 {
+			k.diags.Errorf(CodeGenerator, at, "'%s' must be a number from 0 to 1, found '%s'", o.Key, o.Value)
+		} else if f > 0 && !t.Nullable {
+			k.diags.Errorf(CodeGenerator, at, "'%s': column %s is NOT NULL", o.Key, k.t.Columns[col].Name).Help("remove it, or NOT NULL")
+		}
+	case "start", "end":
+		if _, err := strconv.ParseInt(strings.TrimSpace(o.Value), 10, 64); err != nil {
+			k.diags.Errorf(CodeGenerator, at, "'%s' must be a whole number, found '%s'", o.Key, o.Value)
+		}
+	}
+}
+
+// sequence checks what a sequence column needs as a whole.
+func (k *checker) sequence(col int) {
+	name := k.t.Columns[col].Name
+	p := "fields." + name + "."
+	bounds := func(lo, hi string) {
+		a, errA := strconv.ParseFloat(k.get(p+lo), 64)
+		b, errB := strconv.ParseFloat(k.get(p+hi), 64)
+		if errA == nil && errB == nil && a > b {
+			k.diags.Errorf(CodeGenerator, k.at(p+lo), "column %s: %s %s is greater than %s %s", name, lo, k.get(p+lo), hi, k.get(p+hi))
+		}
+	}
+	bounds("min", "max")
+	if !strings.EqualFold(k.get(p+"kind"), "sequence") {
+		return
+	}
+	for _, need := range []string{"start", "end"} {
+		if !k.has(p + need) {
+			k.diags.Errorf(CodeGenerator, k.atKey(p+"kind"), "column %s: a sequence needs '%s%s'", name, p, need).
+				Help("add '%s%s' = '%s'", p, need, map[string]string{"start": "1", "end": "1000"}[need])
+		}
+	}
+	bounds("start", "end")
+}
