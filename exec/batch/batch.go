@@ -70,11 +70,15 @@ func ClassOf(t types.Type) Class {
 	return ClassInt
 }
 
-// Bitmap is a set of row numbers, one bit a row. A nil Bitmap is the empty set.
+// Bitmap is a set of row numbers, one bit a row. It may be shorter than the rows that it speaks
+// of: what lies behind its end is not in the set, and a nil Bitmap is the empty set.
 type Bitmap []uint64
 
 // Has reports whether row i is in the set.
-func (m Bitmap) Has(i int) bool { return m != nil && m[i>>6]&(1<<(i&63)) != 0 }
+func (m Bitmap) Has(i int) bool {
+	w := uint(i) >> 6
+	return w < uint(len(m)) && m[w]&(1<<(uint(i)&63)) != 0
+}
 
 // Set adds row i; the bitmap must be long enough.
 func (m Bitmap) Set(i int) { m[i>>6] |= 1 << (i & 63) }
@@ -102,6 +106,9 @@ type Vector struct {
 	// two for MAP: keys and values; two for MULTISET: elements and counts).
 	// ClassRow: one child a field, as long as the vector itself.
 	Children []*Vector
+
+	spare  Bitmap // memory for Nulls while that is nil
+	shared bool   // Data belongs to somebody else
 }
 
 // Bytes is the string or binary value at row i, which must not be null. It is a view.
