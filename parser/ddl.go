@@ -1,0 +1,348 @@
+package parser
+
+import (
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/parser/token"
+)
+
+// property takes 'key' = 'value'.
+func (p *parser) property() *ast.Property {
+	start := p.start()
+	kv := &ast.Property{Key: p.optionKey()}
+	if !p.accept("=") {
+		p.unexpected("= and a value behind the key")
+	}
+	kv.Value = p.str("a value as a string")
+	kv.At = p.from(start)
+	return kv
+}
+
+// optionKey takes the key of an option; one without quotes is refused with the quoted form.
+func (p *parser) optionKey() *ast.StringLit {
+	if t := p.tok(); t.Kind == token.Word || t.Kind == token.Quoted {
+		i := p.i + 1
+		for i < p.eofIndex() && (p.toks[i].Is(".") || p.toks[i].Is("-") || p.toks[i].Kind == token.Word) && p.toks[i].Start == p.toks[i-1].End {
+			i++
+		}
+		key := p.file.Text[t.Start:p.toks[i-1].End]
+		if p.toks[i].Is("=") {
+			p.errorAt(p.i, p.span(t).To(p.span(p.toks[i-1])), "SQ1014", "the key of an option is a string").
+				Help("write %s", token.QuoteString(key))
+			return &ast.StringLit{}
+		}
+	}
+	return p.str("an option 'key' = 'value'")
+}
+
+// options takes ('key' = 'value', ...).
+func (p *parser) options() []*ast.Property {
+	if !p.accept("(") {
+		p.unexpected("( and the options")
+	}
+	list := []*ast.Property{}
+	if p.accept(")") {
+		return list
+	}
+	for {
+		list = append(list, p.property())
+		if !p.accept(",") {
+			break
+		}
+		if p.is(")") {
+			p.errorAt(p.i, p.span(p.toks[p.i-1]), "SQ1001", "expected an option 'key' = 'value', found )").
+				At("nothing follows this comma").Help("take the comma away")
+			return list
+		}
+	}
+	if !p.failed && !p.accept(")") {
+		d := p.unexpected("a comma or )")
+		if p.tok().Kind == token.EOF && p.at > 0 && p.toks[p.at].Kind == token.String {
+			d.Label(p.span(p.toks[p.at-1]), "a comma is missing behind this")
+		}
+	}
+	return list
+}
+
+// tableElements is what stands in the brackets of CREATE TABLE.
+type tableElements struct {
+	columns   []*ast.ColumnDef
+	watermark *ast.WatermarkDef
+	key       *ast.PrimaryKeyDef
+}
+
+// elementsOf takes ( column, ..., WATERMARK ..., PRIMARY KEY ... ).
+func (p *parser) elementsOf() *tableElements {
+	e := &tableElements{}
+	if !p.accept("(") {
+		p.unexpected("( and the columns")
+	}
+	for !p.failed {
+		start := p.start()
+		switch {
+		case p.is("WATERMARK") && (p.peek(1).Is("FOR") || !p.typeAt(1)):
+			w := p.watermark()
+			if e.watermark != nil && !p.failed {
+				p.list.Errorf("SQ1012", w.Sp, "the table has two watermarks").
+					Label(e.watermark.Sp, "the first one").Help("keep one of them")
+			} else {
+				e.watermark = w
+			}
+		case p.is("CONSTRAINT"), p.is("PRIMARY", "KEY"), p.is("UNIQUE") && p.peek(1).Is("("):
+			p.addKey(e, p.primaryKey(start, nil))
+		case p.is("PERIOD", "FOR"):
+			p.notSupported(p.i, p.here(), "PERIOD FOR")
+		default:
+			p.columnDef(e)
+		}
+		if p.failed || p.accept(")") {
+			return e
+		}
+		if !p.accept(",") {
+			p.unexpected("a comma or )")
+			return e
+		}
+		if p.is(")") {
+			p.errorAt(p.i, p.span(p.toks[p.i-1]), "SQ1001", "expected a column, found )").
+				At("nothing follows this comma").Help("take the comma away")
+		}
+	}
+	return e
+}
+
+// typeAt reports whether a type's word stands n behind the next token.
+func (p *parser) typeAt(n int) bool {
+	_, ok := typeParams[p.peek(n).Key]
+	return ok
+}
+
+func (p *parser) addKey(e *tableElements, k *ast.PrimaryKeyDef) {
+	if p.failed || k == nil {
+		return
+	}
+	if e.key != nil {
+		p.list.Errorf("SQ1012", k.Sp, "the table has two primary keys").
+			Label(e.key.Sp, "the first one").
+			Help("keep one of them; a key of several columns is written PRIMARY KEY (a, b) NOT ENFORCED")
+		return
+	}
+	e.key = k
+}
+
+func (p *parser) watermark() *ast.WatermarkDef {
+	start := p.next().Start
+	if !p.accept("FOR") {
+		p.unexpected("FOR and a column behind WATERMARK")
+	}
+	w := &ast.WatermarkDef{Column: p.name("a column name")}
+	if !p.accept("AS") {
+		p.unexpected("AS and the watermark's expression")
+	}
+	w.Expr = p.expr()
+	w.At = p.from(start)
+	return w
+}
+
+// primaryKey takes [CONSTRAINT name] PRIMARY KEY [(columns)] [NOT ENFORCED]. of is the
+// column that it stands behind; nil for a key of the table.
+func (p *parser) primaryKey(start int, of *ast.Ident) *ast.PrimaryKeyDef {
+	k := &ast.PrimaryKeyDef{}
+	if p.accept("CONSTRAINT") {
+		id := p.ident("a name for the constraint")
+		k.Name = &id
+	}
+	if p.is("UNIQUE") {
+		p.notSupported(p.i, p.here(), "UNIQUE").Help("a table may have a PRIMARY KEY (...) NOT ENFORCED")
+		return k
+	}
+	if !p.accept("PRIMARY") {
+		p.unexpected("PRIMARY KEY")
+	}
+	p.expect("KEY")
+	if of == nil {
+		if !p.is("(") {
+			p.unexpected("( and the columns of the key")
+		}
+		k.Columns = p.idents("a column name")
+	} else {
+		k.Columns = []ast.Ident{*of}
+	}
+	if p.is("ENFORCED") {
+		p.notSupported(p.i, p.here(), "ENFORCED").Help("write NOT ENFORCED: nobody checks the keys of a stream")
+		return k
+	}
+	k.NotEnforced = p.accept("NOT", "ENFORCED")
+	k.At = p.from(start)
+	return k
+}
+
+// columnDef takes one column into e.
+func (p *parser) columnDef(e *tableElements) {
+	start := p.start()
+	c := &ast.ColumnDef{}
+	if t := p.tok(); t.Kind == token.Word && token.Reserved(t.Key) && (p.typeAt(1) || p.peek(1).Is("AS") || p.peek(1).Is("METADATA")) {
+		p.reserved(t)
+		return
+	}
+	c.Name = p.ident("a column name")
+	if p.accept("AS") {
+		c.Expr = p.expr()
+		p.columnComment(c)
+		c.At = p.from(start)
+		e.columns = append(e.columns, c)
+		return
+	}
+	if !p.failed && (p.is(",") || p.is(")")) {
+		p.unexpected("the type of column " + c.Name.Name)
+		return
+	}
+	c.Type = p.typeName()
+	if p.accept("METADATA") {
+		c.Metadata = true
+		if p.accept("FROM") {
+			c.MetadataKey = p.str("the metadata key as a string")
+		}
+		c.Virtual = p.accept("VIRTUAL")
+	}
+	var key *ast.PrimaryKeyDef
+	for !p.failed {
+		switch {
+		case p.isAny("PRIMARY", "CONSTRAINT", "UNIQUE"):
+			at := p.start()
+			k := p.primaryKey(at, &c.Name)
+			if key != nil && !p.failed {
+				p.list.Errorf("SQ1012", k.Sp, "column %s is the primary key twice", c.Name.Name)
+				continue
+			}
+			key = k
+			continue
+		case p.is("NOT", "NULL") && key != nil && !c.Type.NotNull:
+			p.i += 2
+			c.Type.NotNull = true
+			continue
+		}
+		break
+	}
+	p.columnComment(c)
+	if p.isAny("DEFAULT", "CHECK", "REFERENCES", "COLLATE", "GENERATED") {
+		p.notSupported(p.i, p.here(), p.tok().Key+" of a column")
+		return
+	}
+	c.At = p.from(start)
+	e.columns = append(e.columns, c)
+	p.addKey(e, key)
+}
+
+func (p *parser) columnComment(c *ast.ColumnDef) {
+	if p.accept("COMMENT") {
+		c.Comment = p.str("a comment as a string")
+	}
+}
+
+// partition takes (k = 'v', ...) behind PARTITION in INSERT.
+func (p *parser) partition() []*ast.Property {
+	p.expect("(")
+	var list []*ast.Property
+	for {
+		start := p.start()
+		id := p.ident("a partition column")
+		kv := &ast.Property{Key: &ast.StringLit{At: id.At, Value: id.Name}}
+		if !p.accept("=") {
+			p.unexpected("= and the partition's value")
+		}
+		if t := p.tok(); t.Kind == token.Number {
+			p.next()
+			kv.Value = &ast.StringLit{At: p.from(t.Start), Value: t.Text(p.file)}
+		} else {
+			kv.Value = p.str("the partition's value")
+		}
+		kv.At = p.from(start)
+		list = append(list, kv)
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.closing("a comma or )")
+	return list
+}
+
+// likeWhat are the words behind INCLUDING, EXCLUDING and OVERWRITING.
+var likeWhat = []string{"ALL", "CONSTRAINTS", "DISTRIBUTION", "GENERATED", "METADATA", "OPTIONS", "PARTITIONS", "WATERMARKS"}
+
+// likeClause takes what stands behind LIKE.
+func (p *parser) likeClause() *ast.Like {
+	start := p.start()
+	l := &ast.Like{Source: p.name("a table's name")}
+	if p.accept("(") {
+		for !p.failed && !p.is(")") {
+			at := p.start()
+			o := ast.LikeOption{Action: p.tok().Key}
+			if !p.accept("INCLUDING") && !p.accept("EXCLUDING") && !p.accept("OVERWRITING") {
+				p.unexpected("INCLUDING, EXCLUDING, OVERWRITING or )")
+				return l
+			}
+			o.What = p.tok().Key
+			if !p.isAny(likeWhat...) {
+				d := p.unexpected("one of ALL, CONSTRAINTS, DISTRIBUTION, GENERATED, METADATA, OPTIONS, PARTITIONS and WATERMARKS")
+				if s, ok := diag.Suggest(o.What, likeWhat); ok {
+					d.Help("did you mean %s?", s)
+				}
+				return l
+			}
+			p.next()
+			o.At = p.from(at)
+			l.Options = append(l.Options, o)
+		}
+		p.closing(")")
+	}
+	l.At = p.from(start)
+	return l
+}
+
+// showWhats are the things that SHOW lists; those with true take a name.
+var showWhats = map[string]bool{
+	"TABLES": false, "VIEWS": false, "FUNCTIONS": false, "USER FUNCTIONS": false, "CATALOGS": false, "DATABASES": false,
+	"CURRENT CATALOG": false, "CURRENT DATABASE": false, "JOBS": false, "MODULES": false,
+	"CREATE TABLE": true, "CREATE VIEW": true,
+}
+
+// showTail takes what stands behind SHOW.
+func (p *parser) showTail() *ast.Show {
+	start := p.start()
+	s := &ast.Show{}
+	one, two := p.tok().Key, p.tok().Key+" "+p.peek(1).Key
+	switch {
+	case p.accept("COLUMNS"):
+		s.What = "COLUMNS"
+		if !p.accept("FROM") && !p.accept("IN") {
+			p.unexpected("FROM and a table's name")
+		}
+		n := p.name("a table's name")
+		s.Name = &n
+	default:
+		name, ok := showWhats[two]
+		if ok {
+			s.What = two
+			p.i += 2
+		} else if name, ok = showWhats[one]; ok {
+			s.What = one
+			p.next()
+		} else {
+			d := p.unexpected("TABLES, VIEWS, FUNCTIONS, COLUMNS, JOBS, CREATE TABLE or CREATE VIEW")
+			if w, ok := diag.Suggest(one, []string{"TABLES", "VIEWS", "FUNCTIONS", "COLUMNS", "JOBS", "CREATE", "CATALOGS", "DATABASES"}); ok && w != one {
+				d.Helps = nil
+				d.Help("did you mean SHOW %s?", w)
+			}
+			return s
+		}
+		if name {
+			n := p.name("a table's name")
+			s.Name = &n
+		}
+	}
+	if p.accept("LIKE") {
+		s.Like = p.str("a pattern as a string")
+	}
+	s.At = p.from(start)
+	return s
+}

@@ -1,0 +1,401 @@
+package parser
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/parser/token"
+)
+
+// maxDepth limits how deep brackets, subqueries and types may be nested. Whoever walks
+// the tree recursively may rely on it, except along chains of binary operators, joins and
+// set operations, which nest to the left once for each operator.
+const maxDepth = 250
+
+// parser reads one statement by recursive descent.
+//
+// The first error makes it sticky: from then on every token looks like the end of the
+// statement, so that all loops end by themselves and no error has to be handed up. What
+// is returned after an error is of no use to anybody.
+type parser struct {
+	file  *diag.File
+	list  *diag.List    // for findings that do not stop the parse
+	toks  []token.Token // the statement, then an EOF of its own
+	match []int         // for each opening bracket its closing one; -1 without one
+	i     int           // the next token
+	depth int
+
+	failed  bool
+	deepest *diag.Diagnostic // the error at the furthest token so far
+	at      int              // the token of deepest
+}
+
+func newParser(f *diag.File, l *diag.List) *parser { return &parser{file: f, list: l, at: -1} }
+
+// load points p at one statement: toks without its semicolon. end is where the statement
+// ends in the text.
+func (p *parser) load(toks []token.Token, end int) {
+	p.toks = append(p.toks[:0], toks...)
+	p.toks = append(p.toks, token.Token{Kind: token.EOF, Start: end, End: end})
+	p.match = p.match[:0]
+	var open []int
+	for i, t := range p.toks {
+		p.match = append(p.match, -1)
+		switch t.Key {
+		case "(", "[":
+			open = append(open, i)
+		case ")", "]":
+			if n := len(open); n > 0 {
+				p.match[open[n-1]] = i
+				open = open[:n-1]
+			}
+		}
+	}
+	p.seek(0)
+	p.deepest, p.at = nil, -1
+}
+
+// seek goes on at token i with a clean slate, but keeps the deepest error.
+func (p *parser) seek(i int) { p.i, p.failed, p.depth = i, false, 0 }
+
+// ---- tokens
+
+func (p *parser) eofIndex() int { return len(p.toks) - 1 }
+
+func (p *parser) tok() token.Token { return p.toks[p.i] }
+
+// peek is the token n behind the next one.
+func (p *parser) peek(n int) token.Token { return p.toks[min(p.i+n, p.eofIndex())] }
+
+func (p *parser) next() token.Token {
+	t := p.toks[p.i]
+	if t.Kind != token.EOF {
+		p.i++
+	}
+	return t
+}
+
+// is reports whether the next tokens are these keywords or operators.
+func (p *parser) is(keys ...string) bool {
+	for n, k := range keys {
+		if !p.peek(n).Is(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// isAny reports whether the next token is one of keys.
+func (p *parser) isAny(keys ...string) bool {
+	t := p.tok()
+	for _, k := range keys {
+		if t.Key == k {
+			return true
+		}
+	}
+	return false
+}
+
+// accept takes these keywords or operators if they come next.
+func (p *parser) accept(keys ...string) bool {
+	if !p.is(keys...) {
+		return false
+	}
+	p.i += len(keys)
+	return true
+}
+
+// expect takes these keywords or operators or fails.
+func (p *parser) expect(keys ...string) bool {
+	for _, k := range keys {
+		if !p.accept(k) {
+			p.unexpected(describe(k))
+			return false
+		}
+	}
+	return true
+}
+
+// ---- places
+
+func (p *parser) span(t token.Token) diag.Span { return t.Span(p.file) }
+
+func (p *parser) here() diag.Span { return p.span(p.tok()) }
+
+// from covers everything from start (a byte offset) to the token taken last.
+func (p *parser) from(start int) ast.At {
+	end := start
+	if p.i > 0 {
+		end = max(start, p.toks[p.i-1].End)
+	}
+	return ast.At{Sp: diag.Span{File: p.file, Start: start, End: end}}
+}
+
+func (p *parser) start() int { return p.tok().Start }
+
+// ---- errors
+
+// fail notes d, which is about token i, and makes p sticky. It returns the diagnostic to
+// decorate, also where an earlier one is kept instead.
+func (p *parser) fail(i int, d *diag.Diagnostic) *diag.Diagnostic {
+	if !p.failed {
+		p.failed = true
+		if i > p.at {
+			p.deepest, p.at = d, i
+		}
+		p.i = p.eofIndex()
+	}
+	return d
+}
+
+// errorf fails with a syntax error at the next token.
+func (p *parser) errorf(code, format string, args ...any) *diag.Diagnostic {
+	return p.fail(p.i, &diag.Diagnostic{Code: code, Span: p.here(), Title: fmt.Sprintf(format, args...)})
+}
+
+// errorAt fails at sp, which starts with token i.
+func (p *parser) errorAt(i int, sp diag.Span, code, format string, args ...any) *diag.Diagnostic {
+	return p.fail(i, &diag.Diagnostic{Code: code, Span: sp, Title: fmt.Sprintf(format, args...)})
+}
+
+// unexpected fails because something else should be next: "a column name", ") or a comma".
+func (p *parser) unexpected(want string) *diag.Diagnostic {
+	d := p.errorf("SQ1001", "expected %s, found %s", want, p.found(p.tok()))
+	if p.at >= 0 && p.at < len(p.toks) {
+		p.hintAt(d, p.at, want)
+	}
+	return d
+}
+
+// hintAt adds the help that a misspelt keyword at token i, or just before it, deserves.
+func (p *parser) hintAt(d *diag.Diagnostic, i int, want string) {
+	if len(d.Helps) > 0 {
+		return
+	}
+	t := p.toks[i]
+	if t.Kind == token.Word && !token.Reserved(t.Key) {
+		for _, w := range strings.Fields(strings.ReplaceAll(want, ",", " ")) {
+			if w == token.Upper(w) && w != t.Key {
+				if _, ok := diag.Suggest(t.Key, []string{w}); ok {
+					d.Help("did you mean %s?", w)
+					return
+				}
+			}
+		}
+	}
+	// SELECT a FORM t: FORM was taken for an alias and the error shows one token later.
+	if i > 0 && p.toks[i-1].Kind == token.Word && !token.Keyword(p.toks[i-1].Key) {
+		if w, ok := diag.Suggest(p.toks[i-1].Key, clauseWords); ok {
+			d.Label(p.span(p.toks[i-1]), "did you mean %s?", w)
+		}
+	}
+}
+
+var clauseWords = []string{"FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "JOIN", "LEFT", "INNER", "SELECT", "VALUES", "WITH"}
+
+// found says what a token is, for "expected x, found y".
+func (p *parser) found(t token.Token) string {
+	text := t.Text(p.file)
+	if n := 30; len(text) > n {
+		for n > 0 && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		text = text[:n] + "..."
+	}
+	if n := strings.IndexByte(text, '\n'); n >= 0 {
+		text = strings.TrimRight(text[:n], "\r ") + "..."
+	}
+	switch t.Kind {
+	case token.EOF:
+		return "the end of the statement"
+	case token.Word:
+		if token.Reserved(t.Key) {
+			return t.Key
+		}
+		return "the name " + text
+	case token.Quoted:
+		return "the name " + text
+	case token.Number:
+		return "the number " + text
+	case token.String, token.UString, token.Binary:
+		return "the string " + text
+	default:
+		return describe(text)
+	}
+}
+
+// describe is a keyword or operator as the messages show it.
+func describe(key string) string {
+	switch key {
+	case ",":
+		return "a comma"
+	case ".":
+		return "a point"
+	case ";":
+		return "a semicolon"
+	}
+	return key
+}
+
+// notSupported fails with the sentence for syntax that weir knows and does not run; what
+// is a subject in the singular.
+func (p *parser) notSupported(i int, sp diag.Span, what string) *diag.Diagnostic {
+	return p.errorAt(i, sp, "SQ1011", "%s is not supported", what)
+}
+
+// enter counts one level of nesting; leave goes back. It fails where the limit is reached.
+func (p *parser) enter() bool {
+	p.depth++
+	if p.depth > maxDepth {
+		p.errorf("SQ1013", "this is nested more than %d levels deep", maxDepth).
+			Help("take the inner parts out into views")
+		return false
+	}
+	return true
+}
+
+func (p *parser) leave() { p.depth-- }
+
+// ---- names and literals
+
+// structural words build the statement; one of them where a name should be means that
+// the name is missing, unless what follows says otherwise.
+var structural = wordSet(`SELECT FROM WHERE GROUP HAVING ORDER BY UNION EXCEPT INTERSECT MINUS LIMIT OFFSET FETCH
+	JOIN LEFT RIGHT FULL INNER CROSS NATURAL ON USING AND OR NOT IN IS LIKE BETWEEN AS WITH WITHOUT VALUES INSERT INTO
+	CREATE DROP TABLE SET CASE WHEN THEN ELSE END DISTINCT ALL WINDOW QUALIFY FOR OVER PRIMARY CONSTRAINT WATERMARK
+	LATERAL UNNEST EXISTS CAST TO ESCAPE SIMILAR NULL TRUE FALSE EXECUTE BEGIN EXPLAIN PARTITION INTERVAL COMMENT`)
+
+func wordSet(words string) map[string]bool {
+	m := make(map[string]bool)
+	for _, w := range strings.Fields(words) {
+		m[w] = true
+	}
+	return m
+}
+
+// isName reports whether t can be a name as it stands.
+func isName(t token.Token) bool {
+	return t.Kind == token.Quoted || t.Kind == token.Word && !token.Reserved(t.Key)
+}
+
+// ident takes a name; what says whose, for the message: "a column name".
+func (p *parser) ident(what string) ast.Ident {
+	t := p.tok()
+	if t.Kind == token.Word && token.Reserved(t.Key) {
+		p.reservedOr(what)
+		return ast.Ident{}
+	}
+	if !isName(t) {
+		d := p.unexpected(what)
+		if t.Kind == token.String && !p.tokIsLong(t) {
+			d.Help("names are quoted with backticks: %s", token.QuoteIdent(token.Unquote(t.Text(p.file))))
+		}
+		return ast.Ident{}
+	}
+	p.next()
+	return p.identOf(t)
+}
+
+func (p *parser) tokIsLong(t token.Token) bool {
+	return t.End-t.Start > 60 || strings.ContainsAny(t.Text(p.file), "\n`")
+}
+
+func (p *parser) identOf(t token.Token) ast.Ident {
+	id := ast.Ident{At: ast.At{Sp: p.span(t)}, Name: t.Text(p.file)}
+	if t.Kind == token.Quoted {
+		id.Name, id.Quoted = token.Unquote(id.Name), true
+	}
+	return id
+}
+
+// reservedOr fails at a reserved word where a name should be.
+func (p *parser) reservedOr(what string) {
+	t := p.tok()
+	if structural[t.Key] {
+		// SELECT a, FROM t is a missing column; SELECT a, from, b FROM t is a name.
+		switch n := p.peek(1); {
+		case n.Is(","), n.Is(")"), n.Is("."), n.Is("="):
+		default:
+			p.unexpected(what)
+			return
+		}
+	}
+	p.reserved(t)
+}
+
+func (p *parser) reserved(t token.Token) {
+	text := t.Text(p.file)
+	p.errorf("SQ1002", "%s is a reserved word", text).
+		At("cannot be a name as it stands").
+		Help("write %s", token.QuoteIdent(text))
+}
+
+// name takes [a.[b.]]c.
+func (p *parser) name(what string) ast.Name {
+	start := p.start()
+	parts := []ast.Ident{p.ident(what)}
+	for !p.failed && p.is(".") && !p.peek(1).Is("*") {
+		p.next()
+		parts = append(parts, p.ident("a name behind the point"))
+	}
+	return ast.Name{At: p.from(start), Parts: parts}
+}
+
+// idents takes (a, b, ...).
+func (p *parser) idents(what string) []ast.Ident {
+	p.expect("(")
+	ids := []ast.Ident{p.ident(what)}
+	for p.accept(",") {
+		ids = append(ids, p.ident(what))
+	}
+	p.closing("a comma or )")
+	return ids
+}
+
+// closing takes the ) at the end of a list.
+func (p *parser) closing(want string) {
+	if !p.accept(")") {
+		p.unexpected(want)
+	}
+}
+
+// str takes a string; what says which, for the message.
+func (p *parser) str(what string) *ast.StringLit {
+	t := p.tok()
+	switch t.Kind {
+	case token.String:
+		p.next()
+		return &ast.StringLit{At: p.from(t.Start), Value: token.Unquote(t.Text(p.file))}
+	case token.UString:
+		return p.unicode()
+	}
+	d := p.unexpected(what)
+	if t.Kind == token.Number || t.Kind == token.Word && !token.Reserved(t.Key) || t.Is("TRUE") || t.Is("FALSE") {
+		d.Help("write it as a string: %s", token.QuoteString(t.Text(p.file)))
+	}
+	return &ast.StringLit{At: ast.At{Sp: p.span(t)}}
+}
+
+// unicode takes U&'...' [UESCAPE 'c'].
+func (p *parser) unicode() *ast.StringLit {
+	at, t := p.i, p.next()
+	escape := byte('\\')
+	if p.accept("UESCAPE") {
+		e := p.tok()
+		if s := e.Text(p.file); e.Kind != token.String || len(s) != 3 || strings.ContainsAny(s[1:2], "0123456789abcdefABCDEF+ \"") {
+			p.errorf("SQ1009", "UESCAPE takes a string of one character that is no digit, letter A to F, plus or blank")
+			return &ast.StringLit{}
+		}
+		escape = p.file.Text[e.Start+1]
+		p.next()
+	}
+	v, err := token.Unicode(t.Text(p.file), escape)
+	if err != nil {
+		p.errorAt(at, p.span(t), "SQ1009", "this string is malformed: %v", err).
+			Help("a character is written by its number: U&'\\0041' is A")
+	}
+	return &ast.StringLit{At: p.from(t.Start), Value: v}
+}

@@ -1,0 +1,161 @@
+package parser
+
+import (
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/parser/token"
+)
+
+// refusals are the statements of the dialect that weir has not, by their first words, and
+// what to do instead.
+var refusals = []struct{ words, help string }{
+	{"ALTER TABLE", "change the CREATE TABLE, or DROP the table and create it again"},
+	{"ALTER VIEW", "DROP the view and create it again"},
+	{"ALTER", ""},
+	{"USE CATALOG", "there is one catalog; leave the statement out"},
+	{"USE MODULES", "all functions are there; leave the statement out"},
+	{"USE", "there is one database; leave the statement out"},
+	{"CREATE OR REPLACE", "DROP ... IF EXISTS first, then CREATE"},
+	{"CREATE TEMPORARY SYSTEM FUNCTION", "use the built-in functions"},
+	{"CREATE TEMPORARY FUNCTION", "use the built-in functions"},
+	{"CREATE FUNCTION", "use the built-in functions"},
+	{"CREATE CATALOG", "tables are created in the file that uses them"},
+	{"CREATE DATABASE", "leave it out: there is one database"},
+	{"CREATE SCHEMA", "leave it out: there is one database"},
+	{"CREATE MODEL", ""},
+	{"CREATE CONNECTION", "write the connection's options into WITH (...)"},
+	{"CREATE MATERIALIZED TABLE", "create a table and fill it with INSERT INTO ... SELECT"},
+	{"CREATE MATERIALIZED VIEW", "create a table and fill it with INSERT INTO ... SELECT"},
+	{"CREATE INDEX", ""},
+	{"DROP TEMPORARY SYSTEM FUNCTION", ""},
+	{"DROP TEMPORARY FUNCTION", ""},
+	{"DROP FUNCTION", ""},
+	{"DROP CATALOG", ""},
+	{"DROP DATABASE", ""},
+	{"DROP MODEL", ""},
+	{"DROP CONNECTION", ""},
+	{"DROP MATERIALIZED TABLE", ""},
+	{"UPDATE", "a stream is changed by what is inserted into it"},
+	{"DELETE", "a stream is changed by what is inserted into it"},
+	{"MERGE", "a stream is changed by what is inserted into it"},
+	{"UPSERT", "write INSERT INTO a table with a PRIMARY KEY"},
+	{"TRUNCATE", ""},
+	{"ANALYZE", ""},
+	{"CALL", ""},
+	{"LOAD MODULE", "all functions are there; leave the statement out"},
+	{"UNLOAD MODULE", "all functions are there; leave the statement out"},
+	{"ADD JAR", "connectors and formats are built in; leave the statement out"},
+	{"REMOVE JAR", "connectors and formats are built in; leave the statement out"},
+	{"COMPILE PLAN", ""},
+	{"COMPILE AND EXECUTE PLAN", ""},
+	{"EXECUTE PLAN", ""},
+	{"DESCRIBE CATALOG", ""}, {"DESCRIBE DATABASE", ""}, {"DESCRIBE JOB", ""}, {"DESCRIBE FUNCTION", ""}, {"DESCRIBE MODEL", ""},
+	{"DESC CATALOG", ""}, {"DESC DATABASE", ""}, {"DESC JOB", ""}, {"DESC FUNCTION", ""}, {"DESC MODEL", ""},
+	{"REPLACE TABLE", "DROP TABLE IF EXISTS first, then CREATE TABLE"},
+	{"START TRANSACTION", "a job's results are committed with its checkpoints"},
+	{"COMMIT", "a job's results are committed with its checkpoints"},
+	{"ROLLBACK", "a job's results are committed with its checkpoints"},
+}
+
+// statementWords are the words that a statement may start with.
+var statementWords = []string{"SELECT", "INSERT", "CREATE", "DROP", "SET", "RESET", "SHOW", "DESCRIBE", "DESC", "EXPLAIN",
+	"EXECUTE", "BEGIN", "WITH", "VALUES", "STOP"}
+
+// refuse fails where the statement is known and not supported, or is none at all.
+func (p *parser) refuse() {
+	for _, r := range refusals {
+		words := strings.Fields(r.words)
+		if !p.is(words...) {
+			continue
+		}
+		first := words[0] == "DESCRIBE" || words[0] == "DESC"
+		if first && p.peek(2).Kind == token.EOF {
+			continue // a table of that name
+		}
+		sp := p.here().To(p.span(p.peek(len(words) - 1)))
+		d := p.errorAt(p.i, sp, "SQ1010", "%s is not supported", r.words)
+		if r.help != "" {
+			d.Help("%s", r.help)
+		}
+		return
+	}
+	t := p.tok()
+	if t.Is("(") || t.Is("TABLE") {
+		return
+	}
+	for _, w := range statementWords {
+		if t.Is(w) {
+			return
+		}
+	}
+	if t.Is("END") {
+		p.errorf("SQ1015", "END without BEGIN").Help("a statement set is written EXECUTE STATEMENT SET BEGIN ... END;")
+		return
+	}
+	if t.Kind == token.Word {
+		d := p.errorf("SQ1018", "no statement starts with %s", t.Text(p.file))
+		if w, ok := diag.Suggest(t.Key, statementWords); ok {
+			d.Help("did you mean %s?", w)
+		}
+		return
+	}
+	p.errorf("SQ1018", "a statement cannot start with %s", p.found(t))
+}
+
+// setting takes 'key' = 'value' behind SET.
+func (p *parser) setting() *ast.Property {
+	if t := p.tok(); t.Kind == token.String || t.Kind == token.UString {
+		return p.property()
+	}
+	key, value, ok := p.bare()
+	d := p.errorAt(p.i, p.statementRest(), "SQ1014", "the key and the value of SET are strings")
+	if ok && value != "" {
+		d.Help("write SET %s = %s;", token.QuoteString(key), token.QuoteString(value))
+	} else {
+		d.Help("write SET 'key' = 'value';")
+	}
+	return &ast.Property{}
+}
+
+// settingKey takes 'key' behind RESET.
+func (p *parser) settingKey() *ast.StringLit {
+	if t := p.tok(); t.Kind == token.String || t.Kind == token.UString {
+		return p.str("a key as a string")
+	}
+	key, _, _ := p.bare()
+	d := p.errorAt(p.i, p.statementRest(), "SQ1014", "the key of RESET is a string")
+	if key != "" {
+		d.Help("write RESET %s;", token.QuoteString(key))
+	}
+	return &ast.StringLit{}
+}
+
+// statementRest is everything from here to the end of the statement.
+func (p *parser) statementRest() diag.Span {
+	sp := p.here()
+	if n := p.eofIndex(); n > p.i {
+		sp = sp.To(p.span(p.toks[n-1]))
+	}
+	return sp
+}
+
+// bare reads the old form a.b = c, whose parts are taken as they are written; ok is false
+// where there is no =.
+func (p *parser) bare() (key, value string, ok bool) {
+	sp := p.statementRest()
+	key = sp.Text()
+	for _, t := range p.toks[p.i:] {
+		if t.Is("=") {
+			key = p.file.Text[sp.Start:t.Start]
+			value = strings.TrimSpace(p.file.Text[t.End:sp.End])
+			if n := len(value); n > 1 && value[0] == '\'' && value[n-1] == '\'' {
+				value = token.Unquote(value)
+			}
+			ok = true
+			break
+		}
+	}
+	return strings.TrimSpace(key), value, ok
+}
