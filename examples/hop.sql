@@ -1,15 +1,15 @@
--- Requests of the last minute, every ten seconds, as CSV; the statement ends by itself when it
--- has read what is in the topic.
+-- Requests of the last minute, every ten seconds, as CSV. The job ends by itself when it has read
+-- what was in the topic at its start.
 
 SET 'pipeline.name' = 'hop';
 SET 'execution.checkpointing.interval' = '5 s';
 
 CREATE TABLE requests (
   host STRING,
-  bytes BIGINT,
+  size BIGINT,
   at_ms BIGINT,
-  at AS TO_TIMESTAMP_LTZ(at_ms, 3),
-  WATERMARK FOR at AS at - INTERVAL '1' SECOND
+  seen AS TO_TIMESTAMP_LTZ(at_ms, 3),
+  WATERMARK FOR seen AS seen - INTERVAL '1' SECOND
 ) WITH (
   'connector' = 'kafka',
   'topic' = 'requests',
@@ -23,7 +23,7 @@ CREATE TABLE traffic (
   host STRING,
   window_end TIMESTAMP(3),
   requests BIGINT,
-  bytes BIGINT,
+  total BIGINT,
   biggest BIGINT
 ) WITH (
   'connector' = 'kafka',
@@ -35,9 +35,9 @@ CREATE TABLE traffic (
   'properties.transaction.timeout.ms' = '60000'
 );
 
-CREATE VIEW big AS SELECT host, bytes, at FROM requests WHERE bytes > 0;
+CREATE VIEW big AS SELECT host, size, seen FROM requests WHERE size > 0;
 
 INSERT INTO traffic
-SELECT host, window_end, COUNT(*), SUM(bytes), MAX(bytes)
-FROM TABLE(HOP(TABLE big, DESCRIPTOR(at), INTERVAL '10' SECOND, INTERVAL '1' MINUTE))
+SELECT host, window_end, COUNT(*), SUM(size), MAX(size)
+FROM TABLE(HOP(TABLE big, DESCRIPTOR(seen), INTERVAL '10' SECOND, INTERVAL '1' MINUTE))
 GROUP BY host, window_start, window_end;
