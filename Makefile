@@ -1,0 +1,32 @@
+# weir: what there is to make. Everything needs Go and a C compiler; test and bench also use Java and Maven.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.PHONY: build test test-fast lint fmt fuzz bench demo
+
+build: ## bin/weir
+	$(GO) build -trimpath -ldflags "-X weir/cmd/internal/cli.Version=$(VERSION)" -o bin/weir ./cmd/weir
+
+test: ## all tests, those on real Kafka and real Flink too where Java and Maven are there
+	$(GO) test -timeout 25m ./...
+
+test-fast: ## without real Kafka and without real Flink
+	WEIR_NO_JAVA=1 $(GO) test -short ./...
+
+lint: ## vet, gofmt and staticcheck
+	$(GO) vet ./...
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.6.1 ./...
+
+fmt:
+	gofmt -w .
+
+bench: ## the three jobs beside a bare librdkafka loop, on real Kafka
+	$(GO) run ./bench
+
+demo: ## kill -9 on the embedded broker
+	$(GO) run ./cmd/weir demo
+
+fuzz: ## half a minute a target
+	./.ci/fuzz 30s
