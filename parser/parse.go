@@ -61,7 +61,7 @@ func parseOnly[T any](f *diag.File, take func(*parser) T) (v T, l *diag.List) {
 	p.load(toks[:len(toks)-1], len(f.Text))
 	got := take(p)
 	if !p.failed && p.tok().Kind != token.EOF {
-		p.unexpected("nothing more")
+		p.unexpected("the end of the text")
 	}
 	if p.failed {
 		l.All = append(l.All, p.deepest)

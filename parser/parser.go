@@ -318,6 +318,7 @@ func (p *parser) reservedOr(what string) {
 		// SELECT a, FROM t is a missing column; SELECT a, from, b FROM t is a name.
 		switch n := p.peek(1); {
 		case n.Is(","), n.Is(")"), n.Is("."), n.Is("="):
+		case n.Is("(") && what == "a name": // CREATE TABLE order (...)
 		default:
 			p.unexpected(what)
 			return

@@ -275,6 +275,9 @@ func (x *lexer) op(start int, c byte) {
 	}
 	r, n := utf8.DecodeRuneInString(x.src[start:])
 	x.pos += n
+	if r == ':' && x.at(0) == ':' {
+		x.pos++ // :: is one mistake
+	}
 	if r == utf8.RuneError && n <= 1 {
 		x.invalidUTF8(start)
 	} else {
