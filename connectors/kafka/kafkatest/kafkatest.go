@@ -1,0 +1,317 @@
+// Package kafkatest gives tests their Kafka: an embedded broker in the test's own process
+// (Fake), or a real Apache Kafka that is fetched by Maven and started on free loopback ports
+// (Real). Both speak real sockets. Helpers create topics, produce records and read what a
+// read_committed consumer sees.
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"testing"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// Broker is a running Kafka of one node.
+type Broker struct {
+	Addr    string         // bootstrap address
+	Cluster *kfake.Cluster // the embedded broker, nil for a real one
+	real    *realBroker
+}
+
+// Real reports whether the broker is Apache Kafka.
+func (b *Broker) Real() bool { return b.real != nil }
+
+// Fake starts an embedded broker that ends with the test. Topics are not created by use.
+func Fake(t testing.TB, opts ...kfake.Opt) *Broker {
+	t.Helper()
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID("weir-test")}, opts...)...)
+	if err != nil {
+		t.Fatalf("embedded broker: %v", err)
+	}
+	t.Cleanup(c.Close)
+	return &Broker{Addr: c.ListenAddrs()[0], Cluster: c}
+}
+
+// Real is the real Kafka of this test process: started at the first call, shared by the tests of the
+// package, killed when the process ends. Without Java or Maven the test is skipped with a
+// loud line, or fails where WEIR_REQUIRE_KAFKA=1.
+func Real(t testing.TB) *Broker {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("kafkatest: -short: not run on real Kafka")
+	}
+	r, err := shared()
+	if err == nil {
+		return &Broker{Addr: r.addr, real: r}
+	}
+	var missing *missingError
+	if errors.As(err, &missing) && os.Getenv("WEIR_REQUIRE_KAFKA") != "1" {
+		fmt.Fprintf(os.Stderr, "\n*** NOT RUN ON REAL KAFKA: %s: %v ***\n", t.Name(), err)
+		t.Skipf("no real Kafka: %v", err)
+	}
+	t.Fatalf("real Kafka: %v", err)
+	return nil
+}
+
+// Each runs f on the embedded and on the real broker.
+func Each(t *testing.T, f func(t *testing.T, b *Broker)) {
+	t.Run("fake", func(t *testing.T) { f(t, Fake(t)) })
+	t.Run("real", func(t *testing.T) { f(t, Real(t)) })
+}
+
+func (b *Broker) admin(t testing.TB) *ck.AdminClient {
+	t.Helper()
+	a, err := ck.NewAdminClient(&ck.ConfigMap{"bootstrap.servers": b.Addr, "enable.metrics.push": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// Topic creates a topic and waits until its leaders are known. config is pairs of names and values.
+func (b *Broker) Topic(t testing.TB, name string, partitions int, config ...string) string {
+	t.Helper()
+	a := b.admin(t)
+	defer a.Close()
+	cfg := map[string]string{}
+	for i := 0; i+1 < len(config); i += 2 {
+		cfg[config[i]] = config[i+1]
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	res, err := a.CreateTopics(ctx, []ck.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1, Config: cfg}},
+		ck.SetAdminOperationTimeout(20*time.Second))
+	if err != nil {
+		t.Fatalf("create topic %s: %v", name, err)
+	}
+	if c := res[0].Error.Code(); c != ck.ErrNoError {
+		t.Fatalf("create topic %s: %v", name, res[0].Error)
+	}
+	for ctx.Err() == nil {
+		d, err := a.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames([]string{name}))
+		if err == nil && len(d.TopicDescriptions) == 1 && d.TopicDescriptions[0].Error.Code() == ck.ErrNoError && len(d.TopicDescriptions[0].Partitions) == partitions {
+			ready := true
+			for _, p := range d.TopicDescriptions[0].Partitions {
+				ready = ready && p.Leader != nil && p.Leader.ID >= 0
+			}
+			if ready {
+				return name
+			}
+		}
+	}
+	t.Fatalf("topic %s has no leaders after 30 s", name)
+	return ""
+}
+
+// DeleteTopic deletes a topic and waits until it is gone.
+func (b *Broker) DeleteTopic(t testing.TB, name string) {
+	t.Helper()
+	a := b.admin(t)
+	defer a.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	res, err := a.DeleteTopics(ctx, []string{name}, ck.SetAdminOperationTimeout(20*time.Second))
+	if err != nil || res[0].Error.Code() != ck.ErrNoError {
+		t.Fatalf("delete topic %s: %v %v", name, err, res)
+	}
+	for ctx.Err() == nil {
+		d, err := a.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames([]string{name}))
+		if err == nil && len(d.TopicDescriptions) == 1 && d.TopicDescriptions[0].Error.Code() == ck.ErrUnknownTopicOrPart {
+			return
+		}
+	}
+	t.Fatalf("topic %s is still there after 30 s", name)
+}
+
+// DeleteRecords removes the records of a partition before offset, as retention does.
+func (b *Broker) DeleteRecords(t testing.TB, topic string, partition int32, offset int64) {
+	t.Helper()
+	a := b.admin(t)
+	defer a.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, err := a.DeleteRecords(ctx, []ck.TopicPartition{{Topic: &topic, Partition: partition, Offset: ck.Offset(offset)}})
+	if err != nil {
+		t.Fatalf("delete records: %v", err)
+	}
+	for _, x := range r.DeleteRecordsResults {
+		if x.TopicPartition.Error != nil {
+			t.Fatalf("delete records: %v", x.TopicPartition.Error)
+		}
+	}
+}
+
+// Record is a record that a test writes or has read. A nil Key or Value is null.
+type Record struct {
+	Partition int32
+	Key       []byte
+	Value     []byte
+	Headers   []ck.Header
+	Timestamp time.Time // zero: now
+	Offset    int64     // read records only
+}
+
+// Produce writes records, each to its partition (-1: by key), and returns when all are acknowledged. more is pairs of
+// client properties.
+func (b *Broker) Produce(t testing.TB, topic string, records ...Record) {
+	t.Helper()
+	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.Addr, "enable.idempotence": true, "enable.metrics.push": false,
+		"linger.ms": 1, "partitioner": "murmur2_random"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	b.produce(t, p, topic, records)
+}
+
+func (b *Broker) produce(t testing.TB, p *ck.Producer, topic string, records []Record) {
+	t.Helper()
+	done := make(chan ck.Event, len(records)+1)
+	for _, r := range records {
+		m := &ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: r.Partition}, Key: r.Key, Value: r.Value,
+			Headers: r.Headers, Timestamp: r.Timestamp}
+		for {
+			err := p.Produce(m, done)
+			if ke, ok := err.(ck.Error); ok && ke.Code() == ck.ErrQueueFull {
+				p.Flush(1000)
+				continue
+			}
+			if err != nil {
+				t.Fatalf("produce to %s: %v", topic, err)
+			}
+			break
+		}
+	}
+	for range records {
+		m := (<-done).(*ck.Message)
+		if m.TopicPartition.Error != nil {
+			t.Fatalf("produce to %s: %v", topic, m.TopicPartition.Error)
+		}
+	}
+}
+
+// Transaction writes records in a transaction of its own, which is then committed, aborted or left open. An open
+// one belongs to the returned producer, which the test closes; nil otherwise.
+func (b *Broker) Transaction(t testing.TB, id, end, topic string, records ...Record) *ck.Producer {
+	t.Helper()
+	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.Addr, "transactional.id": id, "enable.metrics.push": false, "linger.ms": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	fail := func(what string, err error) {
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	fail("init transactions", p.InitTransactions(ctx))
+	fail("begin transaction", p.BeginTransaction())
+	b.produce(t, p, topic, records)
+	switch end {
+	case "commit":
+		fail("commit", p.CommitTransaction(ctx))
+	case "abort":
+		fail("abort", p.AbortTransaction(ctx))
+	case "open":
+		return p
+	default:
+		t.Fatalf("unknown end of a transaction: %s", end)
+	}
+	p.Close()
+	return nil
+}
+
+// Read reads a topic from its beginning to the end that a reader of the isolation level sees now, by partition and offset.
+func (b *Broker) Read(t testing.TB, topic, isolation string) []Record {
+	t.Helper()
+	c, err := ck.NewConsumer(&ck.ConfigMap{"bootstrap.servers": b.Addr, "group.id": "kafkatest", "isolation.level": isolation,
+		"enable.auto.commit": false, "enable.partition.eof": true, "auto.offset.reset": "error", "enable.metrics.push": false,
+		"fetch.wait.max.ms": 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	md, err := c.GetMetadata(&topic, false, 20000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []ck.TopicPartition
+	for _, p := range md.Topics[topic].Partitions {
+		lo, _, err := c.QueryWatermarkOffsets(topic, p.ID, 20000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, ck.TopicPartition{Topic: &topic, Partition: p.ID, Offset: ck.Offset(lo)})
+	}
+	if err := c.Assign(parts); err != nil {
+		t.Fatal(err)
+	}
+	var out []Record
+	ended := map[int32]bool{}
+	deadline := time.Now().Add(60 * time.Second)
+	for len(ended) < len(parts) {
+		if time.Now().After(deadline) {
+			t.Fatalf("read %s: no end of every partition within 60 s", topic)
+		}
+		switch e := c.Poll(500).(type) {
+		case *ck.Message:
+			if e.TopicPartition.Error != nil {
+				t.Fatalf("read %s: %v", topic, e.TopicPartition.Error)
+			}
+			out = append(out, Record{Partition: e.TopicPartition.Partition, Key: e.Key, Value: e.Value, Headers: e.Headers,
+				Timestamp: e.Timestamp, Offset: int64(e.TopicPartition.Offset)})
+		case ck.PartitionEOF:
+			ended[e.Partition] = true
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool {
+		if out[i].Partition != out[j].Partition {
+			return out[i].Partition < out[j].Partition
+		}
+		return out[i].Offset < out[j].Offset
+	})
+	return out
+}
+
+// Values is the values of records as text.
+func Values(rs []Record) []string {
+	out := make([]string, len(rs))
+	for i, r := range rs {
+		out[i] = string(r.Value)
+	}
+	return out
+}
+
+// Lines makes records of texts for partition 0.
+func Lines(values ...string) []Record {
+	out := make([]Record, len(values))
+	for i, v := range values {
+		out[i].Value = []byte(v)
+	}
+	return out
+}
+
+// GroupOffset is the committed offset and metadata of a group for a partition; offset is negative when there is none.
+func (b *Broker) GroupOffset(t testing.TB, group, topic string, partition int32) (offset int64, metadata string) {
+	t.Helper()
+	a := b.admin(t)
+	defer a.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, err := a.ListConsumerGroupOffsets(ctx, []ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: []ck.TopicPartition{{Topic: &topic, Partition: partition}}}})
+	if err != nil {
+		t.Fatalf("offsets of group %s: %v", group, err)
+	}
+	p := r.ConsumerGroupsTopicPartitions[0].Partitions[0]
+	if p.Metadata != nil {
+		metadata = *p.Metadata
+	}
+	return int64(p.Offset), metadata
+}
