@@ -17,7 +17,7 @@ func (p *parser) call() ast.Expr {
 	case key == "TRIM":
 		c.Args = p.trimArgs()
 	case key == "POSITION":
-		x := p.exprAt(levelAdd)
+		x := p.exprAt(LevelAdd)
 		if !p.accept("IN") {
 			p.expectOr(",", "IN")
 		}
@@ -31,9 +31,13 @@ func (p *parser) call() ast.Expr {
 	case key == "SUBSTRING":
 		c.Args = p.wordArgs("FROM", "FOR")
 	case key == "CEIL" || key == "CEILING" || key == "FLOOR":
-		c.Args = p.exprs()
+		c.Args = []ast.Expr{p.expr()}
 		if p.accept("TO") {
 			c.Args = append(c.Args, p.field())
+			break
+		}
+		for p.accept(",") {
+			c.Args = append(c.Args, p.expr())
 		}
 	case key == "TIMESTAMPADD" || key == "TIMESTAMPDIFF":
 		c.Args = []ast.Expr{p.field()}
@@ -230,7 +234,7 @@ func (p *parser) bound() ast.FrameBound {
 	case p.accept("CURRENT", "ROW"):
 		return ast.FrameBound{Kind: "CURRENT ROW"}
 	}
-	x := p.exprAt(levelAdd)
+	x := p.exprAt(LevelAdd)
 	switch {
 	case p.accept("PRECEDING"):
 		return ast.FrameBound{Kind: "PRECEDING", Expr: x}

@@ -6,29 +6,33 @@ import (
 )
 
 // The levels of the operators, loosest first. Comparison, arithmetic, AND and OR
-// associate to the left; a level's right operand is parsed one level tighter.
+// associate to the left; a level's right operand is parsed one level tighter. Whoever
+// prints a tree puts an operand into brackets where its level is below what its place asks.
 const (
-	levelOr = iota + 1
-	levelAnd
-	levelNot
-	levelIs      // x IS NULL
-	levelCompare // = <> < <= > >=
-	levelRange   // BETWEEN, IN, LIKE, SIMILAR TO
-	levelAdd     // + -
-	levelMul     // * / % ||
-	levelUnary   // - x, + x
-	levelPostfix // x[i], x.f, AT TIME ZONE
+	LevelOr = iota + 1
+	LevelAnd
+	LevelNot
+	LevelIs      // x IS NULL
+	LevelCompare // = <> < <= > >=
+	LevelRange   // BETWEEN, IN, LIKE, SIMILAR TO
+	LevelAdd     // + -
+	LevelMul     // * / % ||
+	LevelUnary   // - x, + x
+	LevelPostfix // x[i], x.f, AT TIME ZONE
 )
 
 var binaryLevel = map[string]int{
-	"OR": levelOr, "AND": levelAnd,
-	"=": levelCompare, "<>": levelCompare, "!=": levelCompare, "<": levelCompare, "<=": levelCompare, ">": levelCompare, ">=": levelCompare,
-	"+": levelAdd, "-": levelAdd,
-	"*": levelMul, "/": levelMul, "%": levelMul, "||": levelMul,
+	"OR": LevelOr, "AND": LevelAnd,
+	"=": LevelCompare, "<>": LevelCompare, "!=": LevelCompare, "<": LevelCompare, "<=": LevelCompare, ">": LevelCompare, ">=": LevelCompare,
+	"+": LevelAdd, "-": LevelAdd,
+	"*": LevelMul, "/": LevelMul, "%": LevelMul, "||": LevelMul,
 }
 
+// BinaryLevel is the level of a binary operator; 0 for what is none.
+func BinaryLevel(op string) int { return binaryLevel[op] }
+
 // expr takes an expression.
-func (p *parser) expr() ast.Expr { return p.exprAt(levelOr) }
+func (p *parser) expr() ast.Expr { return p.exprAt(LevelOr) }
 
 // exprs takes a, b, ...
 func (p *parser) exprs() []ast.Expr {
@@ -69,18 +73,18 @@ func (p *parser) exprAt(level int) ast.Expr {
 		}
 		switch t.Key {
 		case "IS":
-			if levelIs < level {
+			if LevelIs < level {
 				return x
 			}
 			x = p.isTest(start, x)
 		case "NOT":
-			if levelRange < level || !p.peek(1).Is("BETWEEN") && !p.peek(1).Is("IN") && !p.peek(1).Is("LIKE") && !p.peek(1).Is("SIMILAR") {
+			if LevelRange < level || !p.peek(1).Is("BETWEEN") && !p.peek(1).Is("IN") && !p.peek(1).Is("LIKE") && !p.peek(1).Is("SIMILAR") {
 				return x
 			}
 			p.next()
 			x = p.rangeOp(start, x, true)
 		case "BETWEEN", "IN", "LIKE", "SIMILAR":
-			if levelRange < level {
+			if LevelRange < level {
 				return x
 			}
 			x = p.rangeOp(start, x, false)
@@ -104,7 +108,7 @@ func (p *parser) isTest(start int, x ast.Expr) ast.Expr {
 	case "DISTINCT":
 		p.next()
 		p.expect("FROM")
-		e.What, e.Y = "DISTINCT FROM", p.exprAt(levelCompare)
+		e.What, e.Y = "DISTINCT FROM", p.exprAt(LevelCompare)
 	case "JSON":
 		p.notSupported(p.i, p.span(t), "IS JSON")
 	default:
@@ -122,9 +126,9 @@ func (p *parser) rangeOp(start int, x ast.Expr, not bool) ast.Expr {
 		if !p.accept("ASYMMETRIC") {
 			e.Symmetric = p.accept("SYMMETRIC")
 		}
-		e.Lo = p.exprAt(levelAdd)
+		e.Lo = p.exprAt(LevelAdd)
 		p.expect("AND")
-		e.Hi = p.exprAt(levelAdd)
+		e.Hi = p.exprAt(LevelAdd)
 		e.At = p.from(start)
 		return e
 	case "IN":
@@ -148,9 +152,9 @@ func (p *parser) rangeOp(start int, x ast.Expr, not bool) ast.Expr {
 		if e.Similar {
 			p.expect("TO")
 		}
-		e.Pattern = p.exprAt(levelAdd)
+		e.Pattern = p.exprAt(LevelAdd)
 		if p.accept("ESCAPE") {
-			e.Escape = p.exprAt(levelAdd)
+			e.Escape = p.exprAt(LevelAdd)
 		}
 		e.At = p.from(start)
 		return e
@@ -163,7 +167,7 @@ func (p *parser) prefix() ast.Expr {
 	switch t := p.tok(); t.Key {
 	case "NOT":
 		p.next()
-		x := p.exprAt(levelNot)
+		x := p.exprAt(LevelNot)
 		return &ast.Unary{At: p.from(start), Op: "NOT", X: x}
 	case "-", "+":
 		if !p.enter() {

@@ -137,7 +137,7 @@ func (p *parser) tablePrimary() ast.TableRef {
 	}
 	if p.accept("FOR") {
 		p.expect("SYSTEM_TIME", "AS", "OF")
-		n.SysAsOf = p.exprAt(levelAdd)
+		n.SysAsOf = p.exprAt(LevelAdd)
 	}
 	if !p.is("MATCH_RECOGNIZE") {
 		n.Alias = p.tableAlias()
@@ -240,7 +240,7 @@ func (p *parser) tableArg() *ast.TableArg {
 			a.Table = &n
 		}
 		p.tableArgTail(a)
-	case p.is("(") && p.queryAhead(p.i):
+	case p.is("(") && p.queryAhead(p.i) && p.argEndsBehind(p.match[p.i]):
 		p.next()
 		a.Query = p.query()
 		p.closing(") behind the query")
@@ -253,6 +253,16 @@ func (p *parser) tableArg() *ast.TableArg {
 	}
 	a.At = p.from(start)
 	return a
+}
+
+// argEndsBehind reports whether an argument that closes with token m ends there, or goes
+// on with PARTITION BY or ORDER BY; otherwise it is an expression.
+func (p *parser) argEndsBehind(m int) bool {
+	if m < 0 {
+		return true
+	}
+	t := p.toks[m+1]
+	return t.Kind == token.EOF || t.Is(",") || t.Is(")") || t.Is("PARTITION") || t.Is("ORDER")
 }
 
 // tableArgTail takes PARTITION BY and ORDER BY behind a table argument. Several columns

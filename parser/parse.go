@@ -179,6 +179,9 @@ func (e *engine) statementSet(pc piece) []ast.Statement {
 	if len(set.Inserts) == 0 && !bad {
 		e.p.list.Errorf("SQ1015", whole.Sp, "this statement set is empty").Help("put at least one INSERT between BEGIN and END")
 	}
+	if len(set.Inserts) == 0 {
+		return nil
+	}
 	switch h := head.(type) {
 	case nil:
 		return nil

@@ -63,7 +63,7 @@ func (p *parser) query() *ast.Query {
 	}
 	if p.accept("LIMIT") {
 		if !p.accept("ALL") {
-			q.Limit = p.exprAt(levelAdd)
+			q.Limit = p.exprAt(LevelAdd)
 		}
 		if p.is(",") {
 			p.notSupported(p.i, p.here(), "LIMIT with a comma").Help("write LIMIT count OFFSET start")
@@ -71,7 +71,7 @@ func (p *parser) query() *ast.Query {
 		}
 	}
 	if p.accept("OFFSET") {
-		q.Offset = p.exprAt(levelAdd)
+		q.Offset = p.exprAt(LevelAdd)
 		if !p.accept("ROWS") {
 			p.accept("ROW")
 		}
@@ -97,7 +97,7 @@ func (p *parser) fetch(q *ast.Query) {
 	if p.isAny("ROW", "ROWS") {
 		q.Limit = &ast.NumberLit{At: ast.At{Sp: diag.Span{File: p.file, Start: start, End: start}}, Text: "1"}
 	} else {
-		q.Limit = p.exprAt(levelAdd)
+		q.Limit = p.exprAt(LevelAdd)
 	}
 	if !p.accept("ROWS") && !p.accept("ROW") {
 		p.unexpected("ROWS ONLY")
@@ -191,7 +191,7 @@ func (p *parser) values() ast.QueryBody {
 	for {
 		rowStart := p.start()
 		r := &ast.RowExpr{}
-		if p.accept("ROW", "(") || p.is("(") && !p.queryAhead(p.i) && p.rowAhead() && p.accept("(") {
+		if p.accept("ROW", "(") || p.is("(") && p.rowAhead() && p.accept("(") {
 			r.Items = p.exprs()
 			p.closing("a comma or )")
 		} else {
@@ -210,6 +210,9 @@ func (p *parser) values() ast.QueryBody {
 // rowAhead reports whether the brackets that open here are a whole row of VALUES and not
 // the start of an expression such as (1 + 2) * 3.
 func (p *parser) rowAhead() bool {
+	if n := p.peek(1); n.Is("SELECT") || n.Is("WITH") || n.Is("VALUES") {
+		return false
+	}
 	m := p.match[p.i]
 	if m < 0 {
 		return true
@@ -376,7 +379,7 @@ func (p *parser) groupingSet() []ast.GroupItem {
 	if p.accept("(", ")") {
 		return nil
 	}
-	if p.is("(") && p.setAhead() {
+	if p.is("(") && p.setAhead() && !p.queryAhead(p.i) {
 		p.next()
 		items := p.groupItems()
 		p.closing("a comma or )")

@@ -268,7 +268,7 @@ func (x *lexer) op(start int, c byte) {
 			return
 		}
 	}
-	if strings.IndexByte("=<>+-*/%()[],.;", c) >= 0 {
+	if strings.IndexByte("=<>+-*/%()[],.;?{}|^", c) >= 0 {
 		x.pos++
 		x.emit(Op, start, x.src[start:x.pos])
 		return
@@ -289,8 +289,6 @@ func (x *lexer) op(start int, c byte) {
 			d.Help("strings are quoted with the plain quote '")
 		case '“', '”':
 			d.Help("strings are quoted with ', names with `")
-		case '?':
-			d.Help("there are no parameters: write the value itself")
 		case '!':
 			d.Help("write NOT, or <> for unequal")
 		}

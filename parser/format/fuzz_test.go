@@ -1,0 +1,157 @@
+package format
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"weir/parser"
+	"weir/parser/ast"
+	"weir/parser/diag"
+)
+
+// FuzzParse holds for any text: Parse does not panic, findings lie inside the text, and
+// what parses is printed and formatted to text that parses to the same tree.
+func FuzzParse(f *testing.F) {
+	for _, text := range corpus(f) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) { checkText(t, text) })
+}
+
+// corpus is the inputs of all text cases of the parser.
+func corpus(tb testing.TB) []string {
+	paths, err := filepath.Glob("../testdata/parse/*")
+	if err != nil || len(paths) == 0 {
+		tb.Fatalf("no text cases found: %v", err)
+	}
+	var all []string
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, c := range strings.Split(string(b), "\n\n") {
+			_, body, ok := strings.Cut("\n"+c, "\nparse\n")
+			prefix := ""
+			if !ok {
+				if _, body, ok = strings.Cut("\n"+c, "\nexpr\n"); !ok {
+					continue
+				}
+				prefix = "SELECT "
+			}
+			body, _, _ = strings.Cut(body, "\n----")
+			all = append(all, prefix+body)
+		}
+	}
+	return all
+}
+
+func checkText(t *testing.T, text string) {
+	src := &diag.File{Name: "f.sql", Text: text}
+	script, l := parser.Parse(src)
+	for _, d := range l.All {
+		inside(t, src, d.Span)
+		for _, label := range d.Labels {
+			inside(t, src, label.Span)
+		}
+	}
+	if err := diag.Render(&strings.Builder{}, l, diag.RenderOptions{Width: 40}); err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range script.Statements {
+		inside(t, src, st.Span())
+		printed := Print(st)
+		again, l2 := parser.Parse(&diag.File{Name: "printed", Text: printed + ";"})
+		if l2.HasErrors() || len(again.Statements) != 1 {
+			t.Fatalf("does not parse when printed:\n%s\n---\n%s\n%s", st.Span().Text(), printed, rendered(l2))
+		}
+		if a, b := bare(st), bare(again.Statements[0]); !reflect.DeepEqual(a, b) {
+			t.Fatalf("parses to something else when printed:\n%s\n---\n%s", st.Span().Text(), printed)
+		}
+	}
+	if l.HasErrors() {
+		return
+	}
+	once, l3 := Format(src)
+	if l3.HasErrors() {
+		t.Fatalf("cannot be formatted:\n%s\n%s", text, rendered(l3))
+	}
+	twice, l4 := Format(&diag.File{Name: "once", Text: once})
+	if l4.HasErrors() {
+		t.Fatalf("does not parse when formatted:\n%s\n---\n%s\n%s", text, once, rendered(l4))
+	}
+	if once != twice {
+		t.Fatalf("formatting twice changes it again:\n%s\n---\n%s\n---\n%s", text, once, twice)
+	}
+	again, _ := parser.Parse(&diag.File{Name: "once", Text: once})
+	if !reflect.DeepEqual(bare(script.Statements), bare(again.Statements)) {
+		t.Fatalf("parses to something else when formatted:\n%s\n---\n%s", text, once)
+	}
+}
+
+func inside(t *testing.T, f *diag.File, sp diag.Span) {
+	t.Helper()
+	if sp.File != f || sp.Start < 0 || sp.Start > sp.End || sp.End > len(f.Text) {
+		t.Fatalf("a place outside the text: %d to %d of %d", sp.Start, sp.End, len(f.Text))
+	}
+}
+
+func rendered(l *diag.List) string {
+	var b strings.Builder
+	if err := diag.Render(&b, l, diag.RenderOptions{}); err != nil {
+		return err.Error()
+	}
+	return b.String()
+}
+
+// bare is a copy of a tree without its places and its quoting.
+func bare(v any) any { return strip(reflect.ValueOf(v)).Interface() }
+
+var (
+	spanType  = reflect.TypeOf(diag.Span{})
+	identType = reflect.TypeOf(ast.Ident{})
+)
+
+func strip(v reflect.Value) reflect.Value {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return v
+		}
+		out := reflect.New(v.Type().Elem())
+		out.Elem().Set(strip(v.Elem()))
+		return out
+	case reflect.Interface:
+		if v.IsNil() {
+			return v
+		}
+		out := reflect.New(v.Type()).Elem()
+		out.Set(strip(v.Elem()))
+		return out
+	case reflect.Slice:
+		if v.Len() == 0 {
+			return v
+		}
+		out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		for i := range v.Len() {
+			out.Index(i).Set(strip(v.Index(i)))
+		}
+		return out
+	case reflect.Struct:
+		out := reflect.New(v.Type()).Elem()
+		if v.Type() == spanType {
+			return out
+		}
+		for i := range v.NumField() {
+			if v.Type() == identType && v.Type().Field(i).Name == "Quoted" {
+				continue
+			}
+			out.Field(i).Set(strip(v.Field(i)))
+		}
+		return out
+	}
+	return v
+}
