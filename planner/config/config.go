@@ -32,6 +32,7 @@ const (
 	RestartStrategy     = "restart-strategy.type"
 	StateDir            = "weir.state.dir"
 	MemoryBudget        = "weir.memory"
+	ConnectTimeout      = "weir.connect.timeout"
 )
 
 // Origin says where a setting came from.

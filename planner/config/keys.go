@@ -44,4 +44,5 @@ var Keys = []c.OptionSpec{
 	{Key: "sql-client.verbose", Type: c.OptBool, Default: "false", Doc: "Whether the shell shows more of an error."},
 	{Key: StateDir, Type: c.OptString, Doc: "Directory of the job's local state; a folder named after the job is made in it."},
 	{Key: MemoryBudget, Type: c.OptMemory, Doc: "Memory budget of the process; by default three quarters of what the machine or the cgroup gives.", Example: "512 mb"},
+	{Key: ConnectTimeout, Type: c.OptDuration, Default: "1 min", Doc: "How long a job waits at its start for brokers and topics that are not there before it gives up.", Example: "5 min"},
 }
