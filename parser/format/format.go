@@ -339,19 +339,18 @@ func (w *writer) commas(lo, hi int) int {
 }
 
 func (w *writer) statement(lo, hi int) {
-	saved := w.notes[lo]
-	w.notes[lo] = nil // written by file
-	defer func() { w.notes[lo] = saved }()
-	switch n := w.setHead(lo); {
-	case n > 0:
-		w.set(lo, hi, n)
-	case w.statementFits(lo, hi):
-		w.run(lo, hi, 0)
-	case w.isTable(lo):
-		w.table(lo, hi)
-	default:
-		w.clauses(lo, hi, 0)
-	}
+	w.without(lo, func() { // they are written by file
+		switch n := w.setHead(lo); {
+		case n > 0:
+			w.set(lo, hi, n)
+		case w.statementFits(lo, hi):
+			w.run(lo, hi, 0)
+		case w.isTable(lo):
+			w.table(lo, hi)
+		default:
+			w.clauses(lo, hi, 0)
+		}
+	})
 }
 
 // set writes a statement set whose head has n tokens.
@@ -359,8 +358,9 @@ func (w *writer) set(lo, hi, n int) {
 	w.run(lo, lo+n, 0)
 	for i := lo + n; i < hi; {
 		if w.toks[i].Is("END") && (w.toks[i-1].Is(";") || i == lo+n) {
+			w.comments(i, indentStep)
 			w.newline(0)
-			w.run(i, hi, 0)
+			w.without(i, func() { w.run(i, hi, 0) })
 			return
 		}
 		end := i
@@ -368,19 +368,15 @@ func (w *writer) set(lo, hi, n int) {
 			end++
 		}
 		end = min(end+1, hi)
+		w.comments(i, indentStep)
 		w.newline(indentStep)
-		if len(w.notes[i]) > 0 {
-			w.comments(i, indentStep)
-			w.newline(indentStep)
-		}
-		saved := w.notes[i]
-		w.notes[i] = nil
-		if w.fits(i, end) {
-			w.run(i, end, indentStep)
-		} else {
-			w.clauses(i, end, indentStep)
-		}
-		w.notes[i] = saved
+		w.without(i, func() {
+			if w.fits(i, end) {
+				w.run(i, end, indentStep)
+			} else {
+				w.clauses(i, end, indentStep)
+			}
+		})
 		i = end
 	}
 }
@@ -424,28 +420,16 @@ func (w *writer) broken(i, m, indent int) {
 		return
 	}
 	in := indent + indentStep
-	if w.isQuery(i + 1) {
+	if w.isQuery(i+1) || w.toks[i+1].Is("PARTITION") || w.toks[i-1].Is("OVER") {
+		w.comments(i+1, in)
 		w.newline(in)
-		w.clauses(i+1, m, in)
+		w.without(i+1, func() { w.clauses(i+1, m, in) })
 	} else {
 		w.items(i+1, m, in)
 	}
-	if len(w.notes[m]) > 0 && w.notes[m][0].own {
-		w.newline(in)
-		w.comments(m, in)
-		saved := w.notes[m]
-		w.notes[m] = nil
-		w.newline(indent)
-		w.tok(m, indent)
-		w.notes[m] = saved
-		return
-	}
-	if len(w.notes[m]) > 0 {
-		w.tok(m, indent) // comments behind the last item
-		return
-	}
+	w.comments(m, in)
 	w.newline(indent)
-	w.tok(m, indent)
+	w.without(m, func() { w.tok(m, indent) })
 }
 
 func (w *writer) isQuery(i int) bool {
@@ -472,24 +456,39 @@ func (w *writer) items(lo, hi, indent int) {
 
 // item writes one item of a list on its own line; its comma, if any, is part of it.
 func (w *writer) item(lo, hi, indent int) {
-	if n := w.notes[lo]; len(n) > 0 && !n[0].own && !w.fresh {
-		// A comment behind the comma before: it stays on that line.
-		w.comments(lo, indent)
-		w.newline(indent)
-		saved := w.notes[lo]
-		w.notes[lo] = nil
-		w.inline(lo, hi, indent)
-		w.notes[lo] = saved
-		return
-	}
+	// A comment behind the comma before stays on that line; others stand above the item.
+	w.comments(lo, indent)
 	w.newline(indent)
-	w.inline(lo, hi, indent)
+	w.without(lo, func() { w.inline(lo, hi, indent) })
+}
+
+// without does what it does without the comments before token i, which are written.
+func (w *writer) without(i int, do func()) {
+	saved := w.notes[i]
+	w.notes[i] = nil
+	do()
+	w.notes[i] = saved
 }
 
 // inline writes tokens on one line as far as they fit; brackets that do not are broken,
 // and a condition that does not is broken before its AND and OR.
 func (w *writer) inline(lo, hi, indent int) {
-	conditions := !w.fits(lo, hi)
+	if w.fits(lo, hi) {
+		w.run(lo, hi, indent+indentStep)
+		return
+	}
+	if from := w.nextJoin(lo+1, hi); from < hi {
+		// Each join on a line of its own, all at one column.
+		w.inline(lo, from, indent)
+		for from < hi {
+			to := w.nextJoin(from+1, hi)
+			w.comments(from, indent+indentStep)
+			w.newline(indent + indentStep)
+			w.without(from, func() { w.inline(from, to, indent+indentStep) })
+			from = to
+		}
+		return
+	}
 	between := 0
 	for i := lo; i < hi; i++ {
 		t := w.toks[i]
@@ -503,15 +502,28 @@ func (w *writer) inline(lo, hi, indent int) {
 			continue
 		case t.Is("AND") && between > 0:
 			between--
-		case conditions && (t.Is("AND") || t.Is("OR")) && i > lo:
+		case (t.Is("AND") || t.Is("OR")) && i > lo:
 			w.newline(indent + indentStep)
-		case conditions && w.startsJoin(i) && i > lo:
-			w.newline(indent + indentStep)
-		case conditions && (t.Is("WHEN") || t.Is("ELSE")) && i > lo:
+		case (t.Is("WHEN") || t.Is("ELSE")) && i > lo:
+			w.newline(indent + 2*indentStep)
+		case t.Is("END") && i > lo:
 			w.newline(indent + indentStep)
 		}
 		w.tok(i, indent+indentStep)
 	}
+}
+
+// nextJoin is the first token from i on that starts a join outside brackets; hi without one.
+func (w *writer) nextJoin(i, hi int) int {
+	for ; i < hi; i++ {
+		if w.startsJoin(i) {
+			return i
+		}
+		if m := w.match[i]; m > 0 && m < hi {
+			i = m
+		}
+	}
+	return hi
 }
 
 // startsJoin reports whether the words of a join start at token i.
@@ -552,9 +564,13 @@ func (w *writer) startsClause(i int) int {
 		return 1
 	case "WINDOW":
 		return 1
-	case "GROUP", "ORDER":
+	case "GROUP", "ORDER", "PARTITION":
 		if next("BY") {
 			return 2
+		}
+	case "ROWS", "RANGE":
+		if next("BETWEEN") || next("UNBOUNDED") || next("CURRENT") || next("INTERVAL") {
+			return 1
 		}
 	case "UNION", "EXCEPT", "INTERSECT":
 		if next("ALL") || next("DISTINCT") {
