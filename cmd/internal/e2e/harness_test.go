@@ -1,0 +1,216 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"weir/connectors/kafka/kafkatest"
+)
+
+// job is a SQL file that is run, killed and run again.
+type job struct {
+	t     *testing.T
+	file  string
+	state string // --state-dir
+	chk   string // checkpoint directory
+}
+
+// newJob writes sql, with $BROKER and $CHK put in, to a file of its own.
+func newJob(t *testing.T, b *kafkatest.Broker, sql string) *job {
+	t.Helper()
+	dir := t.TempDir()
+	j := &job{t: t, file: filepath.Join(dir, "job.sql"), state: filepath.Join(dir, "state"), chk: filepath.Join(dir, "chk")}
+	sql = strings.NewReplacer("$BROKER", b.Addr, "$CHK", "file://"+j.chk).Replace(sql)
+	if err := os.WriteFile(j.file, []byte(sql), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// process is one run of a job.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	exited chan struct{}
+	mu     sync.Mutex
+	log    bytes.Buffer
+	lines  atomic.Int64
+}
+
+// start runs the job's file; args are further arguments, env further variables.
+func (j *job) start(env []string, args ...string) *process {
+	j.t.Helper()
+	all := append([]string{"run", j.file, "--state-dir", j.state, "--log-format", "json", "--log-level", "debug"}, args...)
+	p := &process{t: j.t, cmd: exec.Command(binary, all...), exited: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.Stderr = p
+	if err := p.cmd.Start(); err != nil {
+		j.t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // the exit code is read from ProcessState
+		close(p.exited)
+	}()
+	j.t.Cleanup(p.kill)
+	return p
+}
+
+// Write takes the process's log.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines.Add(int64(bytes.Count(b, []byte{'\n'})))
+	return p.log.Write(b)
+}
+
+func (p *process) output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// kill sends SIGKILL and waits until the process is gone.
+func (p *process) kill() {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Errorf("kill: %v", err)
+	}
+	<-p.exited
+}
+
+// said waits until the log holds the text.
+func (p *process) said(text string, limit time.Duration) {
+	p.t.Helper()
+	for deadline := time.Now().Add(limit); !strings.Contains(p.output(), text); {
+		select {
+		case <-p.exited:
+			if strings.Contains(p.output(), text) {
+				return
+			}
+			p.t.Fatalf("the job ended (%v) before it said %q:\n%s", p.cmd.ProcessState, text, tail(p.output()))
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("the job did not say %q within %s:\n%s", text, limit, tail(p.output()))
+		}
+	}
+}
+
+// ends waits for the process and returns its exit code; -1 when a signal ended it.
+func (p *process) ends(limit time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(limit):
+		p.t.Fatalf("the job did not end within %s:\n%s", limit, tail(p.output()))
+		return 0
+	}
+}
+
+// endsWell waits for exit code 0.
+func (p *process) endsWell(limit time.Duration) {
+	p.t.Helper()
+	if code := p.ends(limit); code != 0 {
+		p.t.Fatalf("exit code %d:\n%s", code, tail(p.output()))
+	}
+}
+
+func tail(s string) string {
+	lines := strings.Split(s, "\n")
+	return strings.Join(lines[max(0, len(lines)-30):], "\n")
+}
+
+// feed sends records 0 .. n-1, made by value, round-robin to the topic's four partitions, in the
+// background, at a rate per second (0: as fast as it can).
+type feed struct {
+	sent atomic.Int64
+	done chan struct{}
+	err  error
+}
+
+const partitions = 4
+
+func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, value func(i int) []byte) *feed {
+	t.Helper()
+	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.Addr, "enable.idempotence": true, "linger.ms": 5,
+		"enable.metrics.push": false, "queue.buffering.max.messages": 2_000_000, "go.delivery.reports": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &feed{done: make(chan struct{})}
+	stop := make(chan struct{})
+	go func() {
+		defer close(f.done)
+		defer p.Close()
+		begin := time.Now()
+		for i := 0; i < n; {
+			due := n
+			if rate > 0 {
+				due = min(n, int(time.Since(begin).Seconds()*float64(rate)))
+			}
+			for ; i < due; i++ {
+				err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: int32(i % partitions)}, Value: value(i)}, nil)
+				var full ck.Error
+				if errors.As(err, &full) && full.Code() == ck.ErrQueueFull {
+					break
+				}
+				if err != nil {
+					f.err = fmt.Errorf("record %d: %w", i, err)
+					return
+				}
+			}
+			f.sent.Store(int64(i))
+			select {
+			case <-stop:
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+		if left := p.Flush(60_000); left > 0 {
+			f.err = fmt.Errorf("%d records were not acknowledged", left)
+		}
+	}()
+	t.Cleanup(func() { close(stop); <-f.done })
+	return f
+}
+
+func (f *feed) finished() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait returns when everything is sent.
+func (f *feed) wait(t *testing.T) {
+	t.Helper()
+	<-f.done
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+}
+
+// committed is what Kafka's own console consumer, reading read_committed, sees in a topic; on the
+// embedded broker a librdkafka consumer takes its place.
+func committed(t *testing.T, b *kafkatest.Broker, topic string) []string {
+	t.Helper()
+	if b.Real() {
+		return b.ConsoleConsumer(t, topic)
+	}
+	return kafkatest.Values(b.Read(t, topic, "read_committed"))
+}

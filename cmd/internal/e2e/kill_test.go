@@ -1,0 +1,288 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"weir/connectors/kafka/kafkatest"
+	"weir/exec/killpoint"
+)
+
+// The raw job: every record of one topic goes to another.
+const rawJob = `
+SET 'pipeline.name' = 'raw';
+SET 'execution.checkpointing.interval' = '100 ms';
+SET 'execution.checkpointing.dir' = '$CHK';
+CREATE TABLE numbers (line STRING, event_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp',
+  WATERMARK FOR event_time AS event_time - INTERVAL '3' SECOND
+) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
+  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'raw');
+CREATE TABLE ws (line STRING) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER',
+  'format' = 'raw', 'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = '%[2]s-',
+  'properties.transaction.timeout.ms' = '20000');
+INSERT INTO ws SELECT line FROM numbers;
+`
+
+// The keyed job: a count and a sum a key and window. Event time is one millisecond a record.
+const tumbleJob = `
+SET 'pipeline.name' = 'tumble';
+SET 'execution.checkpointing.interval' = '100 ms';
+SET 'execution.checkpointing.dir' = '$CHK';
+CREATE TABLE numbers (k BIGINT, n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND
+) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
+  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
+CREATE TABLE sums (ws TIMESTAMP(3), k BIGINT, c BIGINT, s BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[2]s',
+  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
+  'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
+INSERT INTO sums SELECT window_start, k, COUNT(*), SUM(n)
+FROM TABLE(TUMBLE(TABLE numbers, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, k;
+`
+
+// The updating job: a running count and sum a key, into a compacted topic.
+const totalsJob = `
+SET 'pipeline.name' = 'totals';
+SET 'execution.checkpointing.interval' = '100 ms';
+SET 'execution.checkpointing.dir' = '$CHK';
+CREATE TABLE numbers (k BIGINT, n BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
+  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
+CREATE TABLE totals (k BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = '%[2]s',
+  'properties.bootstrap.servers' = '$BROKER', 'key.format' = 'json', 'value.format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
+  'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
+INSERT INTO totals SELECT k, COUNT(*), SUM(n) FROM numbers GROUP BY k;
+`
+
+const keys = 1000
+
+func number(i int) []byte { return strconv.AppendInt(nil, int64(i), 10) }
+
+func event(i int) []byte {
+	ts := time.UnixMilli(1_767_225_600_000 + int64(i)).UTC().Format("2006-01-02 15:04:05.000")
+	return fmt.Appendf(nil, `{"k":%d,"n":%d,"ts":"%s"}`, i%keys, i, ts)
+}
+
+// shape is a job under test: its SQL, its records, and what must be in its output.
+type shape struct {
+	name  string
+	sql   string
+	value func(i int) []byte
+	check func(t *testing.T, n int, out []string)
+}
+
+var shapes = []shape{
+	{"raw", rawJob, number, checkNumbers},
+	{"tumble", tumbleJob, event, checkWindows},
+	{"totals", totalsJob, event, checkTotals},
+}
+
+// topics makes a fresh pair for a test.
+func (s shape) topics(t *testing.T, b *kafkatest.Broker) (in, out string) {
+	in = b.Topic(t, fmt.Sprintf("%s-in-%d", s.name, rand.Uint32()), partitions)
+	out = b.Topic(t, fmt.Sprintf("%s-out-%d", s.name, rand.Uint32()), partitions)
+	return in, out
+}
+
+func checkNumbers(t *testing.T, n int, out []string) {
+	t.Helper()
+	seen := make([]int, n)
+	for _, line := range out {
+		i, err := strconv.Atoi(line)
+		if err != nil || i < 0 || i >= n {
+			t.Fatalf("a record that was never sent: %q", line)
+		}
+		seen[i]++
+	}
+	lost, doubled := 0, 0
+	for _, c := range seen {
+		if c == 0 {
+			lost++
+		} else if c > 1 {
+			doubled++
+		}
+	}
+	if lost+doubled > 0 {
+		t.Fatalf("of %d records %d were lost and %d came more than once", n, lost, doubled)
+	}
+}
+
+// checkWindows recomputes every window by hand: record i is in window i/10000 with key i%1000.
+func checkWindows(t *testing.T, n int, out []string) {
+	t.Helper()
+	type cell struct{ window, key int64 }
+	type sums struct{ count, sum int64 }
+	want := map[cell]sums{}
+	for i := range int64(n) {
+		c := cell{i / 10_000, i % keys}
+		want[c] = sums{want[c].count + 1, want[c].sum + i}
+	}
+	got := map[cell]bool{}
+	for _, line := range out {
+		var row struct {
+			WS      string
+			K, C, S int64
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		ws, err := time.Parse("2006-01-02 15:04:05", row.WS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := cell{(ws.UnixMilli() - 1_767_225_600_000) / 10_000, row.K}
+		if got[c] {
+			t.Fatalf("window %s of key %d came twice", row.WS, row.K)
+		}
+		got[c] = true
+		if w := want[c]; w.count != row.C || w.sum != row.S {
+			t.Fatalf("window %s of key %d: count %d and sum %d, want %d and %d", row.WS, row.K, row.C, row.S, w.count, w.sum)
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d windows of %d came out", len(got), len(want))
+	}
+}
+
+// checkTotals follows the changes of every key: counts rise by one, without gap or repetition, which only
+// exactly-once output does.
+func checkTotals(t *testing.T, n int, out []string) {
+	t.Helper()
+	counts := make([]map[int64]int64, keys)
+	for k := range counts {
+		counts[k] = map[int64]int64{}
+	}
+	for _, line := range out {
+		var row struct{ K, C, S int64 }
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if _, twice := counts[row.K][row.C]; twice {
+			t.Fatalf("key %d reached count %d twice", row.K, row.C)
+		}
+		counts[row.K][row.C] = row.S
+	}
+	for k, changes := range counts {
+		records := int64(n / keys)
+		if int64(len(changes)) != records {
+			t.Fatalf("key %d has %d changes, want %d", k, len(changes), records)
+		}
+		want := records*int64(k) + keys*records*(records-1)/2
+		if changes[records] != want {
+			t.Fatalf("key %d sums to %d, want %d", k, changes[records], want)
+		}
+	}
+}
+
+// A million numbered records through each job, killed with SIGKILL at twenty random moments.
+func TestNothingIsLostOrDoubledUnderTwentyKills(t *testing.T) {
+	b := kafkatest.Real(t)
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			const n, kills = 1_000_000, 20
+			in, out := s.topics(t, b)
+			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
+			f := startFeed(t, b, in, n, 60_000, s.value)
+			for k := range kills {
+				p := j.start(nil)
+				p.said("job running", 30*time.Second)
+				time.Sleep(time.Duration(rand.Int64N(int64(700 * time.Millisecond))))
+				p.kill()
+				t.Logf("kill %d at record %d", k+1, f.sent.Load())
+			}
+			f.wait(t)
+			j.start(nil, "--until", "end").endsWell(3 * time.Minute)
+			s.check(t, n, committed(t, b, out))
+		})
+	}
+}
+
+// The process is killed once at each named point of the protocol, at its third passage.
+func TestKilledAtEachPointOfTheProtocol(t *testing.T) {
+	b := kafkatest.Real(t)
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			const n = 50_000
+			in, out := s.topics(t, b)
+			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
+			f := startFeed(t, b, in, n, 10_000, s.value)
+			for _, point := range killpoint.Points {
+				p := j.start([]string{"WEIR_KILL_AT=" + point + ":3"})
+				if code := p.ends(60 * time.Second); code != -1 {
+					t.Fatalf("%s: exit code %d, want a SIGKILL:\n%s", point, code, tail(p.output()))
+				}
+			}
+			f.wait(t)
+			j.start(nil, "--until", "end").endsWell(time.Minute)
+			s.check(t, n, committed(t, b, out))
+		})
+	}
+}
+
+// An instance on another machine takes over: the older one is fenced and says so with exit code 4.
+func TestSecondInstanceTakesOver(t *testing.T) {
+	b := kafkatest.Real(t)
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			const n = 100_000
+			in, out := s.topics(t, b)
+			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
+			f := startFeed(t, b, in, n, 20_000, s.value)
+			old := j.start(nil)
+			old.said("epoch committed", 30*time.Second)
+			second := *j
+			second.state = t.TempDir() // another machine: only the checkpoint directory is shared
+			p := second.start(nil)
+			p.said("job running", 30*time.Second)
+			if code := old.ends(30 * time.Second); code != 4 {
+				t.Fatalf("the fenced instance ended with %d, want 4:\n%s", code, tail(old.output()))
+			}
+			f.wait(t)
+			p.kill()
+			second.start(nil, "--until", "end").endsWell(time.Minute)
+			s.check(t, n, committed(t, b, out))
+		})
+	}
+}
+
+// A second process on the same state directory is refused and harms nobody.
+func TestSameStateDirectoryIsRefused(t *testing.T) {
+	b := kafkatest.Real(t)
+	in, out := shapes[0].topics(t, b)
+	j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
+	f := startFeed(t, b, in, 20_000, 10_000, number)
+	first := j.start(nil)
+	first.said("job running", 30*time.Second)
+	if code := j.start(nil).ends(30 * time.Second); code != 3 {
+		t.Fatalf("exit code %d, want 3", code)
+	}
+	f.wait(t)
+	first.kill()
+	j.start(nil, "--until", "end").endsWell(time.Minute)
+	checkNumbers(t, 20_000, committed(t, b, out))
+}
+
+// Two instances start at the same moment, with no state anywhere.
+func TestTwoAtOnceFromNothing(t *testing.T) {
+	b := kafkatest.Real(t)
+	for round := range 3 {
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
+			const n = 50_000
+			in, out := shapes[0].topics(t, b)
+			f := startFeed(t, b, in, n, 20_000, number)
+			j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
+			other := *j
+			other.state = t.TempDir()
+			p, q := j.start(nil), other.start(nil)
+			f.wait(t)
+			// Whichever was fenced is gone or going; the survivor is stopped, and the job run to its end
+			// from either side.
+			p.kill()
+			q.kill()
+			last := other.start(nil, "--until", "end")
+			last.endsWell(time.Minute)
+			checkNumbers(t, n, committed(t, b, out))
+		})
+	}
+}

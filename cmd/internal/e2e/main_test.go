@@ -1,0 +1,33 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"weir/connectors/kafka/kafkatest"
+)
+
+// binary is weir, built with the kill points in it.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "weir-e2e-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		defer kafkatest.Shutdown()
+		binary = filepath.Join(dir, "weir")
+		build := exec.Command("go", "build", "-tags", "weir_killpoints", "-o", binary, "weir/cmd/weir")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build weir: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
