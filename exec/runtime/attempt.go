@@ -1,0 +1,412 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/exec"
+	"weir/exec/op"
+	"weir/planner/physical"
+	"weir/state"
+)
+
+// attempt is one try at running the job, from recovery to teardown. But for fail it belongs to the
+// coordinator's goroutine, which is Run's.
+type attempt struct {
+	r      *Runner
+	hard   context.Context // ends when the run is cancelled from outside
+	ctx    context.Context // ends with the attempt; its cause is the first failure
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup // tasks and side workers
+
+	// By recovery:
+	committer exec.Committer // nil: no transactional sink
+	instance  string
+	identity  []byte
+	jobID     string
+	groups    int
+	last      exec.Epoch // last committed epoch
+	nonce     state.Nonce
+	restored  []byte                        // extraRestored
+	splits    map[*source][]exec.SplitState // to be read, by source
+
+	watermarks map[string]exec.Watermark // restored, of operators with state, by id
+
+	// By build:
+	graph       *graph
+	tasks       []*task
+	sourceTasks []*sourceTask
+	sinkTasks   []*sinkTask
+	scopes      map[string]*state.OperatorScope // of one subtask of each operator with state
+	sources     map[*source]*sideWorker
+	given       map[*sourceTask]int // splits handed to each source task
+	metered     map[string]*metered
+	order       []*metered
+	operators   []exec.Operator
+	acks        chan *ack
+	ended       chan *task
+	discovered  chan discovery
+
+	acked     map[*sourceTask]uint64 // activity that the last epoch covers
+	triggered time.Time              // start of the last epoch
+}
+
+// attempt runs the job once: recovery, tasks, epochs, teardown. It returns nil when the job is done.
+func (r *Runner) attempt(ctx context.Context) (err error) {
+	if r.stopping() {
+		return errStopped
+	}
+	actx, cancel := context.WithCancelCause(ctx)
+	a := &attempt{r: r, hard: ctx, ctx: actx, cancel: cancel, splits: map[*source][]exec.SplitState{},
+		scopes: map[string]*state.OperatorScope{}, sources: map[*source]*sideWorker{}, given: map[*sourceTask]int{},
+		metered: map[string]*metered{}, acked: map[*sourceTask]uint64{}, discovered: make(chan discovery)}
+	defer func() {
+		if v := recover(); v != nil {
+			err = recovered(r.job.Name, v)
+		}
+		if cerr := a.close(); err == nil {
+			err = cerr
+		} else if cerr != nil {
+			r.log.Debug("closing after a failure", "job", r.job.Name, "error", cerr)
+		}
+		r.view.meter(nil)
+	}()
+	if err := a.prologue(); err != nil {
+		return err
+	}
+	r.view.state(StateRunning)
+	a.start()
+	return a.coordinate()
+}
+
+// prologue is everything before the first row; Stop interrupts it.
+func (a *attempt) prologue() error {
+	over := make(chan struct{})
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		select {
+		case <-a.r.stop:
+			a.cancel(errStopped)
+		case <-over:
+		}
+	}()
+	err := a.recover()
+	if err == nil {
+		err = a.build()
+	}
+	close(over)
+	<-watching
+	if cause := context.Cause(a.ctx); cause != nil && (err == nil || isCancel(err) || errors.Is(cause, errStopped)) {
+		return cause
+	}
+	return err
+}
+
+// fail ends the attempt with err, if it is the first. Any goroutine.
+func (a *attempt) fail(err error) { a.cancel(err) }
+
+// build makes the tasks of the plan, connects and opens them.
+func (a *attempt) build() error {
+	r := a.r
+	b := &builder{parallelism: r.parallelism(), groups: a.groups, sources: map[physical.Node]*source{}, splits: map[*source]int{}}
+	for _, s := range r.sources {
+		b.sources[s.node] = s
+		b.splits[s] = len(a.splits[s])
+	}
+	g, err := b.build(r.job)
+	if err != nil {
+		return err
+	}
+	a.graph = g
+	r.log.Debug("pipelines", "job", r.job.Name, "graph", g.String())
+	subtasks := map[*vertex][]*task{}
+	n := 0
+	for _, v := range g.vertices {
+		for i := range v.parallelism {
+			t := &task{name: fmt.Sprintf("%s %d/%d", v.id, i+1, v.parallelism), vertex: v, subtask: i}
+			if v.source == nil {
+				t.gate = newGate()
+			}
+			subtasks[v] = append(subtasks[v], t)
+			n++
+		}
+	}
+	a.acks, a.ended = make(chan *ack, n), make(chan *task, n)
+	for _, v := range g.vertices {
+		for _, t := range subtasks[v] {
+			t.acks, t.ended = a.acks, a.ended
+			var out stage
+			if e := v.out; e != nil {
+				out = a.exchange(e, t, subtasks[e.to])
+			}
+			if err := a.open(t, out); err != nil {
+				return err
+			}
+			a.tasks = append(a.tasks, t)
+		}
+	}
+	for _, s := range r.sources {
+		if err := a.spread(s); err != nil {
+			return err
+		}
+		a.sources[s] = newSideWorker(a, s)
+	}
+	ops := make([]metered, len(a.order))
+	for i, m := range a.order {
+		ops[i] = *m
+	}
+	r.view.meter(ops)
+	return nil
+}
+
+// exchange connects t with the downstream subtasks of e.
+func (a *attempt) exchange(e *edge, t *task, to []*task) stage {
+	if e.mode == edgeForward {
+		to = to[t.subtask : t.subtask+1]
+	}
+	channels := make([]*channel, len(to))
+	for i, d := range to {
+		channels[i] = d.gate.add(e.types)
+	}
+	return newExchange(a.ctx, e.mode, e.keys, channels, a.groups)
+}
+
+// meter makes the counters of one subtask of a node.
+func (a *attempt) meter(id string, n physical.Node) *exec.Metrics {
+	m := a.metered[id]
+	if m == nil {
+		m = &metered{id: id, kind: strings.TrimPrefix(fmt.Sprintf("%T", n), "*physical.")}
+		switch n.(type) {
+		case *physical.Scan, *physical.Values:
+			m.source = true
+		case *physical.Sink:
+			m.sink = true
+		}
+		a.metered[id] = m
+		a.order = append(a.order, m)
+	}
+	c := exec.NewMetrics()
+	m.metrics = append(m.metrics, c)
+	return c
+}
+
+func (a *attempt) taskContext(id string, t *task, m *exec.Metrics) *exec.TaskContext {
+	return &exec.TaskContext{Ctx: a.ctx, Job: a.r.job.Name, Operator: id, Subtask: t.subtask, Parallelism: t.vertex.parallelism,
+		KeyGroups: state.RangeOf(t.subtask, a.groups, t.vertex.parallelism), Config: a.r.cfg, Log: a.r.log, Metrics: m}
+}
+
+// open makes the stages of t, the last one first, and its reader.
+func (a *attempt) open(t *task, out stage) error {
+	r := a.r
+	v := t.vertex
+	next := out
+	for _, n := range slices.Backward(v.nodes) {
+		id := n.Base().ID
+		m := a.meter(id, n)
+		if s, ok := n.(*physical.Sink); ok {
+			first, err := a.openSink(t, s, m)
+			if err != nil {
+				return err
+			}
+			next = first
+			continue
+		}
+		if stateful(n) && v.parallelism > 1 && (len(v.in) != 1 || v.in[0].mode != edgeHash) {
+			return bug(id, "keyed state in a pipeline of %d subtasks that is not fed by keys", v.parallelism)
+		}
+		o, err := op.New(n, r.operatorEnv())
+		if err != nil {
+			return fmt.Errorf("operator %s: %w", id, err)
+		}
+		st, err := a.openOp(t, id, o, m, next, stateful(n))
+		if err != nil {
+			return err
+		}
+		next = st
+	}
+	t.first = next
+	t.run = t.runInner
+	if v.source != nil {
+		return a.openSource(t)
+	}
+	return nil
+}
+
+// openOp opens one operator of t with its state.
+func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, next stage, keeps bool) (*opStage, error) {
+	a.operators = append(a.operators, o)
+	st := newOpStage(id, o, m, next)
+	st.stateful = keeps
+	var scope state.Scope
+	ctx := a.taskContext(id, t, m)
+	if keeps {
+		st.scope = a.r.store.Scope(id, ctx.KeyGroups)
+		scope = st.scope
+		a.scopes[id] = st.scope
+	}
+	if err := o.Open(ctx, scope); err != nil {
+		return nil, fmt.Errorf("open operator %s: %w", id, err)
+	}
+	t.ops = append([]*opStage{st}, t.ops...)
+	return st, nil
+}
+
+func (a *attempt) openSink(t *task, n *physical.Sink, m *exec.Metrics) (stage, error) {
+	i := slices.IndexFunc(a.r.sinks, func(s *sink) bool { return s.node == n })
+	s := a.r.sinks[i]
+	var c exec.Committer
+	if s.spec.Transactional() != nil {
+		c = a.committer
+	}
+	w, err := s.spec.Writer(a.taskContext(n.ID, t, m), c)
+	if err != nil {
+		return nil, fmt.Errorf("open table %s to write: %w", n.Table.Name, err)
+	}
+	a.sinkTasks = append(a.sinkTasks, &sinkTask{sink: s, subtask: t.subtask, writer: w})
+	t.sink = &sinkStage{node: n, writer: w, metrics: m, wm: exec.MinWatermark}
+	guard, err := op.NewSinkGuard(n, a.r.operatorEnv())
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", n.Table.Name, err)
+	}
+	id := n.ID + "-guard"
+	return a.openOp(t, id, guard, a.meter(id, &sinkGuardNode{}), t.sink, false)
+}
+
+// sinkGuardNode gives the sink's guard a name in the status.
+type sinkGuardNode struct{ physical.Calc }
+
+func (a *attempt) openSource(t *task) error {
+	r := a.r
+	src := t.vertex.source
+	m := a.meter(src.id, src.node)
+	reader, err := src.spec.Reader(a.taskContext(src.id, t, m))
+	if err != nil {
+		return fmt.Errorf("open table %s to read: %w", src.table, err)
+	}
+	p := &progress{table: src.table, current: exec.MinWatermark, locate: locator(src.table, reader)}
+	s := &sourceTask{src: src, task: t, reader: reader, progress: p, metrics: m, now: r.clock.Now, signal: make(chan struct{}, 1)}
+	a.sourceTasks = append(a.sourceTasks, s)
+	t.source, t.run = s, s.run
+	if src.scan == nil || src.scan.Watermark == nil {
+		return nil
+	}
+	w := src.scan.Watermark
+	p.column, p.timeout, p.onEvent = w.Name, w.Idle, w.OnEvent
+	if p.expr, err = r.compile(w.Expr); err != nil {
+		return fmt.Errorf("table %s: WATERMARK: %w", src.table, err)
+	}
+	if w.RowTime != nil {
+		if p.rowTime, err = r.compile(w.RowTime); err != nil {
+			return fmt.Errorf("table %s: row time %s: %w", src.table, w.Name, err)
+		}
+	}
+	return nil
+}
+
+func (a *attempt) tasksOf(s *source) []*sourceTask {
+	var out []*sourceTask
+	for _, t := range a.sourceTasks {
+		if t.src == s {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// spread gives the splits of s to its subtasks, in turn by name, so that each gets as many.
+func (a *attempt) spread(s *source) error {
+	splits := slices.Clone(a.splits[s])
+	slices.SortStableFunc(splits, func(x, y exec.SplitState) int { return compare(x.ID, y.ID) })
+	tasks := a.tasksOf(s)
+	parts := make([][]exec.SplitState, len(tasks))
+	for i, sp := range splits {
+		parts[i%len(tasks)] = append(parts[i%len(tasks)], sp)
+	}
+	for i, t := range tasks {
+		if err := t.add(parts[i]); err != nil {
+			return fmt.Errorf("table %s: start reading: %w", s.table, err)
+		}
+		a.given[t] = len(parts[i])
+		a.acked[t] = t.activity.Load()
+	}
+	return nil
+}
+
+// start lets the tasks go.
+func (a *attempt) start() {
+	a.triggered = a.r.clock.Now()
+	for _, t := range a.tasks {
+		a.wg.Add(1)
+		go func() {
+			defer a.wg.Done()
+			defer func() {
+				if v := recover(); v != nil {
+					a.fail(recovered(t.name, v))
+				}
+			}()
+			if err := t.restore(a.watermarks); err != nil {
+				a.fail(err)
+				return
+			}
+			if err := t.run(a.ctx); err != nil && a.ctx.Err() == nil {
+				a.fail(err)
+			}
+		}()
+	}
+	for _, w := range a.sources {
+		a.wg.Add(1)
+		go func() {
+			defer a.wg.Done()
+			w.run(a.ctx)
+		}()
+	}
+}
+
+// restore gives the operators the watermarks that they had at the epoch the job goes on from.
+func (t *task) restore(watermarks map[string]exec.Watermark) error {
+	for _, o := range slices.Backward(t.ops) {
+		if wm, ok := watermarks[o.id]; ok {
+			if err := o.restore(wm); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// errTornDown is the cause of a context whose attempt has ended without failure.
+var errTornDown = errors.New("the attempt is over")
+
+// close joins and closes everything that the attempt made. What Open was called on is closed also when it failed.
+func (a *attempt) close() error {
+	a.cancel(errTornDown)
+	for _, s := range a.sourceTasks {
+		s.reader.Wake()
+	}
+	a.wg.Wait()
+	var errs []error
+	add := func(what string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", what, err))
+		}
+	}
+	for _, s := range a.sourceTasks {
+		add("table "+s.src.table, s.reader.Close())
+	}
+	for _, o := range a.operators {
+		add("an operator", o.Close())
+	}
+	for _, s := range a.sinkTasks {
+		add("table "+s.sink.node.Table.Name, s.writer.Close())
+	}
+	if a.committer != nil {
+		add("the transactions", a.committer.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,249 @@
+package runtime
+
+import (
+	"fmt"
+	"strings"
+
+	"weir/planner/catalog"
+	"weir/planner/physical"
+	"weir/planner/types"
+)
+
+// vertex is a pipeline: the nodes between two cuts of the plan, fused, with one parallelism.
+type vertex struct {
+	id          string
+	source      *source         // nil for an inner pipeline
+	nodes       []physical.Node // in the order of the data, without Scan, Values, Union and Exchange; the last may be a Sink
+	parallelism int
+	in          []*edge // empty for a source pipeline
+	out         *edge   // nil for a pipeline that ends in a sink
+}
+
+// edge is a cut: how rows get from one pipeline to the next.
+type edge struct {
+	from, to *vertex
+	mode     edgeMode
+	keys     []int // edgeHash: columns of the output of from
+	types    []types.Type
+}
+
+// graph is the pipelines of a job, upstream before downstream.
+type graph struct {
+	vertices []*vertex
+}
+
+// builder cuts a plan.
+type builder struct {
+	parallelism int // parallelism.default
+	groups      int // key groups: no keyed pipeline has more subtasks
+	sources     map[physical.Node]*source
+	// splits is the number of splits that each source has now: without scan.parallelism it has no more subtasks.
+	splits map[*source]int
+	g      graph
+}
+
+// build cuts the job's plan into pipelines.
+func (b *builder) build(job *physical.Job) (*graph, error) {
+	for _, s := range job.Sinks {
+		if _, err := b.node(s); err != nil {
+			return nil, err
+		}
+	}
+	return &b.g, nil
+}
+
+func (b *builder) vertex(id string, parallelism int) *vertex {
+	v := &vertex{id: id, parallelism: parallelism}
+	b.g.vertices = append(b.g.vertices, v)
+	return v
+}
+
+// cut ends from and begins a new pipeline that it feeds.
+func (b *builder) cut(from *vertex, in physical.Node, id string, mode edgeMode, keys []int, parallelism int) *vertex {
+	v := b.vertex(id, parallelism)
+	b.connect(from, v, in, mode, keys)
+	return v
+}
+
+func (b *builder) connect(from, to *vertex, in physical.Node, mode edgeMode, keys []int) {
+	e := &edge{from: from, to: to, mode: mode, keys: keys, types: columnTypes(in)}
+	from.out = e
+	to.in = append(to.in, e)
+}
+
+func columnTypes(n physical.Node) []types.Type {
+	cols := n.Base().Columns
+	ts := make([]types.Type, len(cols))
+	for i, c := range cols {
+		ts[i] = c.Type
+	}
+	return ts
+}
+
+// node gives the pipeline that puts out n's rows.
+func (b *builder) node(n physical.Node) (*vertex, error) {
+	switch n := n.(type) {
+	case *physical.Scan:
+		s := b.sources[n]
+		p := n.Parallelism
+		if p == 0 {
+			p = max(1, min(b.parallelism, b.splits[s]))
+		}
+		v := b.vertex(n.ID, p)
+		v.source = s
+		return v, nil
+	case *physical.Values:
+		v := b.vertex(n.ID, 1)
+		v.source = b.sources[n]
+		return v, nil
+	case *physical.Exchange:
+		return b.exchange(n)
+	case *physical.Union:
+		return b.union(n)
+	case *physical.Sink:
+		return b.sink(n)
+	}
+	ins := n.Inputs()
+	if len(ins) != 1 {
+		return nil, bug(n.Base().ID, "a %T with %d inputs", n, len(ins))
+	}
+	v, err := b.node(ins[0])
+	if err != nil {
+		return nil, err
+	}
+	v.nodes = append(v.nodes, n)
+	return v, nil
+}
+
+func (b *builder) exchange(n *physical.Exchange) (*vertex, error) {
+	from, err := b.node(n.Input)
+	if err != nil {
+		return nil, err
+	}
+	p, mode := 1, edgeSingle
+	if len(n.Keys) > 0 {
+		p, mode = min(b.parallelism, b.groups), edgeHash
+	}
+	if p == 1 && from.parallelism == 1 {
+		return from, nil // both sides are one subtask: no cut
+	}
+	return b.cut(from, n.Input, n.ID, mode, n.Keys, p), nil
+}
+
+func (b *builder) union(n *physical.Union) (*vertex, error) {
+	var ins []*vertex
+	p, same := 0, true
+	for _, in := range n.Ins {
+		v, err := b.node(in)
+		if err != nil {
+			return nil, err
+		}
+		same = same && (p == 0 || v.parallelism == p)
+		p = max(p, v.parallelism)
+		ins = append(ins, v)
+	}
+	if len(ins) == 1 {
+		return ins[0], nil
+	}
+	mode := edgeForward
+	if !same {
+		mode = edgeRebalance
+		if n.Changelog.Mode != catalog.InsertOnly {
+			// The changes of a row must not overtake one another on different ways.
+			mode, p = edgeSingle, 1
+		}
+	}
+	u := b.vertex(n.ID, p)
+	for i, v := range ins {
+		m := mode
+		if m == edgeRebalance && v.parallelism == p {
+			m = edgeForward
+		}
+		b.connect(v, u, n.Ins[i], m, nil)
+	}
+	return u, nil
+}
+
+func (b *builder) sink(n *physical.Sink) (*vertex, error) {
+	v, err := b.node(n.Input)
+	if err != nil {
+		return nil, err
+	}
+	if n.Parallelism != 0 && n.Parallelism != v.parallelism {
+		mode, keys := edgeRebalance, []int(nil)
+		switch {
+		case n.Parallelism == 1:
+			mode = edgeSingle
+		case n.Input.Base().Changelog.Mode == catalog.InsertOnly && len(n.Key) == 0:
+		case len(n.Key) > 0:
+			mode, keys = edgeHash, n.Key
+		default: // equal rows stay in order
+			mode = edgeHash
+			for i := range n.Input.Base().Columns {
+				keys = append(keys, i)
+			}
+		}
+		v = b.cut(v, n.Input, n.ID+"-in", mode, keys, n.Parallelism)
+	}
+	v.nodes = append(v.nodes, n)
+	return v, nil
+}
+
+// stateful reports whether a node keeps keyed state.
+func stateful(n physical.Node) bool {
+	switch n.(type) {
+	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+		return true
+	}
+	return false
+}
+
+// walk calls f for every node of the plan, inputs first.
+func walk(n physical.Node, f func(physical.Node)) {
+	for _, in := range n.Inputs() {
+		walk(in, f)
+	}
+	f(n)
+}
+
+// checkPlan refuses a plan whose ids are not unique: two operators would share their state.
+func checkPlan(job *physical.Job) error {
+	seen := map[string]bool{}
+	var err error
+	for _, s := range job.Sinks {
+		walk(s, func(n physical.Node) {
+			id := n.Base().ID
+			switch {
+			case err != nil:
+			case id == "":
+				err = bug(fmt.Sprintf("%T", n), "a plan node without an id")
+			case seen[id]:
+				err = bug(id, "two plan nodes with this id")
+			}
+			seen[id] = true
+		})
+	}
+	if err == nil && len(job.Sinks) == 0 {
+		err = bug(job.Name, "a job without a sink")
+	}
+	return err
+}
+
+// String draws the graph, for logs at debug level and tests: a line for each pipeline.
+func (g *graph) String() string {
+	var s strings.Builder
+	for _, v := range g.vertices {
+		fmt.Fprintf(&s, "%s x%d:", v.id, v.parallelism)
+		for _, e := range v.in {
+			fmt.Fprintf(&s, " <-%s- %s", e.mode, e.from.id)
+		}
+		if v.source != nil {
+			s.WriteString(" source")
+		}
+		for _, n := range v.nodes {
+			fmt.Fprintf(&s, " %s", strings.TrimPrefix(fmt.Sprintf("%T", n), "*physical."))
+		}
+		s.WriteByte('\n')
+	}
+	return s.String()
+}

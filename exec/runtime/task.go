@@ -1,0 +1,108 @@
+package runtime
+
+import (
+	"context"
+	"sync/atomic"
+
+	"weir/exec"
+)
+
+// task is one subtask of a pipeline: one goroutine.
+type task struct {
+	name    string // "vertex 0/2", for messages
+	vertex  *vertex
+	subtask int
+	first   stage // what the head hands its rows to
+	ops     []*opStage
+	sink    *sinkStage // nil unless the pipeline ends in a sink
+	run     func(ctx context.Context) error
+
+	source *sourceTask // nil for an inner task
+	gate   *gate       // nil for a source task
+
+	acks  chan<- *ack // to the coordinator; never full: it has room for one ack a task
+	ended chan<- *task
+	done  atomic.Bool // has seen the end of its input
+}
+
+// runInner is the loop of a task that is fed by others: rows go through, watermarks through the
+// valve, and barriers are aligned: a channel whose barrier has come is not read until all others' have.
+func (t *task) runInner(ctx context.Context) error {
+	v := &valve{channels: t.gate.channels, current: exec.MinWatermark}
+	aligned, ended := 0, 0
+	for {
+		c, m, err := t.gate.receive(ctx)
+		if err != nil {
+			return err
+		}
+		switch m.kind {
+		case rowsMessage:
+			err = t.first.Emit(m.batch)
+			c.recycle(m.batch)
+		case watermarkMessage:
+			c.wm, c.idle = m.wm, false
+			err = t.apply(v.change())
+		case idleMessage:
+			c.idle = true
+			err = t.apply(v.change())
+		case activeMessage:
+			c.idle = false
+			err = t.apply(v.change())
+		case endMessage:
+			c.ended = true
+			ended++
+			if err = t.apply(v.change()); err == nil && ended == len(t.gate.channels) {
+				err = t.finish()
+			}
+		case barrierMessage:
+			c.block()
+			if aligned++; aligned == len(t.gate.channels) {
+				aligned = 0
+				err = t.barrier(m.barrier, &ack{})
+				t.gate.unblock()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// apply forwards what the valve decided.
+func (t *task) apply(o valveOutput) error {
+	if o.active {
+		if err := t.first.idle(false); err != nil {
+			return err
+		}
+	}
+	if o.advance {
+		if err := t.first.watermark(o.wm); err != nil {
+			return err
+		}
+	}
+	if o.idle {
+		return t.first.idle(true)
+	}
+	return nil
+}
+
+// finish passes the end of the input on and tells the coordinator. The task lives on: barriers
+// keep flowing through it until the last epoch is committed.
+func (t *task) finish() error {
+	if err := t.first.end(); err != nil {
+		return err
+	}
+	t.done.Store(true)
+	t.ended <- t
+	return nil
+}
+
+// barrier carries b through the task's stages and hands the result to the coordinator.
+func (t *task) barrier(b *barrier, a *ack) error {
+	a.task, a.barrier, a.watermarks = t, b, map[string]exec.Watermark{}
+	if err := t.first.barrier(b, a); err != nil {
+		return err
+	}
+	t.acks <- a
+	return nil
+}
