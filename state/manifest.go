@@ -1,6 +1,15 @@
 package state
 
-import "time"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // FormatVersion is the version of the state directory's and the checkpoints' format that this build writes.
 const FormatVersion = 1
@@ -51,4 +60,138 @@ type CheckpointRef struct {
 	Path  string   `json:"path"`  // of the checkpoint's own folder, relative to the job's folder
 	Files []string `json:"files"` // page files that it needs, its own last, relative to the job's folder
 	Bytes int64    `json:"bytes"` // that this checkpoint added
+}
+
+// manifestFile is manifest.json: the two newest manifests and the data folder they speak of,
+// replaced as one.
+type manifestFile struct {
+	Format   int             `json:"format"`
+	Checksum string          `json:"checksum"` // xxHash64 of Body
+	Body     json.RawMessage `json:"body"`
+}
+
+type manifestBody struct {
+	Data     string    `json:"data"`
+	Current  *Manifest `json:"current"`
+	Previous *Manifest `json:"previous,omitempty"`
+}
+
+// commitRecord is committed.json.
+type commitRecord struct {
+	Epoch Epoch `json:"epoch"`
+	Nonce Nonce `json:"nonce"`
+}
+
+const (
+	manifestName  = "manifest.json"
+	committedName = "committed.json"
+)
+
+func encodeManifest(body any) ([]byte, error) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(manifestFile{Format: FormatVersion, Checksum: sumText(xxhash.Sum64(b)), Body: b})
+}
+
+// decodeManifest verifies and decodes a file that encodeManifest made. Errors: *FormatError, *CorruptError.
+func decodeManifest(path string, b []byte, body any) error {
+	var f manifestFile
+	damaged := func(err error) error { return &CorruptError{Path: path, What: "the manifest", Cause: err} }
+	if err := json.Unmarshal(b, &f); err != nil {
+		return damaged(err)
+	}
+	if f.Format != FormatVersion {
+		return &FormatError{Path: path, Found: f.Format, Known: FormatVersion}
+	}
+	if sumText(xxhash.Sum64(f.Body)) != f.Checksum {
+		return damaged(errors.New("its checksum does not match"))
+	}
+	if err := json.Unmarshal(f.Body, body); err != nil {
+		return damaged(err)
+	}
+	return nil
+}
+
+// writeFile replaces a file, so that after a crash it is the old or the new one. It is durable on return if
+// sync is set.
+func writeFile(f FS, path string, data []byte, sync bool) error {
+	tmp := path + ".tmp"
+	w, err := f.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	if err == nil && sync {
+		err = w.Sync()
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	if err := f.Rename(tmp, path); err != nil {
+		return err
+	}
+	if sync {
+		return f.SyncDir(filepath.Dir(path))
+	}
+	return nil
+}
+
+// readManifests reads manifest.json into the store; false when there is none.
+func (s *Store) readManifests() (bool, error) {
+	path := filepath.Join(s.dir, manifestName)
+	b, err := s.fs.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, s.diskError("read the manifest", err)
+	}
+	var body manifestBody
+	if err := decodeManifest(path, b, &body); err != nil {
+		return false, err
+	}
+	if body.Current == nil || body.Data == "" || filepath.Base(body.Data) != body.Data {
+		return false, &CorruptError{Path: path, What: "the manifest", Cause: errors.New("it names no epoch")}
+	}
+	s.data, s.current, s.previous = body.Data, body.Current, body.Previous
+	return true, nil
+}
+
+func (s *Store) writeManifests(current, previous *Manifest, data string) error {
+	b, err := encodeManifest(manifestBody{Data: data, Current: current, Previous: previous})
+	if err != nil {
+		return fmt.Errorf("encode the manifest of epoch %d: %w", current.Epoch, err)
+	}
+	return s.diskError(fmt.Sprintf("write the manifest of epoch %d", current.Epoch), writeFile(s.fs, filepath.Join(s.dir, manifestName), b, true))
+}
+
+// readCommitted finds the last epoch known to be committed. The record may be lost in a power cut; the
+// previous manifest's epoch is committed in any case, since nothing is prepared before that.
+func (s *Store) readCommitted() {
+	if s.previous != nil {
+		s.done = &commitRecord{Epoch: s.previous.Epoch, Nonce: s.previous.Nonce}
+	}
+	path := filepath.Join(s.dir, committedName)
+	b, err := s.fs.ReadFile(path)
+	if err != nil {
+		return
+	}
+	var r commitRecord
+	if err := decodeManifest(path, b, &r); err != nil {
+		s.log.Warn("the record of the last commit is unreadable; the epoch before the newest counts as committed", "path", path, "error", err)
+		return
+	}
+	if r.Epoch == s.current.Epoch && r.Nonce == s.current.Nonce {
+		s.done = &r
+	}
+}
+
+func (s *Store) writeCommitted(r *commitRecord) error {
+	b, err := encodeManifest(r)
+	if err != nil {
+		return err
+	}
+	return writeFile(s.fs, filepath.Join(s.dir, committedName), b, false)
 }
