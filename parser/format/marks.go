@@ -105,6 +105,8 @@ func (m marks) walk(v reflect.Value, see func(any)) {
 // spaced reports whether a blank stands between a and b on one line.
 func (m marks) spaced(a, b token.Token) bool {
 	switch {
+	case a.Kind == token.Number && b.Is("."):
+		return true // 1 .f is no number
 	case a.Is("("), a.Is("["), a.Is("."), b.Is("."), b.Is(")"), b.Is("]"), b.Is(","), b.Is(";"):
 		return false
 	case b.Is("["):

@@ -146,8 +146,7 @@ func (x *lexer) str(start int, k Kind) {
 		return
 	}
 	x.pos = end + 1
-	x.checkUTF8(start, x.pos)
-	x.emit(k, start, "")
+	x.emit(x.checkUTF8(start, k), start, "")
 	if strings.IndexByte(x.src[start:x.pos], '\n') >= 0 {
 		x.multi = len(x.toks)
 	}
@@ -172,8 +171,7 @@ func (x *lexer) quoted(start int) {
 		x.emit(Bad, start, "")
 	default:
 		x.pos = end + 1
-		x.checkUTF8(start, x.pos)
-		x.emit(Quoted, start, "")
+		x.emit(x.checkUTF8(start, Quoted), start, "")
 	}
 }
 
@@ -296,18 +294,20 @@ func (x *lexer) op(start int, c byte) {
 	x.emit(Bad, start, "")
 }
 
-func (x *lexer) checkUTF8(start, end int) {
-	if utf8.ValidString(x.src[start:end]) {
-		return
+// checkUTF8 is k, or Bad where the text from start to here is not UTF-8.
+func (x *lexer) checkUTF8(start int, k Kind) Kind {
+	if utf8.ValidString(x.src[start:x.pos]) {
+		return k
 	}
-	for i := start; i < end; {
+	for i := start; i < x.pos; {
 		r, n := utf8.DecodeRuneInString(x.src[i:])
 		if r == utf8.RuneError && n <= 1 {
 			x.invalidUTF8(i)
-			return
+			break
 		}
 		i += n
 	}
+	return Bad
 }
 
 // invalidUTF8 reports a byte that is not UTF-8, once a file.
