@@ -29,8 +29,9 @@ type RenderOptions struct {
 //
 // It returns the first error of w.
 func Render(w io.Writer, l *List, opts RenderOptions) error {
+	texts := map[*File]*lines{}
 	for i, d := range l.All {
-		r := renderer{opts: opts}
+		r := renderer{opts: opts, texts: texts}
 		if i > 0 {
 			r.out.WriteByte('\n')
 		}
@@ -48,7 +49,8 @@ const tabWidth = 4
 type renderer struct {
 	out    strings.Builder
 	opts   RenderOptions
-	gutter int // digits of the largest line number shown
+	texts  map[*File]*lines // shared by all findings of a list
+	gutter int              // digits of the largest line number shown
 }
 
 const (
@@ -107,11 +109,12 @@ func (r *renderer) diagnostic(d *Diagnostic) {
 	for _, l := range d.Labels {
 		add(mark{l.Span, l.Text, false})
 	}
-	texts := map[*File]*lines{}
 	for _, f := range files {
-		texts[f] = newLines(f.Text)
+		if r.texts[f] == nil {
+			r.texts[f] = newLines(f.Text)
+		}
 		for _, m := range marks[f] {
-			last := texts[f].of(max(m.sp.Start, m.sp.End-1))
+			last := r.texts[f].of(max(m.sp.Start, m.sp.End-1))
 			r.gutter = max(r.gutter, len(strconv.Itoa(last+1)))
 		}
 	}
@@ -121,7 +124,7 @@ func (r *renderer) diagnostic(d *Diagnostic) {
 			arrow = ":::"
 		}
 		r.out.WriteString(strings.Repeat(" ", r.gutter+1) + r.paint(colorBlue, arrow) + " " + marks[f][0].sp.String() + "\n")
-		r.snippet(d.Severity, texts[f], marks[f])
+		r.snippet(d.Severity, r.texts[f], marks[f])
 	}
 	for _, s := range d.Notes {
 		r.tail("note", s)

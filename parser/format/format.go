@@ -73,7 +73,7 @@ func newWriter(f *diag.File, toks []token.Token, comments []token.Comment, m mar
 		for ; c < len(comments) && comments[c].Start < t.Start; c++ {
 			x := comments[c]
 			before := f.Text[gap:x.Start]
-			follows := f.Text[x.End:]
+			var follows string
 			if c+1 < len(comments) && comments[c+1].Start < t.Start {
 				follows = f.Text[x.End:comments[c+1].Start]
 			} else {
@@ -197,18 +197,17 @@ func (w *writer) file() {
 	oneLine := true
 	for lo := 0; lo < eof; {
 		hi := w.statementEnd(lo)
-		w.hadComments(lo, lo == 0)
-		start := w.out.Len()
+		w.leading(lo, lo == 0)
 		if lo > 0 && !w.hadBlank && (w.blank[lo] || !oneLine || !w.statementFits(lo, hi)) && !w.attached(lo) {
 			w.blankLine()
 		}
-		start = w.out.Len()
 		w.newline(0)
+		start := w.out.Len()
 		w.statement(lo, hi)
 		oneLine = !strings.Contains(w.out.String()[start:], "\n")
 		lo = hi
 	}
-	w.hadComments(eof, eof == 0)
+	w.leading(eof, eof == 0)
 	if !w.fresh {
 		w.out.WriteByte('\n')
 	}
@@ -220,9 +219,9 @@ func (w *writer) attached(lo int) bool {
 	return len(n) > 0 && n[len(n)-1].own && !w.blank[lo]
 }
 
-// hadComments writes the comments before a statement, at the margin, and keeps the empty
+// leading writes the comments before a statement, at the margin, and keeps the empty
 // lines between them.
-func (w *writer) hadComments(i int, first bool) {
+func (w *writer) leading(i int, first bool) {
 	for k, n := range w.notes[i] {
 		switch {
 		case !n.own && !w.mustEnd:
@@ -239,7 +238,6 @@ func (w *writer) hadComments(i int, first bool) {
 	if w.mustEnd {
 		w.newline(0)
 	}
-	w.notes[i] = w.notes[i][:len(w.notes[i]):len(w.notes[i])]
 }
 
 // statementEnd is the token behind the semicolon of the statement that starts at lo. The
