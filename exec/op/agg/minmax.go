@@ -1,0 +1,326 @@
+package agg
+
+import (
+	"bytes"
+	"math"
+
+	"weir/exec/batch"
+)
+
+// newExtreme makes MIN and MAX: without retraction the value so far, with it a bag of all values.
+func newExtreme(c *Call) (Func, error) {
+	cl, err := newCell(c.Func, c.Types[0])
+	if err != nil {
+		return nil, err
+	}
+	x := extreme{arg: c.Args[0], cell: cl, max: c.Func == "MAX"}
+	switch {
+	case c.Retract:
+		return &extremeBag{arg: x.arg, bag: bag{cell: cl}, max: x.max}, nil
+	case cl.class == batch.ClassInt:
+		return &extremeInt{x}, nil
+	case cl.class == batch.ClassFloat:
+		return &extremeFloat{x}, nil
+	case cl.size > 0:
+		return &x, nil
+	}
+	return &extremeBytes{extreme: x}, nil
+}
+
+// extreme is the extreme of values of a fixed size: a byte that is 1 when there is one, and the value.
+type extreme struct {
+	place
+	arg  int
+	cell cell
+	max  bool
+}
+
+func (a *extreme) size() (int, bool) { return 1 + a.cell.size, false }
+func (a *extreme) format() string    { return "extreme" + a.cell.format() }
+
+// better reports that x replaces y.
+func (a *extreme) better(x, y []byte) bool {
+	if a.max {
+		return a.cell.cmp(x, y) > 0
+	}
+	return a.cell.cmp(x, y) < 0
+}
+
+func (a *extreme) Update(r *Rows) error {
+	v := r.In.Cols[a.arg]
+	var tmp [16]byte
+	for k, i := range r.Pos {
+		if v.IsNull(int(i)) {
+			continue
+		}
+		s := r.Slots[k][a.off : a.off+1+a.cell.size]
+		if x := a.cell.read(v, int(i), &tmp); s[0] == 0 || a.better(x, s[1:]) {
+			s[0] = 1
+			copy(s[1:], x)
+		}
+	}
+	return nil
+}
+
+func (a *extreme) Merge(dst, src *Rows) error {
+	for k, s := range src.Slots {
+		d, s := dst.Slots[k][a.off:a.off+1+a.cell.size], s[a.off:a.off+1+a.cell.size]
+		if s[0] != 0 && (d[0] == 0 || a.better(s[1:], d[1:])) {
+			copy(d, s)
+		}
+	}
+	return nil
+}
+
+func (a *extreme) Values(r *Rows, out *batch.Vector, at []int32) error {
+	for k, s := range r.Slots {
+		s = s[a.off : a.off+1+a.cell.size]
+		if s[0] == 0 {
+			out.SetNull(int(at[k]))
+			continue
+		}
+		a.cell.write(out, int(at[k]), s[1:])
+	}
+	return nil
+}
+
+type extremeInt struct{ extreme }
+
+func (a *extremeInt) Update(r *Rows) error {
+	v, off, maximum := r.In.Cols[a.arg], a.off, a.max
+	for k, i := range r.Pos {
+		if v.IsNull(int(i)) {
+			continue
+		}
+		s := r.Slots[k][off : off+9]
+		x, y := v.Int[i], int64(word(s[1:]))
+		if s[0] == 0 || (x > y) == maximum && x != y {
+			s[0] = 1
+			putWord(s[1:], uint64(x))
+		}
+	}
+	return nil
+}
+
+type extremeFloat struct{ extreme }
+
+func (a *extremeFloat) Update(r *Rows) error {
+	v, off, maximum := r.In.Cols[a.arg], a.off, a.max
+	for k, i := range r.Pos {
+		if v.IsNull(int(i)) {
+			continue
+		}
+		s := r.Slots[k][off : off+9]
+		x, y := v.Flt[i], math.Float64frombits(word(s[1:]))
+		if s[0] == 0 || maximum && x > y || !maximum && x < y {
+			s[0] = 1
+			putWord(s[1:], math.Float64bits(x))
+		}
+	}
+	return nil
+}
+
+// extremeBytes has the byte in the fixed part and the string in the variable one.
+type extremeBytes struct {
+	extreme
+	whole []byte
+}
+
+func (a *extremeBytes) size() (int, bool) { return 1, true }
+
+func (a *extremeBytes) set(r *Rows, k int, x []byte) (err error) {
+	s := r.Slots[k]
+	if s[a.off] == 0 || a.better(x, a.getVar(r, k)) {
+		s[a.off] = 1
+		a.whole, err = a.putVar(r, k, x, a.whole)
+	}
+	return err
+}
+
+func (a *extremeBytes) Update(r *Rows) error {
+	v := r.In.Cols[a.arg]
+	for k, i := range r.Pos {
+		if !v.IsNull(int(i)) {
+			if err := a.set(r, k, v.Bytes(int(i))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *extremeBytes) Merge(dst, src *Rows) error {
+	for k, s := range src.Slots {
+		if s[a.off] != 0 {
+			if err := a.set(dst, k, a.getVar(src, k)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *extremeBytes) Values(r *Rows, out *batch.Vector, at []int32) error {
+	for k, s := range r.Slots {
+		if s[a.off] == 0 {
+			out.SetNull(int(at[k]))
+			continue
+		}
+		a.cell.write(out, int(at[k]), a.getVar(r, k))
+	}
+	return nil
+}
+
+// bag is a multiset of values in a variable part: values ascending, each with a count of 8 bytes that is
+// never 0, and negative when more was taken back than came.
+type bag struct {
+	cell  cell
+	buf   []byte
+	whole []byte
+}
+
+// find is where the entry of val is, or would be, in data; n is its length, 0 when it is not there.
+func (b *bag) find(data, val []byte) (at, n int) {
+	if w := b.cell.size; w > 0 {
+		w += 8
+		lo, hi := 0, len(data)/w
+		for lo < hi {
+			mid := (lo + hi) / 2
+			c := b.cell.cmp(data[mid*w:mid*w+w-8], val)
+			if c == 0 {
+				return mid * w, w
+			}
+			if c < 0 {
+				lo = mid + 1
+			} else {
+				hi = mid
+			}
+		}
+		return lo * w, 0
+	}
+	for rest := data; len(rest) > 0; {
+		at := len(data) - len(rest)
+		v, tail := b.cell.next(rest)
+		switch c := bytes.Compare(v, val); {
+		case c == 0:
+			return at, len(data) - len(tail) + 8 - at
+		case c > 0:
+			return at, 0
+		}
+		rest = tail[8:]
+	}
+	return len(data), 0
+}
+
+// add is data with the count of val changed by n. The result lies in b.buf, but for an empty one.
+func (b *bag) add(data, val []byte, n int64) []byte {
+	at, have := b.find(data, val)
+	tail := data[at+have:]
+	if have > 0 {
+		n += int64(word(data[at+have-8:]))
+	}
+	out := append(b.buf[:0], data[:at]...)
+	if n != 0 {
+		out = b.cell.push(out, val)
+		out = append(out, 0, 0, 0, 0, 0, 0, 0, 0)
+		putWord(out[len(out)-8:], uint64(n))
+	}
+	out = append(out, tail...)
+	b.buf = out
+	return out
+}
+
+// each calls f for the values with a positive count, ascending, until it returns false.
+func (b *bag) each(data []byte, f func(val []byte, n int64) bool) {
+	for len(data) > 0 {
+		v, rest := b.cell.next(data)
+		if n := int64(word(rest)); n > 0 && !f(v, n) {
+			return
+		}
+		data = rest[8:]
+	}
+}
+
+// update adds the rows' values of column arg to the bags of their entries.
+func (b *bag) update(p *place, r *Rows, arg int) (err error) {
+	v := r.In.Cols[arg]
+	var tmp [16]byte
+	for k, i := range r.Pos {
+		if v.IsNull(int(i)) {
+			continue
+		}
+		n := int64(1)
+		if r.retracts(k) {
+			n = -1
+		}
+		data := p.getVar(r, k)
+		x := b.cell.read(v, int(i), &tmp)
+		if at, have := b.find(data, x); have > 0 && p.sec.of == 1 {
+			if c := int64(word(data[at+have-8:])) + n; c != 0 {
+				// Only the count changes: the rest is written as it is.
+				b.buf = append(b.buf[:0], data...)
+				putWord(b.buf[at+have-8:], uint64(c))
+				if err = r.Map.SetVar(r.Refs[k], b.buf); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if b.whole, err = p.putVar(r, k, b.add(data, x, n), b.whole); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bag) merge(p *place, dst, src *Rows) (err error) {
+	for k := range src.Slots {
+		for data := p.getVar(src, k); len(data) > 0; {
+			v, rest := b.cell.next(data)
+			if b.whole, err = p.putVar(dst, k, b.add(p.getVar(dst, k), v, int64(word(rest))), b.whole); err != nil {
+				return err
+			}
+			data = rest[8:]
+		}
+	}
+	return nil
+}
+
+// extremeBag is MIN and MAX of values that may be taken back.
+type extremeBag struct {
+	place
+	bag
+	arg int
+	max bool
+}
+
+func (a *extremeBag) size() (int, bool)          { return 0, true }
+func (a *extremeBag) format() string             { return "bag" + a.cell.format() }
+func (a *extremeBag) Update(r *Rows) error       { return a.update(&a.place, r, a.arg) }
+func (a *extremeBag) Merge(dst, src *Rows) error { return a.merge(&a.place, dst, src) }
+
+func (a *extremeBag) Values(r *Rows, out *batch.Vector, at []int32) error {
+	for k := range r.Slots {
+		data := a.getVar(r, k)
+		var found []byte
+		has := false
+		if w := a.cell.size + 8; a.max && a.cell.size > 0 {
+			for o := len(data) - w; o >= 0 && !has; o -= w {
+				if int64(word(data[o+w-8:])) > 0 {
+					found, has = data[o:o+w-8], true
+				}
+			}
+		} else {
+			a.each(data, func(v []byte, _ int64) bool {
+				found, has = v, true
+				return a.max
+			})
+		}
+		if !has {
+			out.SetNull(int(at[k]))
+			continue
+		}
+		a.cell.write(out, int(at[k]), found)
+	}
+	return nil
+}

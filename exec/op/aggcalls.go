@@ -1,0 +1,243 @@
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"weir/exec/batch"
+	"weir/exec/op/agg"
+	"weir/planner/physical"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// aggCalls is the aggregates of an operator with their FILTER and DISTINCT.
+type aggCalls struct {
+	set   *agg.Set
+	calls []aggCall
+}
+
+type aggCall struct {
+	filter   int // column, or -1
+	distinct *distinct
+	rows     agg.Rows // scratch: the rows that pass the filter
+}
+
+// newAggCalls makes the accumulators of calls over rows of the input types, behind a head of so many bytes. retract
+// says that rows may be taken back.
+func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract bool) (*aggCalls, error) {
+	a := &aggCalls{}
+	specs := make([]agg.Call, len(calls))
+	for i, c := range calls {
+		specs[i] = agg.Call{Func: c.Func, Args: c.Args, Types: pick(in, c.Args), Result: c.Type, Retract: retract}
+		ac := aggCall{filter: c.Filter}
+		// The extremes and the set of distinct values are the same with and without DISTINCT.
+		if c.Distinct && c.Func != "MIN" && c.Func != "MAX" {
+			d := c.Args
+			if c.Func == "LISTAGG" {
+				d = d[:1]
+			}
+			ac.distinct = &distinct{name: fmt.Sprintf("distinct%d", i), args: d, types: pick(in, d)}
+		}
+		a.calls = append(a.calls, ac)
+	}
+	var err error
+	if a.set, err = agg.NewSet(head, specs); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// open opens the tables of distinct values.
+func (a *aggCalls) open(st state.Scope, ttl time.Duration) error {
+	for i := range a.calls {
+		if d := a.calls[i].distinct; d != nil {
+			if err := d.open(st, ttl); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hasDistinct reports whether some call has a table of distinct values.
+func (a *aggCalls) hasDistinct() bool {
+	for i := range a.calls {
+		if a.calls[i].distinct != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// drop forgets the distinct values of a namespace.
+func (a *aggCalls) drop(ns int64) error {
+	for i := range a.calls {
+		if d := a.calls[i].distinct; d != nil {
+			if err := d.table.Drop(ns); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// update adds rows to their entries, which are in the given namespace.
+func (a *aggCalls) update(rows *agg.Rows, ns int64) error {
+	for i, f := range a.set.Funcs {
+		c := &a.calls[i]
+		r := rows
+		if c.filter >= 0 {
+			r = selectRows(rows, &c.rows, rows.In.Cols[c.filter])
+		}
+		if c.distinct != nil {
+			var err error
+			if r, err = c.distinct.apply(r, ns); err != nil {
+				return err
+			}
+		}
+		if len(r.Pos) == 0 {
+			continue
+		}
+		if err := f.Update(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selectRows is the rows for which the BOOLEAN column v is true, in the memory of into.
+func selectRows(rows, into *agg.Rows, v *batch.Vector) *agg.Rows {
+	into.In, into.Map = rows.In, rows.Map
+	into.Reset()
+	for k, i := range rows.Pos {
+		if !v.IsNull(int(i)) && v.Bool[i] {
+			into.Add(rows, k)
+		}
+	}
+	return into
+}
+
+// values writes the results of rows to the columns of out from column first on, at positions at.
+func (a *aggCalls) values(rows *agg.Rows, out *batch.Batch, first int, at []int32) error {
+	for i, f := range a.set.Funcs {
+		if err := f.Values(rows, out.Cols[first+i], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// distinct lets the first occurrence of a value in its group pass, and the last one to be taken back. Its table
+// has an entry for each group and value: the number of occurrences, 8 bytes.
+type distinct struct {
+	name  string
+	args  []int
+	types []types.Type
+	spec  state.TableSpec
+	table state.Table
+
+	view    batch.Batch // scratch: the input with a selection
+	nonNull agg.Rows
+	passed  agg.Rows
+	values  state.Keys
+	keys    state.Keys
+	hashes  []uint64
+	refs    []state.Ref
+	created []bool
+}
+
+func (d *distinct) open(st state.Scope, ttl time.Duration) (err error) {
+	d.spec = state.TableSpec{
+		Name: d.name, Fixed: 8, TTL: ttl, Prefixed: true,
+		Schema: fmt.Sprintf("distinct1 key%d(%s)", batch.KeyFormat, typeList(d.types)),
+	}
+	d.table, err = st.Table(d.spec)
+	return err
+}
+
+const deletedCount uint64 = math.MaxUint64 // stands in an entry that was deleted while the batch goes on
+
+// apply is the rows that go on to the accumulator. Rows with a NULL are none of them.
+func (d *distinct) apply(rows *agg.Rows, ns int64) (*agg.Rows, error) {
+	rows = d.dropNulls(rows)
+	n := len(rows.Pos)
+	d.passed.In, d.passed.Map = rows.In, rows.Map
+	d.passed.Reset()
+	if n == 0 {
+		return &d.passed, nil
+	}
+	d.view = *rows.In
+	d.view.Sel = rows.Pos
+	d.hashes = batch.EncodeKeys(&d.view, d.args, &d.values, d.hashes)
+	d.keys.Data, d.keys.Off = d.keys.Data[:0], append(d.keys.Off[:0], 0)
+	for k := range n {
+		group := rows.Map.Key(rows.Refs[k])
+		d.keys.Data = binary.AppendUvarint(d.keys.Data, uint64(len(group)))
+		d.keys.Data = append(d.keys.Data, group...)
+		d.keys.Data = append(d.keys.Data, d.values.Data[d.values.Off[k]:d.values.Off[k+1]]...)
+		d.keys.Off = append(d.keys.Off, uint32(len(d.keys.Data)))
+		d.hashes[k] = d.spec.HashOf(d.keys.Data[d.keys.Off[k]:])
+	}
+	d.refs, d.created = grow(d.refs, n), grow(d.created, n)
+	m := d.table.Map(ns)
+	if err := m.UpsertMany(d.hashes[:n], d.keys, d.refs, d.created); err != nil {
+		return nil, err
+	}
+	zero := false
+	for k := range n {
+		s := m.Fixed(d.refs[k])
+		c := binary.LittleEndian.Uint64(s)
+		if rows.In.Kind(int(rows.Pos[k])).Adds() {
+			binary.LittleEndian.PutUint64(s, c+1)
+			if c == 0 {
+				d.passed.Add(rows, k)
+			}
+			continue
+		}
+		switch c {
+		case 0: // never came: nothing to take back
+			zero = true
+		case 1:
+			zero = true
+			d.passed.Add(rows, k)
+			fallthrough
+		default:
+			binary.LittleEndian.PutUint64(s, c-1)
+		}
+	}
+	if zero {
+		for k := range n {
+			if s := m.Fixed(d.refs[k]); binary.LittleEndian.Uint64(s) == 0 {
+				binary.LittleEndian.PutUint64(s, deletedCount)
+				m.Delete(d.refs[k])
+			}
+		}
+	}
+	return &d.passed, nil
+}
+
+func (d *distinct) dropNulls(rows *agg.Rows) *agg.Rows {
+	nulls := false
+	for _, c := range d.args {
+		v := rows.In.Cols[c]
+		nulls = nulls || len(v.Nulls) > 0 || v.Type.Kind == types.Null
+	}
+	if !nulls {
+		return rows
+	}
+	d.nonNull.In, d.nonNull.Map = rows.In, rows.Map
+	d.nonNull.Reset()
+rows:
+	for k, i := range rows.Pos {
+		for _, c := range d.args {
+			if rows.In.Cols[c].IsNull(int(i)) {
+				continue rows
+			}
+		}
+		d.nonNull.Add(rows, k)
+	}
+	return &d.nonNull
+}

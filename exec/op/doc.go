@@ -1,0 +1,17 @@
+// Package op is the operators of a running job: what the nodes of a physical plan do.
+//
+//	Calc                 filter and projection                                   no state
+//	WindowTVF            window_start, window_end and window_time to every row   no state
+//	GroupAggregate       aggregates by key without end, as a changelog           acc, distinctN
+//	WindowAggregate      aggregates by key and window, put out when it closes    acc, distinctN, progress
+//	ChangelogNormalize   an upsert stream made complete                          rows
+//	UpsertMaterialize    the changes of a sink's key in order                    rows
+//	SinkGuard            NOT NULL and lengths, columns in table order            no state
+//
+// New makes an operator of a plan node. The runtime drives it from one goroutine by the contract of
+// exec.Operator; nothing in here starts goroutines or looks at a clock.
+//
+// State lives in tables alone, so that a barrier costs an operator nothing: fields are scratch memory and
+// what can be found again from the tables (the next window to close). Keys are encoded by package batch,
+// accumulators by package agg, rows as keys over all their columns.
+package op

@@ -1,0 +1,98 @@
+package op
+
+import (
+	"fmt"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/exec/expr"
+	"weir/planner/physical"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// Env is what operators are made with.
+type Env struct {
+	Expr expr.Env // of the expressions of Calc
+	// MiniBatch gathers the changes of a batch (table.exec.mini-batch.enabled): GroupAggregate then puts out one
+	// change a key and batch, not one a row.
+	MiniBatch bool
+}
+
+// New makes the operator of node: Calc, WindowTVF, WindowAggregate, GroupAggregate, ChangelogNormalize or
+// UpsertMaterialize. Another kind of node, and a function or type that has no implementation,
+// is an error. Every subtask needs an operator of its own.
+func New(node physical.Node, env Env) (exec.Operator, error) {
+	switch n := node.(type) {
+	case *physical.Calc:
+		return newCalc(n, env)
+	case *physical.WindowTVF:
+		return newWindowTVF(n)
+	case *physical.WindowAggregate:
+		return newWindowAggregate(n)
+	case *physical.GroupAggregate:
+		return newGroupAggregate(n, env)
+	case *physical.ChangelogNormalize:
+		return newNormalize(n)
+	case *physical.UpsertMaterialize:
+		return newMaterialize(n)
+	}
+	return nil, fmt.Errorf("this is a bug: a plan node of type %T is no operator", node)
+}
+
+// stateless is the parts of an operator that keeps nothing.
+type stateless struct{ ctx *exec.TaskContext }
+
+func (s *stateless) Open(ctx *exec.TaskContext, _ state.Scope) error { s.ctx = ctx; return nil }
+func (*stateless) Watermark(exec.Watermark, exec.Emitter) error      { return nil }
+func (*stateless) Snapshot(state.Epoch, exec.Emitter) error          { return nil }
+func (*stateless) Close() error                                      { return nil }
+
+func columnTypes(n physical.Node) []types.Type {
+	cols := n.Base().Columns
+	ts := make([]types.Type, len(cols))
+	for i, c := range cols {
+		ts[i] = c.Type
+	}
+	return ts
+}
+
+func pick(ts []types.Type, cols []int) []types.Type {
+	out := make([]types.Type, len(cols))
+	for i, c := range cols {
+		out[i] = ts[c]
+	}
+	return out
+}
+
+func typeList(ts []types.Type) string {
+	s := ""
+	for i, t := range ts {
+		if i > 0 {
+			s += ","
+		}
+		s += t.WithNullable(true).String()
+	}
+	return s
+}
+
+// positions is the physical positions of the rows of b that count, in scratch memory when there is no selection.
+func positions(b *batch.Batch, scratch *[]int32) []int32 {
+	if b.Sel != nil {
+		return b.Sel
+	}
+	s := *scratch
+	for len(s) < b.N {
+		s = append(s, int32(len(s)))
+	}
+	*scratch = s
+	return s[:b.N]
+}
+
+// grow is s with length n; what it holds is undefined.
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
+}

@@ -1,0 +1,145 @@
+package op
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/planner/physical"
+)
+
+// Flink's clock of event time has milliseconds: the last moment of a window that ends at e is e minus one of them.
+const tick = 1000
+
+const hour = int64(time.Hour / time.Microsecond)
+
+// floorTo is the greatest number of the form offset + k*step that is not above t.
+func floorTo(t, step, offset int64) int64 {
+	r := (t - offset) % step
+	if r < 0 {
+		r += step
+	}
+	return t - r
+}
+
+// clock turns instants into the local time that windows are aligned to, and back. In a plan without a
+// zone (TIMESTAMP, or UTC) both are the same. It remembers the stretch of time with one offset that it
+// was used in last.
+type clock struct {
+	zone     *time.Location
+	dst      bool  // the zone's clocks are put forward and back, by its latest rules
+	from, to int64 // instants with the offset
+	offset   int64
+}
+
+func newClock(zone *time.Location) *clock {
+	c := &clock{zone: zone}
+	if zone == nil || zone == time.UTC || zone.String() == "UTC" {
+		c.zone = nil
+		return c
+	}
+	for m := time.January; m <= time.December; m++ {
+		c.dst = c.dst || time.Date(2037, m, 1, 0, 0, 0, 0, zone).IsDST()
+	}
+	return c
+}
+
+// offsetAt is the offset of local time at an instant.
+func (c *clock) offsetAt(instant int64) int64 {
+	if instant < c.from || instant >= c.to {
+		t := time.UnixMicro(instant).In(c.zone)
+		_, off := t.Zone()
+		c.offset = int64(off) * int64(time.Second/time.Microsecond)
+		c.from, c.to = math.MinInt64, math.MaxInt64
+		start, end := t.ZoneBounds()
+		if !start.IsZero() {
+			c.from = start.UnixMicro()
+		}
+		if !end.IsZero() {
+			c.to = end.UnixMicro()
+		}
+	}
+	return c.offset
+}
+
+// local is the local time of an instant.
+func (c *clock) local(instant int64) int64 {
+	if c.zone == nil {
+		return instant
+	}
+	return instant + c.offsetAt(instant)
+}
+
+// instant is when it is local time t: of two such instants the first, and for a time that
+// the clocks skip the instant as much later.
+func (c *clock) instant(t int64) int64 {
+	if c.zone == nil {
+		return t
+	}
+	before, after := c.offsetAt(t-24*hour), c.offsetAt(t+24*hour)
+	if c.offsetAt(t-before) == before || c.offsetAt(t-after) != after {
+		return t - before
+	}
+	return t - after
+}
+
+// due is the watermark at which the local time t is over, as Flink has it where clocks change: of a skipped hour
+// its beginning, of a repeated one the second time.
+func (c *clock) due(t int64) int64 {
+	if c.zone == nil {
+		return t
+	}
+	first := c.instant(t)
+	if !c.dst {
+		return first
+	}
+	switch second := c.instant(t + hour); {
+	case second == first:
+		return first - first%hour
+	case second-first > hour:
+		return first + hour
+	}
+	return first
+}
+
+// windows assigns rows to windows and knows when a window closes. Starts and ends are local times.
+type windows struct {
+	w     physical.Window
+	clock *clock
+}
+
+func newWindows(w physical.Window) (windows, error) {
+	if w.Kind == physical.Tumble {
+		w.Slide = w.Size
+	}
+	if w.TimeColumn >= 0 && (w.Size <= 0 || w.Slide <= 0) {
+		return windows{}, errors.New("this is a bug: a window's size and slide must be above zero")
+	}
+	return windows{w, newClock(w.Zone)}, nil
+}
+
+// closed reports whether a window with that end is closed at watermark wm.
+func (w *windows) closed(end int64, wm exec.Watermark) bool {
+	switch wm {
+	case exec.MaxWatermark:
+		return true
+	case exec.MinWatermark:
+		return false
+	}
+	return int64(wm) >= w.clock.due(end-tick)
+}
+
+// last is the start of the last window that the local time t is in, when it is in one at all.
+func (w *windows) last(t int64) int64 { return floorTo(t, w.w.Slide, w.w.Offset) }
+
+var errNoRowTime = errors.New("the row time of a row is NULL, but windows need one; filter such rows out, or give them a time, before the window")
+
+// rowTime is the local time of the row at position i of the time column v.
+func (w *windows) rowTime(v *batch.Vector, i int) (int64, error) {
+	if v.IsNull(i) {
+		return 0, errNoRowTime
+	}
+	return w.clock.local(v.Int[i]), nil
+}

@@ -1,0 +1,570 @@
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/exec/op/agg"
+	"weir/exec/op/memstate"
+	"weir/planner/catalog"
+	"weir/planner/config"
+	"weir/planner/physical"
+	"weir/state"
+)
+
+// windowAggregate is an aggregation by key and window.
+//
+// The namespace of a group's entry is the end of its window; or of its slice: HOP with a size that is a multiple
+// of its slide keeps every row once, in the slice of one slide that it falls into, and puts a window
+// together from its slices when it closes. (With DISTINCT the sets of values would have to be put
+// together as well: rows then go into each of their windows.)
+//
+// A window closes when the watermark reaches its end less a millisecond, and its rows go out in one go, windows
+// ascending; its namespace is dropped with it, a slice's when the last window of the slice has
+// closed. A row all of whose windows are closed is late: dropped and counted.
+//
+// Which windows have closed is known from the watermark alone. The watermark is kept in the table
+// "progress" too, since a restored job may start from an older one (a split that was idle) and must not put a
+// window out twice. It is the same in all subtasks at a barrier, and kept once for each key group, so that it is
+// found again at any parallelism.
+//
+// An entry's fixed part: with a retracting input the number of rows, 8 bytes; the accumulators.
+type windowAggregate struct {
+	node *physical.WindowAggregate
+	windows
+	aggs    *aggCalls
+	retract bool
+	sliced  bool
+	ctx     *exec.TaskContext
+	table   state.Table
+
+	progress    state.Table
+	groups      [][]byte // a key in each key group of the subtask
+	wm          exec.Watermark
+	savedWM     exec.Watermark
+	next        int64 // an end that is not after that of the next window to close; math.MaxInt64: none is open
+	merged      *memstate.Map
+	mergedLimit int64 // entries merged at a time
+
+	all     []int32
+	buckets []bucket
+	view    batch.Batch
+	keys    state.Keys
+	hashes  []uint64
+	refs    []state.Ref
+	created []bool
+	slots   [][]byte
+
+	fire agg.Rows // rows of a closed window, copied from its entries
+	buf  []byte
+	key  []byte
+	cuts []cutAt
+	keyv []*batch.Vector
+	at   []int32
+	out  *batch.Batch
+	dst  agg.Rows
+}
+
+// bucket is the rows of a batch that belong to one namespace.
+type bucket struct {
+	ns   int64
+	rows []int32
+}
+
+// cutAt is where the parts of a copied entry end in buf and in key.
+type cutAt struct{ fixed, variable, key int }
+
+func newWindowAggregate(n *physical.WindowAggregate) (exec.Operator, error) {
+	w, err := newWindows(n.Window)
+	if err != nil {
+		return nil, err
+	}
+	in := columnTypes(n.Input)
+	retract := n.Input.Base().Changelog.Mode != catalog.InsertOnly
+	head := 0
+	if retract {
+		head = 8
+	}
+	aggs, err := newAggCalls(head, n.Aggs, in, retract)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range n.WindowColumns {
+		if p != "start" && p != "end" && p != "time" {
+			return nil, fmt.Errorf("this is a bug: a window has no property %q", p)
+		}
+	}
+	o := &windowAggregate{node: n, windows: w, aggs: aggs, retract: retract, mergedLimit: 1 << 20}
+	o.sliced = w.w.TimeColumn >= 0 && w.w.Size != w.w.Slide && w.w.Size%w.w.Slide == 0 && !aggs.hasDistinct()
+	o.out = batch.New(columnTypes(n), batch.TargetRows)
+	o.keyv = o.out.Cols[:len(n.Keys)]
+	for i := range n.Keys {
+		// Keys are decoded with the types that they were encoded with.
+		o.keyv[i].Type = in[n.Keys[i]]
+	}
+	return o, nil
+}
+
+func (o *windowAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
+	o.ctx = ctx
+	in := columnTypes(o.node.Input)
+	w := &o.w
+	shape := fmt.Sprintf("size%d slide%d offset%d", w.Size, w.Slide, w.Offset)
+	if w.TimeColumn < 0 {
+		shape = "attached"
+	} else if o.sliced {
+		shape += " sliced"
+	}
+	o.table, err = st.Table(state.TableSpec{
+		Name: "acc", Fixed: o.aggs.set.Fixed,
+		Schema: fmt.Sprintf("window1 %s key%d(%s) %s", shape, batch.KeyFormat, typeList(pick(in, o.node.Keys)), o.aggs.set.Schema),
+	})
+	if err != nil {
+		return err
+	}
+	if err = o.aggs.open(st, 0); err != nil {
+		return err
+	}
+	o.progress, err = st.Table(state.TableSpec{Name: "progress", Fixed: 8, Schema: "watermark1"})
+	if err != nil {
+		return err
+	}
+	o.findGroups(ctx)
+	if o.wm, err = o.restored(); err != nil {
+		return err
+	}
+	o.savedWM = o.wm
+	o.next = math.MaxInt64
+	if ns := o.table.Namespaces(); len(ns) > 0 {
+		o.next = ns[0]
+	}
+	return nil
+}
+
+// findGroups looks for a key in each key group of the subtask.
+func (o *windowAggregate) findGroups(ctx *exec.TaskContext) {
+	groups := state.KeyGroups
+	if ctx.Config != nil {
+		if n := ctx.Config.Int(config.MaxParallelism); n > 0 {
+			groups = n
+		}
+	}
+	r := ctx.KeyGroups
+	o.groups = make([][]byte, r.To-r.From)
+	missing := len(o.groups)
+	var key [4]byte
+	for i := uint32(0); missing > 0; i++ {
+		binary.LittleEndian.PutUint32(key[:], i)
+		if g := state.KeyGroupOf(state.Hash(key[:]), groups) - r.From; g >= 0 && g < len(o.groups) && o.groups[g] == nil {
+			o.groups[g] = append([]byte{}, key[:]...)
+			missing--
+		}
+	}
+}
+
+// restored is the watermark that the state was made at.
+func (o *windowAggregate) restored() (exec.Watermark, error) {
+	wm := exec.MaxWatermark
+	m := o.progress.Map(0)
+	for _, key := range o.groups {
+		r, err := m.Find(state.Hash(key), key)
+		if err != nil {
+			return 0, err
+		}
+		if r == state.NoRef {
+			return exec.MinWatermark, nil
+		}
+		wm = min(wm, exec.Watermark(binary.LittleEndian.Uint64(m.Fixed(r))))
+	}
+	if len(o.groups) == 0 {
+		return exec.MinWatermark, nil
+	}
+	return wm, nil
+}
+
+func (o *windowAggregate) Snapshot(state.Epoch, exec.Emitter) error {
+	if o.wm == o.savedWM {
+		return nil
+	}
+	m := o.progress.Map(0)
+	for _, key := range o.groups {
+		r, _, err := m.Upsert(state.Hash(key), key)
+		if err != nil {
+			return err
+		}
+		binary.LittleEndian.PutUint64(m.Fixed(r), uint64(o.wm))
+	}
+	o.savedWM = o.wm
+	return nil
+}
+
+func (o *windowAggregate) Process(in *batch.Batch, out exec.Emitter) error {
+	if in.Rows() == 0 {
+		return nil
+	}
+	if err := o.assign(in); err != nil {
+		return err
+	}
+	for i := range o.buckets {
+		if b := &o.buckets[i]; len(b.rows) > 0 {
+			if err := o.add(in, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// assign puts the rows of in that are not late into buckets.
+func (o *windowAggregate) assign(in *batch.Batch) error {
+	for i := range o.buckets {
+		o.buckets[i].rows = o.buckets[i].rows[:0]
+	}
+	o.buckets = o.buckets[:0]
+	pos := positions(in, &o.all)
+	late := int64(0)
+	w := &o.w
+	if w.TimeColumn < 0 {
+		ends := in.Cols[w.EndColumn]
+		cur := -1
+		for _, i := range pos {
+			if ends.IsNull(int(i)) {
+				return fmt.Errorf("the column window_end of a row is NULL: %w", errNoRowTime)
+			}
+			end := ends.Int[i]
+			if cur < 0 || o.buckets[cur].ns != end {
+				if o.closed(end, o.wm) {
+					late++
+					continue
+				}
+				cur = o.bucket(end)
+			}
+			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
+		}
+		o.late(late)
+		return nil
+	}
+	times := in.Cols[w.TimeColumn]
+	if w.Size == w.Slide || o.sliced {
+		// The rows of one stretch of local time [from, to) go into one bucket.
+		cur, from, to := -1, int64(0), int64(0)
+		for _, i := range pos {
+			t, err := o.rowTime(times, int(i))
+			if err != nil {
+				return err
+			}
+			if cur == -1 || t < from || t >= to {
+				from = floorTo(t, w.Slide, w.Offset)
+				to = from + w.Slide
+				// from + Size is the end of the last window that has the stretch.
+				if cur = -2; !o.closed(from+w.Size, o.wm) {
+					cur = o.bucket(to)
+				}
+			}
+			if cur == -2 {
+				late++
+				continue
+			}
+			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
+		}
+		o.late(late)
+		return nil
+	}
+	for _, i := range pos {
+		t, err := o.rowTime(times, int(i))
+		if err != nil {
+			return err
+		}
+		taken, any := false, false
+		for start := o.last(t); start > t-w.Size; start -= w.Slide {
+			any = true
+			if end := start + w.Size; !o.closed(end, o.wm) {
+				taken = true
+				b := o.bucket(end)
+				o.buckets[b].rows = append(o.buckets[b].rows, i)
+			}
+		}
+		if any && !taken {
+			late++
+		}
+	}
+	o.late(late)
+	return nil
+}
+
+func (o *windowAggregate) late(n int64) {
+	if n > 0 && o.ctx.Metrics != nil {
+		o.ctx.Metrics.Late.Add(n)
+	}
+}
+
+// bucket is the index of the bucket of a namespace.
+func (o *windowAggregate) bucket(ns int64) int {
+	for i := len(o.buckets) - 1; i >= 0; i-- {
+		if o.buckets[i].ns == ns {
+			return i
+		}
+	}
+	n := len(o.buckets)
+	if n < cap(o.buckets) {
+		o.buckets = o.buckets[:n+1]
+		o.buckets[n].ns = ns
+		o.buckets[n].rows = o.buckets[n].rows[:0]
+	} else {
+		o.buckets = append(o.buckets, bucket{ns: ns})
+	}
+	o.next = min(o.next, ns)
+	return n
+}
+
+// add adds the rows of a bucket to their groups.
+func (o *windowAggregate) add(in *batch.Batch, b *bucket) error {
+	n := len(b.rows)
+	o.view = *in
+	o.view.Sel = b.rows
+	o.hashes = batch.EncodeKeys(&o.view, o.node.Keys, &o.keys, o.hashes)
+	o.refs, o.created, o.slots = grow(o.refs, n), grow(o.created, n), grow(o.slots, n)
+	m := o.table.Map(b.ns)
+	if err := m.UpsertMany(o.hashes[:n], o.keys, o.refs, o.created); err != nil {
+		return err
+	}
+	for k, r := range o.refs {
+		o.slots[k] = m.Fixed(r)
+	}
+	if o.retract {
+		for k, s := range o.slots {
+			c := binary.LittleEndian.Uint64(s)
+			if in.Kind(int(b.rows[k])).Adds() {
+				c++
+			} else {
+				c--
+			}
+			binary.LittleEndian.PutUint64(s, c)
+		}
+	}
+	return o.aggs.update(&agg.Rows{In: in, Map: m, Pos: b.rows, Slots: o.slots, Refs: o.refs}, b.ns)
+}
+
+func (o *windowAggregate) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	if wm <= o.wm {
+		return nil
+	}
+	before := o.wm
+	o.wm = wm
+	if o.next == math.MaxInt64 || !o.closed(o.next, wm) {
+		return nil
+	}
+	if o.sliced {
+		return o.closeSliced(before, wm, out)
+	}
+	o.next = math.MaxInt64
+	for _, end := range o.table.Namespaces() {
+		if !o.closed(end, wm) {
+			o.next = end
+			break
+		}
+		if err := o.fireMap(end, o.table.Map(end), out); err != nil {
+			return err
+		}
+		if err := o.table.Drop(end); err != nil {
+			return err
+		}
+		if err := o.aggs.drop(end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeSliced puts out the windows that close between two watermarks, and drops the slices that no open window
+// has.
+func (o *windowAggregate) closeSliced(before, wm exec.Watermark, out exec.Emitter) error {
+	slices := o.table.Namespaces()
+	size, slide := o.w.Size, o.w.Slide
+	end := int64(math.MaxInt64)
+	if len(slices) > 0 {
+		end = slices[0]
+	}
+	for len(slices) > 0 && o.closed(end, wm) {
+		in := 0 // slices of the window that ends at end
+		for in < len(slices) && slices[in] <= end {
+			in++
+		}
+		if !o.closed(end, before) {
+			if err := o.fireSlices(end, slices[:in], out); err != nil {
+				return err
+			}
+		}
+		for len(slices) > 0 && slices[0]+size-slide <= end {
+			if err := o.table.Drop(slices[0]); err != nil {
+				return err
+			}
+			slices = slices[1:]
+		}
+		end += slide
+		if len(slices) > 0 {
+			end = max(end, slices[0])
+		}
+	}
+	o.next = math.MaxInt64
+	if len(slices) > 0 {
+		o.next = end
+	}
+	return nil
+}
+
+// fireSlices puts out the window made of slices.
+func (o *windowAggregate) fireSlices(end int64, slices []int64, out exec.Emitter) error {
+	switch len(slices) {
+	case 0:
+		return nil
+	case 1:
+		return o.fireMap(end, o.table.Map(slices[0]), out)
+	}
+	total := int64(0)
+	for _, ns := range slices {
+		total += o.table.Map(ns).Len()
+	}
+	// Only a part of the keys is merged at a time where they are very many.
+	parts := uint64(1 + total/o.mergedLimit)
+	if o.merged == nil {
+		o.merged = memstate.NewMap(o.aggs.set.Fixed)
+	}
+	for part := range parts {
+		o.merged.Reset()
+		for _, ns := range slices {
+			err := o.scan(o.table.Map(ns), func(key []byte) bool {
+				return parts == 1 || state.Hash(key)%parts == part
+			}, o.mergeRows)
+			if err != nil {
+				return err
+			}
+		}
+		if err := o.fireMap(end, o.merged, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeRows adds the entries copied to o.fire to those of the same keys in o.merged.
+func (o *windowAggregate) mergeRows() error {
+	o.dst.Reset()
+	o.dst.Map = o.merged
+	from := 0
+	for k := range o.fire.Slots {
+		key := o.key[from:o.cuts[k].key]
+		from = o.cuts[k].key
+		r, _, err := o.merged.Upsert(state.Hash(key), key)
+		if err != nil {
+			return err
+		}
+		o.dst.Refs = append(o.dst.Refs, r)
+		o.dst.Slots = append(o.dst.Slots, o.merged.Fixed(r))
+	}
+	if o.retract {
+		for k, s := range o.fire.Slots {
+			d := o.dst.Slots[k]
+			binary.LittleEndian.PutUint64(d, binary.LittleEndian.Uint64(d)+binary.LittleEndian.Uint64(s))
+		}
+	}
+	return o.aggs.set.Merge(&o.dst, &o.fire)
+}
+
+// fireMap puts out the groups of m as those of the window that ends at end.
+func (o *windowAggregate) fireMap(end int64, m state.Map, out exec.Emitter) error {
+	return o.scan(m, nil, func() error { return o.emit(end, out) })
+}
+
+// scan copies the entries of m whose key is wanted, so many at a time, to o.fire and o.key, and calls f.
+func (o *windowAggregate) scan(m state.Map, wanted func(key []byte) bool, f func() error) error {
+	fixed := o.aggs.set.Fixed
+	o.buf, o.key, o.cuts = o.buf[:0], o.key[:0], o.cuts[:0]
+	flush := func() error {
+		if len(o.cuts) == 0 {
+			return nil
+		}
+		o.fire.Reset()
+		from := 0
+		for _, c := range o.cuts {
+			o.fire.Slots = append(o.fire.Slots, o.buf[from:c.fixed])
+			o.fire.Vars = append(o.fire.Vars, o.buf[c.fixed:c.variable])
+			from = c.variable
+		}
+		err := f()
+		o.buf, o.key, o.cuts = o.buf[:0], o.key[:0], o.cuts[:0]
+		return err
+	}
+	var failed error
+	err := m.Scan(func(r state.Ref) bool {
+		key := m.Key(r)
+		if wanted != nil && !wanted(key) {
+			return true
+		}
+		s := m.Fixed(r)
+		if o.retract && binary.LittleEndian.Uint64(s) == 0 {
+			return true // all its rows were taken back
+		}
+		o.buf = append(o.buf, s[:fixed]...)
+		at := len(o.buf)
+		if o.aggs.set.HasVar {
+			o.buf = append(o.buf, m.Var(r)...)
+		}
+		o.key = append(o.key, key...)
+		o.cuts = append(o.cuts, cutAt{at, len(o.buf), len(o.key)})
+		if len(o.cuts) == batch.TargetRows {
+			failed = flush()
+		}
+		return failed == nil
+	})
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
+	}
+	return flush()
+}
+
+// emit puts the entries copied to o.fire out as rows of the window that ends at end.
+func (o *windowAggregate) emit(end int64, out exec.Emitter) error {
+	n := len(o.fire.Slots)
+	o.out.Reset()
+	from := 0
+	for _, c := range o.cuts {
+		if len(o.keyv) > 0 {
+			if err := batch.DecodeKey(o.key[from:c.key], o.keyv); err != nil {
+				return fmt.Errorf("state of operator %s: %w", o.ctx.Operator, err)
+			}
+		}
+		from = c.key
+	}
+	for len(o.at) < n {
+		o.at = append(o.at, int32(len(o.at)))
+	}
+	for _, v := range o.out.Cols[len(o.keyv):] {
+		v.Resize(n)
+	}
+	if err := o.aggs.values(&o.fire, o.out, len(o.keyv), o.at[:n]); err != nil {
+		return err
+	}
+	for i, p := range o.node.WindowColumns {
+		x := end
+		switch p {
+		case "start":
+			x = end - o.w.Size
+		case "time":
+			x = o.clock.instant(end - tick)
+		}
+		for k, col := 0, o.out.Cols[len(o.keyv)+len(o.aggs.calls)+i].Int; k < n; k++ {
+			col[k] = x
+		}
+	}
+	o.out.N = n
+	return out.Emit(o.out)
+}
+
+func (*windowAggregate) Close() error { return nil }

@@ -1,0 +1,111 @@
+package op
+
+import (
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/planner/physical"
+	"weir/planner/types"
+)
+
+// windowTVF puts window_start, window_end and window_time behind the columns of every row, once for
+// each window that the row is in, the last window first. It keeps nothing and drops nothing: late rows too go on.
+// With TUMBLE the columns of the input go on as they are; with HOP rows are copied.
+type windowTVF struct {
+	stateless
+	windows
+	width int // columns of the input
+	all   []int32
+	rows  []int32 // HOP: the input row of each output row
+	out   batch.Batch
+	bound [3]*batch.Vector // start, end, time
+	copy  *batch.Batch
+}
+
+func newWindowTVF(n *physical.WindowTVF) (exec.Operator, error) {
+	w, err := newWindows(n.Window)
+	if err != nil {
+		return nil, err
+	}
+	in, ts := columnTypes(n.Input), columnTypes(n)
+	o := &windowTVF{windows: w, width: len(in)}
+	for i := range o.bound {
+		t := types.MakeTimestamp(3).NotNull()
+		if at := len(in) + i; at < len(ts) {
+			t = ts[at]
+		}
+		o.bound[i] = batch.NewVector(t, batch.TargetRows)
+	}
+	o.copy = batch.New(in, batch.TargetRows)
+	return o, nil
+}
+
+func (o *windowTVF) Process(in *batch.Batch, out exec.Emitter) error {
+	pos := positions(in, &o.all)
+	if len(pos) == 0 {
+		return nil
+	}
+	times := in.Cols[o.w.TimeColumn]
+	o.out.Cols = o.out.Cols[:0]
+	if o.w.Size == o.w.Slide {
+		for _, v := range o.bound {
+			v.Reset()
+			v.Resize(in.N)
+		}
+		for _, i := range pos {
+			t, err := o.rowTime(times, int(i))
+			if err != nil {
+				return err
+			}
+			o.put(int(i), o.last(t))
+		}
+		o.out.N, o.out.Sel, o.out.Kinds = in.N, in.Sel, in.Kinds
+		o.out.Cols = append(append(o.out.Cols, in.Cols...), o.bound[:]...)
+		return out.Emit(&o.out)
+	}
+	o.rows = o.rows[:0]
+	for _, v := range o.bound {
+		v.Reset()
+	}
+	for _, i := range pos {
+		t, err := o.rowTime(times, int(i))
+		if err != nil {
+			return err
+		}
+		for start := o.last(t); start > t-o.w.Size; start -= o.w.Slide {
+			k := len(o.rows)
+			o.rows = append(o.rows, i)
+			for _, v := range o.bound {
+				v.Resize(k + 1)
+			}
+			o.put(k, start)
+		}
+		if len(o.rows) >= batch.TargetRows {
+			if err := o.flush(in, out); err != nil {
+				return err
+			}
+		}
+	}
+	return o.flush(in, out)
+}
+
+// put writes the bounds of the window that starts at start to row k.
+func (o *windowTVF) put(k int, start int64) {
+	end := start + o.w.Size
+	o.bound[0].Int[k], o.bound[1].Int[k], o.bound[2].Int[k] = start, end, o.clock.instant(end-tick)
+}
+
+func (o *windowTVF) flush(in *batch.Batch, out exec.Emitter) error {
+	if len(o.rows) == 0 {
+		return nil
+	}
+	o.copy.Reset()
+	o.copy.AppendRows(in, o.rows)
+	o.out.Cols = append(append(o.out.Cols[:0], o.copy.Cols...), o.bound[:]...)
+	o.out.N, o.out.Sel, o.out.Kinds = len(o.rows), nil, o.copy.Kinds
+	err := out.Emit(&o.out)
+	o.rows = o.rows[:0]
+	for _, v := range o.bound {
+		v.Reset()
+	}
+	return err
+}
