@@ -233,6 +233,10 @@ func (e *engine) run() *statementG {
 	var un *participle.UnexpectedTokenError
 	if errors.As(err, &un) {
 		p.seek(p.tokenAt(un.Unexpected.Pos.Offset))
+		if p.is("DISTRIBUTED") || p.is("DISTRIBUTION") {
+			p.notSupported(p.i, p.here(), p.tok().Key).Help("leave it out: the connector's options say how rows are spread")
+			return nil
+		}
 		want := wanted(un.Message())
 		if want == "" && p.tok().Kind != token.EOF {
 			want = "the end of the statement"

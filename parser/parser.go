@@ -186,6 +186,10 @@ func (p *parser) hintAt(d *diag.Diagnostic, i int, want string) {
 			}
 		}
 	}
+	if i > 0 && p.toks[i-1].Is(",") && (structural[t.Key] || t.Is(")") || t.Kind == token.EOF) {
+		d.Label(p.span(p.toks[i-1]), "or is this comma too many?")
+		return
+	}
 	// SELECT a FORM t: FORM was taken for an alias and the error shows one token later.
 	if i > 0 && p.toks[i-1].Kind == token.Word && !token.Keyword(p.toks[i-1].Key) {
 		if w, ok := diag.Suggest(p.toks[i-1].Key, clauseWords); ok {
