@@ -19,7 +19,8 @@ func Format() formats.Format {
 
 // node is the plan of one value: a column, a field of a ROW, an element of a list.
 type node struct {
-	name string
+	name string // of the member
+	path string // from the column on, for messages
 	typ  types.Type
 	kind types.Kind
 	vec  *batch.Vector // bound for one call of Decode
@@ -67,7 +68,10 @@ type decoder struct {
 	// What is wrong with the payload under way.
 	at      int
 	reason  string
-	column  string
+	column  string // empty: the record as a whole
+	drops   bool   // ignoring the error drops the record, it does not make the value NULL
+	shape   bool   // it is JSON, but no object
+	absent  bool   // a member is missing that has to be there
 	scratch []byte
 	pending []pending
 }
@@ -116,7 +120,7 @@ func NewDecoder(spec formats.DecoderSpec) (formats.Decoder, error) {
 	}
 	fields := make([]*node, len(spec.Schema))
 	for i, c := range spec.Schema {
-		if fields[i], err = newNode(c.Name, c.Type); err != nil {
+		if fields[i], err = newNode(c.Name, c.Name, c.Type); err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}
 		fields[i].skip = c.Index < 0
@@ -135,12 +139,12 @@ type topDecoder struct {
 	index []int
 }
 
-func newNode(name string, t types.Type) (n *node, err error) {
-	n = &node{name: name, typ: t, kind: t.Kind}
+func newNode(name, path string, t types.Type) (n *node, err error) {
+	n = &node{name: name, path: path, typ: t, kind: t.Kind}
 	n.lo, n.hi = intRange(t.Kind)
 	switch t.Kind {
 	case types.Array:
-		n.elem, err = newNode(name, t.Nested.Elem)
+		n.elem, err = newNode(name, path, t.Nested.Elem)
 	case types.Map, types.Multiset:
 		key, elem := t.Nested.Key, t.Nested.Elem
 		if t.Kind == types.Multiset {
@@ -149,14 +153,14 @@ func newNode(name string, t types.Type) (n *node, err error) {
 		if !key.IsString() {
 			return nil, fmt.Errorf("format 'json' knows only text as the key of a %s, not %s", t.Kind, key)
 		}
-		if n.mapKey, err = newNode(name, key); err != nil {
+		if n.mapKey, err = newNode(name, path, key); err != nil {
 			return nil, err
 		}
-		n.elem, err = newNode(name, elem)
+		n.elem, err = newNode(name, path, elem)
 	case types.Row:
 		fields := make([]*node, len(t.Nested.Fields))
 		for i, f := range t.Nested.Fields {
-			if fields[i], err = newNode(f.Name, f.Type); err != nil {
+			if fields[i], err = newNode(f.Name, path+"."+f.Name, f.Type); err != nil {
 				return nil, err
 			}
 		}
@@ -246,7 +250,8 @@ func (t *topDecoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch,
 		}
 		start := int(p.Off[k])
 		d.end = start + int(p.Len[k])
-		d.reason, d.pending = "", d.pending[:0]
+		d.reason, d.pending, d.shape = "", d.pending[:0], false
+		d.absent = false
 		if row+to-k > limit { // arrays at the top gave more rows than payloads
 			limit = row + (to-k)*2
 			d.resize(limit)
@@ -271,6 +276,7 @@ func (t *topDecoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch,
 		default:
 			if j := d.skip(i, 0); j >= 0 {
 				d.syntax(i, "expected an object, found "+d.describe(i))
+				d.shape = true
 			}
 			i = -1
 		}
@@ -309,9 +315,12 @@ func (d *decoder) recordError(p *formats.Payloads, k, start int) error {
 		Payload: k, Column: d.column, At: at, Excerpt: formats.Excerpt(b, at), Reason: d.reason,
 		Help: "'json.ignore-parse-errors' = 'true' skips such records and counts them",
 	}
-	if d.column != "" {
+	switch {
+	case d.absent:
+		e.Help = "without 'json.fail-on-missing-field' = 'true' such values are NULL"
+	case d.column != "" && !d.drops:
 		e.Help = "'json.ignore-parse-errors' = 'true' makes such values NULL"
-	} else {
+	case d.column == "" && !d.shape:
 		e.Reason = "not valid JSON: " + d.reason
 	}
 	return e
@@ -380,6 +389,7 @@ func (d *decoder) array(i, row, limit int) (end, rows, newLimit, dropped int) {
 					dropped++
 				} else {
 					i = d.syntax(start, "expected an object in the array, found "+d.describe(start))
+					d.shape = true
 				}
 			}
 		}
@@ -508,6 +518,7 @@ func (d *decoder) object(o *object, i, row, depth int) int {
 				continue
 			}
 			if d.missing {
+				d.absent = true
 				return d.bad(f, i-1, "the member is missing, and 'json.fail-on-missing-field' is true")
 			}
 			if !f.typ.Nullable {
@@ -522,7 +533,7 @@ func (d *decoder) object(o *object, i, row, depth int) int {
 // bad notes that the record is JSON but column f cannot take what is at i, and returns -1.
 func (d *decoder) bad(f *node, i int, reason string) int {
 	if d.reason == "" {
-		d.at, d.reason, d.column = i, reason, f.name
+		d.at, d.reason, d.column, d.drops = i, reason, f.path, !f.typ.Nullable
 	}
 	return -1
 }

@@ -27,7 +27,7 @@ type field struct {
 	kind types.Kind
 	col  int // column of the batch
 
-	name  []byte   // quoted, with the colon: "user_id":
+	name  []byte   // with a comma before it, quoted, with the colon: ,"user_id":
 	name0 [24]byte // the same in an array, for short names
 
 	fields []*field // ROW
@@ -39,6 +39,11 @@ type field struct {
 	day     int64
 	dayText [12]byte
 	dayLen  int
+
+	// The timestamp that was written last, quoted: neighbours often have the same.
+	last     int64
+	lastText [40]byte
+	lastLen  int // 0: none yet
 }
 
 type encoder struct {
@@ -88,7 +93,7 @@ func NewEncoder(spec formats.EncoderSpec) (formats.Encoder, error) {
 
 func newField(column, name string, t types.Type) (f *field, err error) {
 	f = &field{typ: t, kind: t.Kind, column: column, day: math.MinInt64}
-	f.name = append(appendString(nil, []byte(name)), ':')
+	f.name = append(appendString([]byte{','}, []byte(name)), ':')
 	copy(f.name0[:], f.name)
 	f.fixed = len(f.name) + 64 + 24
 	switch t.Kind {
@@ -171,6 +176,10 @@ func (e *encoder) row(dst []byte, b *batch.Batch, i int) ([]byte, error) {
 		case types.Char, types.VarChar:
 			o := v.Off[i]
 			dst = appendText(dst, v.Data, int(o), int(o+v.Len[i]), e.fixed)
+		case types.Double:
+			dst = appendFloat(dst, v.Flt[i], 64)
+		case types.Timestamp, types.TimestampLTZ:
+			dst = e.timestamp(dst, f, v.Int[i])
 		default:
 			var err error
 			if dst, err = e.value(dst, f, v, i); err != nil {
@@ -183,16 +192,14 @@ func (e *encoder) row(dst []byte, b *batch.Batch, i int) ([]byte, error) {
 
 // key writes the comma, where one is due, and the member's name.
 func key(dst []byte, f *field, first *bool) []byte {
-	if !*first {
-		dst = append(dst, ',')
+	at, n := len(dst), len(f.name)
+	if *first {
+		*first = false
+		return append(dst, f.name[1:]...)
 	}
-	*first = false
-	if n := len(f.name); n <= len(f.name0) {
-		at := len(dst)
-		if cap(dst)-at >= len(f.name0) {
-			*(*[24]byte)(dst[at : at+24]) = f.name0
-			return dst[:at+n]
-		}
+	if n <= len(f.name0) && cap(dst)-at >= len(f.name0) {
+		*(*[24]byte)(dst[at : at+24]) = f.name0
+		return dst[:at+n]
 	}
 	return append(dst, f.name...)
 }
@@ -213,28 +220,43 @@ const pairs = "0001020304050607080910111213141516171819" +
 	"6061626364656667686970717273747576777879" +
 	"8081828384858687888990919293949596979899"
 
-// appendInt is strconv.AppendInt, quicker for the numbers of up to eight digits.
+// appendInt is strconv.AppendInt, quicker for short numbers where there is room.
 func appendInt(dst []byte, v int64) []byte {
-	if v < 0 || v > 99_999_999 {
+	at := len(dst)
+	if uint64(v) > 99_999_999 || cap(dst)-at < 8 {
 		return strconv.AppendInt(dst, v, 10)
 	}
-	var buf [8]byte
-	u, at := uint32(v), 8
+	return dst[:at+putUint((*[8]byte)(dst[at:at+8]), uint32(v))]
+}
+
+// putUint writes a number of up to eight digits and returns how many it has.
+func putUint(out *[8]byte, u uint32) int {
+	switch {
+	case u < 10:
+		out[0] = byte('0' + u)
+		return 1
+	case u < 100:
+		out[0], out[1] = pairs[u*2], pairs[u*2+1]
+		return 2
+	}
+	n := 3
+	for limit := uint32(1000); n < 8 && u >= limit; limit *= 10 {
+		n++
+	}
+	at := n
 	for u >= 100 {
 		q := u / 100
 		r := (u - q*100) * 2
 		u = q
 		at -= 2
-		buf[at], buf[at+1] = pairs[r], pairs[r+1]
+		out[at&7], out[(at+1)&7] = pairs[r], pairs[r+1]
 	}
 	if u >= 10 {
-		at -= 2
-		buf[at], buf[at+1] = pairs[u*2], pairs[u*2+1]
+		out[0], out[1] = pairs[u*2], pairs[u*2+1]
 	} else {
-		at--
-		buf[at] = byte('0' + u)
+		out[0] = byte('0' + u)
 	}
-	return append(dst, buf[at:]...)
+	return n
 }
 
 // value writes a value that is not NULL.
@@ -345,6 +367,12 @@ func (e *encoder) mapValue(dst []byte, f *field, v *batch.Vector, i int) ([]byte
 
 // timestamp writes a quoted timestamp without trailing zeros, TIMESTAMP_LTZ in UTC with a Z.
 func (e *encoder) timestamp(dst []byte, f *field, micros int64) []byte {
+	if micros == f.last && f.lastLen > 0 {
+		dst = grow(dst, len(f.lastText))
+		at := len(dst)
+		*(*[40]byte)(dst[at : at+40]) = f.lastText
+		return dst[:at+f.lastLen]
+	}
 	days, t := literal.Split(micros)
 	if days != f.day {
 		text := literal.AppendDate(f.dayText[:0], days)
@@ -353,26 +381,38 @@ func (e *encoder) timestamp(dst []byte, f *field, micros int64) []byte {
 		}
 		f.day, f.dayLen = days, len(text)
 	}
-	dst = append(dst, '"')
-	dst = append(dst, f.dayText[:f.dayLen]...)
 	sec, frac := uint32(t/literal.Second), uint32(t%literal.Second)
 	h, m, s := sec/3600*2, sec/60%60*2, sec%60*2
 	sep := byte(literal.SQL)
 	if e.format != formatSQL {
 		sep = literal.ISO
 	}
-	dst = append(dst, sep, pairs[h], pairs[h+1], ':', pairs[m], pairs[m+1], ':', pairs[s], pairs[s+1])
+	// The longest is "+yyyyy-MM-dd HH:mm:ss.SSSSSSZ" and its quotes.
+	dst = grow(dst, 40)
+	at := len(dst)
+	out := dst[at : at+40 : at+40]
+	out[0] = '"'
+	*(*[12]byte)(out[1:13]) = f.dayText
+	n := 1 + f.dayLen
+	c := (*[9]byte)(out[n : n+9])
+	*c = [9]byte{sep, pairs[h], pairs[h+1], ':', pairs[m], pairs[m+1], ':', pairs[s], pairs[s+1]}
+	n += 9
 	if frac != 0 {
 		a, b, c := frac/10000*2, frac/100%100*2, frac%100*2
-		dst = append(dst, '.', pairs[a], pairs[a+1], pairs[b], pairs[b+1], pairs[c], pairs[c+1])
-		for dst[len(dst)-1] == '0' {
-			dst = dst[:len(dst)-1]
+		*(*[7]byte)(out[n : n+7]) = [7]byte{'.', pairs[a], pairs[a+1], pairs[b], pairs[b+1], pairs[c], pairs[c+1]}
+		n += 7
+		for out[n-1] == '0' {
+			n--
 		}
 	}
 	if f.kind == types.TimestampLTZ || e.format == formatOffset {
-		dst = append(dst, 'Z')
+		out[n] = 'Z'
+		n++
 	}
-	return append(dst, '"')
+	out[n] = '"'
+	f.last, f.lastLen = micros, n+1
+	copy(f.lastText[:], out)
+	return dst[:at+n+1]
 }
 
 func (e *encoder) longTimestamp(dst []byte, f *field, micros int64) []byte {
@@ -389,6 +429,20 @@ func (e *encoder) longTimestamp(dst []byte, f *field, micros int64) []byte {
 
 // appendFloat writes a number as Java prints it; what is no number is quoted, as Jackson does.
 func appendFloat(dst []byte, v float64, size int) []byte {
+	at := len(dst)
+	// Up to two decimals: 100 times the value has the shortest digits.
+	if h := v * 100; size == 64 && h >= 1 && h < 99_999_999 && cap(dst)-at >= 16 {
+		if u := uint32(h + 0.5); float64(u)/100 == v {
+			whole, frac := u/100, u%100*2
+			at += putUint((*[8]byte)(dst[at:at+8]), whole)
+			out := dst[at : at+3]
+			out[0], out[1], out[2] = '.', pairs[frac], pairs[frac+1]
+			if out[2] == '0' {
+				return dst[:at+2]
+			}
+			return dst[:at+3]
+		}
+	}
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		dst = append(dst, '"')
 		return append(literal.AppendFloat(dst, v, size), '"')

@@ -168,16 +168,16 @@ func AppendFloat(dst []byte, v float64, bitSize int) []byte {
 	}
 	// d.ddde+XX becomes d.dddE[-]X.
 	dst = strconv.AppendFloat(dst, v, 'e', -1, bitSize)
+	if bytes.IndexByte(dst[start:], '.') < 0 {
+		// Java chooses among two digits then: the least float is 1.4E-45, not 1.0E-45.
+		dst = strconv.AppendFloat(dst[:start], v, 'e', 1, bitSize)
+	}
 	e := start + bytes.IndexByte(dst[start:], 'e')
 	exp, neg := 0, dst[e+1] == '-'
 	for _, c := range dst[e+2:] {
 		exp = exp*10 + int(c-'0')
 	}
-	dst = dst[:e]
-	if bytes.IndexByte(dst[start:], '.') < 0 {
-		dst = append(dst, ".0"...)
-	}
-	dst = append(dst, 'E')
+	dst = append(dst[:e], 'E')
 	if neg {
 		dst = append(dst, '-')
 	}
