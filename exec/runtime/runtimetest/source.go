@@ -1,0 +1,266 @@
+package runtimetest
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/planner/physical"
+	"weir/planner/types"
+)
+
+// source reads an input; a position is a row number as text.
+type source struct {
+	w    *World
+	in   *input
+	scan *physical.Scan
+	ends map[string]int // with UntilEnd
+	end  bool
+}
+
+var (
+	_ exec.SourceSpec   = (*source)(nil)
+	_ exec.EndBounder   = (*source)(nil)
+	_ exec.SourceReader = (*reader)(nil)
+	_ exec.RowLocator   = (*reader)(nil)
+)
+
+func (s *source) Discover(_ context.Context, known []exec.Split) ([]exec.Split, error) {
+	if err := s.w.fault("discover"); err != nil {
+		return nil, err
+	}
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.end && s.ends == nil {
+		s.ends = map[string]int{}
+		for _, sp := range s.in.splits {
+			s.ends[sp.id] = len(sp.rows)
+		}
+	}
+	have := map[string]bool{}
+	for _, k := range known {
+		have[k.ID] = true
+	}
+	var out []exec.Split
+	for _, sp := range s.in.splits {
+		if !have[sp.id] {
+			out = append(out, exec.Split{ID: sp.id, State: []byte("0")})
+		}
+	}
+	return out, nil
+}
+
+func (s *source) UntilEnd() { s.end = true }
+
+func (s *source) DiscoveryInterval() time.Duration {
+	if s.Bounded() {
+		return 0
+	}
+	return 5 * time.Millisecond
+}
+
+func (s *source) Bounded() bool {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return s.in.bounded
+}
+
+func (s *source) Reader(*exec.TaskContext) (exec.SourceReader, error) {
+	cols := s.scan.Columns
+	ts := make([]types.Type, len(cols))
+	for i, c := range cols {
+		ts[i] = c.Type
+	}
+	r := &reader{src: s, out: batch.New(ts, 16), wake: make(chan struct{}, 1)}
+	s.w.mu.Lock()
+	s.in.readers[r] = true
+	s.w.mu.Unlock()
+	return r, nil
+}
+
+func (s *source) Committed(_ context.Context, _ exec.Epoch, splits []exec.Split) error {
+	s.w.mu.Lock()
+	told := s.w.told[s.in.name]
+	if told == nil {
+		told = map[string]int{}
+		s.w.told[s.in.name] = told
+	}
+	for _, sp := range splits {
+		n, err := strconv.Atoi(string(sp.State))
+		if err != nil {
+			s.w.mu.Unlock()
+			return err
+		}
+		told[sp.ID] = n
+		for _, in := range s.in.splits {
+			if in.id == sp.ID && s.w.Pace > 0 {
+				in.open = n + s.w.Pace
+			}
+		}
+	}
+	var wake []*reader
+	for r := range s.in.readers {
+		wake = append(wake, r)
+	}
+	s.w.mu.Unlock()
+	for _, r := range wake {
+		r.Wake()
+	}
+	return nil
+}
+
+func (s *source) Close() error { return nil }
+
+type reader struct {
+	src    *source
+	out    *batch.Batch
+	wake   chan struct{}
+	splits []readSplit
+	next   int
+	runs   []exec.SplitRun
+	starts []int // row number of each run's first row
+}
+
+type readSplit struct {
+	sp *split
+	at int
+}
+
+func (r *reader) AddSplits(splits []exec.Split) error {
+	r.src.w.mu.Lock()
+	defer r.src.w.mu.Unlock()
+	for _, s := range splits {
+		at, err := strconv.Atoi(string(s.State))
+		if err != nil {
+			return fmt.Errorf("position of %s: %w", s.ID, err)
+		}
+		var found *split
+		for _, sp := range r.src.in.splits {
+			if sp.id == s.ID {
+				found = sp
+			}
+		}
+		if found == nil {
+			return fmt.Errorf("split %s is not there", s.ID)
+		}
+		if p := r.src.w.Pace; p > 0 {
+			found.open = at + p
+		}
+		r.splits = append(r.splits, readSplit{found, at})
+	}
+	return nil
+}
+
+// end is where split i ends now; the world's lock is held.
+func (r *reader) end(i int) (end int, final bool) {
+	sp := r.splits[i].sp
+	if e, ok := r.src.ends[sp.id]; ok {
+		return e, true
+	}
+	return len(sp.rows), r.src.in.bounded
+}
+
+func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatch, error) {
+	if err := r.src.w.fault("poll"); err != nil {
+		return nil, err
+	}
+	if r.fill() {
+		return &exec.SourceBatch{Batch: r.out, Runs: r.runs}, nil
+	}
+	if len(r.Done()) == len(r.splits) && len(r.splits) > 0 {
+		return nil, nil
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-r.wake:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return nil, nil
+}
+
+func (r *reader) fill() bool {
+	w := r.src.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	most := w.BatchRows
+	if most == 0 {
+		most = batch.TargetRows
+	}
+	r.out.Reset()
+	r.runs, r.starts = r.runs[:0], r.starts[:0]
+	n := len(r.splits)
+	for k := range n {
+		i := (r.next + k) % n
+		s := &r.splits[i]
+		end, _ := r.end(i)
+		if w.Pace > 0 {
+			end = min(end, s.sp.open)
+		}
+		take := min(end-s.at, max(1, most/n), most-r.out.N)
+		if take <= 0 {
+			continue
+		}
+		from := r.out.N
+		for _, row := range s.sp.rows[s.at : s.at+take] {
+			for c, f := range r.src.scan.Fields {
+				r.out.Cols[c].AppendValue(row[f])
+			}
+			r.out.N++
+		}
+		r.runs = append(r.runs, exec.SplitRun{Split: i, From: from, To: r.out.N})
+		r.starts = append(r.starts, s.at)
+		s.at += take
+	}
+	if n > 0 {
+		r.next = (r.next + 1) % n
+	}
+	return r.out.N > 0
+}
+
+func (r *reader) Positions() []exec.Split {
+	out := make([]exec.Split, len(r.splits))
+	for i, s := range r.splits {
+		out[i] = exec.Split{ID: s.sp.id, State: strconv.AppendInt(nil, int64(s.at), 10)}
+	}
+	return out
+}
+
+func (r *reader) Done() []int {
+	r.src.w.mu.Lock()
+	defer r.src.w.mu.Unlock()
+	var out []int
+	for i, s := range r.splits {
+		if end, final := r.end(i); final && s.at >= end {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (r *reader) Locate(row int) string {
+	for i, run := range r.runs {
+		if row >= run.From && row < run.To {
+			return fmt.Sprintf("split %s row %d", r.splits[run.Split].sp.id, r.starts[i]+row-run.From)
+		}
+	}
+	return fmt.Sprintf("table %s row ?", r.src.in.name)
+}
+
+func (r *reader) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it has been woken already
+	}
+}
+
+func (r *reader) Close() error {
+	r.src.w.mu.Lock()
+	defer r.src.w.mu.Unlock()
+	delete(r.src.in.readers, r)
+	return nil
+}

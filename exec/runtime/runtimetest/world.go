@@ -1,0 +1,256 @@
+// Package runtimetest is the surroundings of a job in memory, for tests: tables that are read by
+// offset, sinks of every kind, and a transactional cluster with marker, owner and fencing whose
+// failures a test chooses. A World outlives the runs of a job, as a broker does; whatever an instance
+// has not committed goes when the instance is closed.
+package runtimetest
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/planner/config"
+	"weir/planner/physical"
+	"weir/planner/types"
+)
+
+// World is everything outside a job. All methods may be called from any goroutine.
+type World struct {
+	// Fault, when set before a run, is called with "peek", "claim", "commit" (nothing is done yet), "committed"
+	// (done, not yet told), "flush", "discover", "poll" and "write"; an error it returns is what the caller gets.
+	Fault func(op string) error
+	// BatchRows is the most rows of one Poll; 0: batch.TargetRows.
+	BatchRows int
+	// Pace, when not 0, is how many rows a split gives in one epoch: the next ones come when the epoch is committed.
+	Pace int
+	// Timeout is the transaction timeout; 0: one minute.
+	Timeout time.Duration
+	// Identity is what committers fix in the first manifest.
+	Identity string
+
+	mu         sync.Mutex
+	changed    *sync.Cond
+	inputs     map[string]*input
+	outputs    map[string][]Change
+	staged     map[string][]Change // side data of file-like sinks: name -> rows
+	marker     *exec.Marker
+	owner      string
+	generation int // of the transactional id
+	claims     int
+	commits    int
+	told       map[string]map[string]int // by table and split: positions passed to Committed
+}
+
+// Change is one row that a sink has got.
+type Change struct {
+	Kind  batch.ChangeKind
+	Row   []types.Value
+	Epoch exec.Epoch
+}
+
+func (c Change) String() string {
+	return c.Kind.String() + Format(c.Row)
+}
+
+// Format prints a row as [1, a, NULL].
+func Format(row []types.Value) string {
+	s := make([]string, len(row))
+	for i, v := range row {
+		switch v := v.(type) {
+		case nil:
+			s[i] = "NULL"
+		case []byte:
+			s[i] = string(v)
+		default:
+			s[i] = fmt.Sprint(v)
+		}
+	}
+	return "[" + strings.Join(s, ", ") + "]"
+}
+
+type input struct {
+	name    string
+	bounded bool
+	splits  []*split
+	readers map[*reader]bool
+}
+
+type split struct {
+	id   string
+	rows [][]types.Value
+	open int // with Pace: rows that may be read now
+}
+
+// New is an empty world.
+func New() *World {
+	w := &World{inputs: map[string]*input{}, outputs: map[string][]Change{}, staged: map[string][]Change{}, told: map[string]map[string]int{}}
+	w.changed = sync.NewCond(&w.mu)
+	return w
+}
+
+// Table makes a table with the given number of splits, named <table>-0 and so on.
+func (w *World) Table(name string, bounded bool, splits int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in := &input{name: name, bounded: bounded, readers: map[*reader]bool{}}
+	for i := range splits {
+		in.splits = append(in.splits, &split{id: fmt.Sprintf("%s-%d", name, i), open: w.Pace})
+	}
+	w.inputs[name] = in
+}
+
+// AddSplit adds a split to a table.
+func (w *World) AddSplit(table string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in := w.inputs[table]
+	in.splits = append(in.splits, &split{id: fmt.Sprintf("%s-%d", table, len(in.splits)), open: w.Pace})
+}
+
+// Append adds rows to a split; a row has a value for every column of the table that is scanned.
+func (w *World) Append(table string, split int, rows ...[]types.Value) {
+	w.mu.Lock()
+	in := w.inputs[table]
+	in.splits[split].rows = append(in.splits[split].rows, rows...)
+	var wake []*reader
+	for r := range in.readers {
+		wake = append(wake, r)
+	}
+	w.mu.Unlock()
+	for _, r := range wake {
+		r.Wake()
+	}
+}
+
+// End makes a table bounded.
+func (w *World) End(table string) {
+	w.mu.Lock()
+	in := w.inputs[table]
+	in.bounded = true
+	w.mu.Unlock()
+}
+
+// Output is the committed rows of a table, in order.
+func (w *World) Output(table string) []Change {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.outputs[table])
+}
+
+// Lines is Output as text.
+func (w *World) Lines(table string) []string {
+	out := w.Output(table)
+	s := make([]string, len(out))
+	for i, c := range out {
+		s[i] = c.String()
+	}
+	return s
+}
+
+// Sorted is Lines in sorted order.
+func (w *World) Sorted(table string) []string {
+	s := w.Lines(table)
+	sort.Strings(s)
+	return s
+}
+
+// AwaitOutput returns when a table has at least n committed rows.
+func (w *World) AwaitOutput(table string, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.outputs[table]) < n {
+		w.changed.Wait()
+	}
+}
+
+// AwaitCommits returns when n transactions have been committed in all.
+func (w *World) AwaitCommits(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.commits < n {
+		w.changed.Wait()
+	}
+}
+
+// Marker is the marker; nil when there is none.
+func (w *World) Marker() *exec.Marker {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.marker == nil {
+		return nil
+	}
+	m := *w.marker
+	return &m
+}
+
+// SetMarker overwrites the marker; nil forgets it, as a broker does after offsets.retention.minutes.
+func (w *World) SetMarker(m *exec.Marker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.marker = m
+}
+
+// Expire aborts the open transaction, as a broker does after the transaction timeout.
+func (w *World) Expire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.generation++
+}
+
+// Claims counts how often an instance has claimed the transactional id.
+func (w *World) Claims() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.claims
+}
+
+// Told is the position that a source was last told as committed; -1: none.
+func (w *World) Told(table, split string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n, ok := w.told[table][split]; ok {
+		return n
+	}
+	return -1
+}
+
+func (w *World) fault(op string) error {
+	if w.Fault == nil {
+		return nil
+	}
+	return w.Fault(op)
+}
+
+// Source makes the source of a Scan by its table's name.
+func (w *World) Source(scan *physical.Scan, _ *config.Config, _ *slog.Logger) (exec.SourceSpec, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in := w.inputs[scan.Table.Name]
+	if in == nil {
+		return nil, fmt.Errorf("table %s is not in the test's world", scan.Table.Name)
+	}
+	return &source{w: w, in: in, scan: scan}, nil
+}
+
+// Sink makes the sink of a table. Its option 'guarantee' is exactly-once (the default: in the world's
+// transactions), at-least-once (rows become visible as they are flushed), or files (staged at the flush, visible
+// after the commit, as a file that is renamed).
+func (w *World) Sink(s *physical.Sink, _ *config.Config, _ *slog.Logger) (exec.SinkSpec, error) {
+	g, ok := s.Table.Options.Get("guarantee")
+	if !ok {
+		g = "exactly-once"
+	}
+	spec := &sink{w: w, table: s.Table.Name, id: s.ID, guarantee: g}
+	if g == "files" {
+		return &fileSink{spec}, nil
+	}
+	return spec, nil
+}
+
+var _ exec.Connectors = (*World)(nil)
