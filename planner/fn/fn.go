@@ -54,6 +54,10 @@ type Func struct {
 	// PerQuery: not deterministic, but one value a row at the time it is processed (CURRENT_TIMESTAMP).
 	PerQuery bool
 
+	// Unsupported is why weir does not have this function of Flink's, and what to do instead; empty for
+	// functions that work. Resolve of such a function fails with it.
+	Unsupported string
+
 	// Examples are SQL and the value as CAST(.. AS STRING) prints it, NULL for null.
 	Examples []Example
 }

@@ -1,0 +1,119 @@
+package fn
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"weir/planner/types"
+)
+
+func patternFuncs() []*Func {
+	f := func(name, syntax, doc string, r ResolveFunc, ex ...string) *Func {
+		return &Func{Name: name, Family: "pattern", Syntax: syntax, Doc: doc, Deterministic: true, Resolve: r, Examples: examples(ex...)}
+	}
+	aRegexp := param{what: "a regular expression", ok: types.Type.IsString, null: types.TString, check: checkRegexp}
+	aSimilar := param{what: "a pattern", ok: types.Type.IsString, null: types.TString}
+	regexpFunc := f("REGEXP", "REGEXP(s, regex)", "TRUE if a part of s matches a regular expression.", resolve(form(is(types.TBoolean), aString, aRegexp)),
+		"REGEXP('foobar', 'o+b')", "TRUE", "REGEXP('foobar', '^bar')", "FALSE")
+	return []*Func{
+		f("LIKE", "s [NOT] LIKE pattern [ESCAPE c]", "TRUE if s matches the pattern as a whole: % is any characters, _ is one.",
+			resolve(form(is(types.TBoolean), aString, aString, aString).opt(1)),
+			"'sku-purple-1' LIKE '%-purple-%'", "TRUE", "'abc' LIKE 'a_c'", "TRUE", "'abc' NOT LIKE 'ab'", "TRUE", "'5%' LIKE '5!%' ESCAPE '!'", "TRUE", "'ab' LIKE CAST(NULL AS STRING)", "NULL"),
+		f("SIMILAR TO", "s [NOT] SIMILAR TO pattern [ESCAPE c]", "TRUE if s matches an SQL regular expression as a whole: % and _ as in LIKE, and | * + ? {m,n} ( ) [ ].",
+			resolve(form(is(types.TBoolean), aString, aSimilar, aString).opt(1)), "'abc' SIMILAR TO '(a|b)%'", "TRUE", "'abc' SIMILAR TO 'b'", "FALSE", "'aab' SIMILAR TO 'a{2}_'", "TRUE"),
+		regexpFunc,
+		f("REGEXP_REPLACE", "REGEXP_REPLACE(s, regex, new)", "s with every match of a regular expression replaced; $1 is its first group.",
+			resolve(form(is(types.TString), aString, aRegexp, aString).nulls(always)), "REGEXP_REPLACE('foobar', 'oo|ar', '')", "fb", "REGEXP_REPLACE('a1b2', '([a-z])([0-9])', '$2$1')", "1a2b"),
+		f("REGEXP_EXTRACT", "REGEXP_EXTRACT(s, regex [, group])", "What a group of the first match of a regular expression matched; the whole match for group 0 and when not given; NULL if nothing matches.",
+			resolve(form(is(types.TString), aString, aRegexp, anInt).opt(1).nulls(always)), "REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)', 2)", "bar", "REGEXP_EXTRACT('foothebar', 'x')", "NULL"),
+	}
+}
+
+func checkRegexp(v types.Value) error {
+	_, err := Regexp(v.(string))
+	return err
+}
+
+// javaOnly is what Java's regular expressions have and RE2 has not, in the order they are looked for.
+var javaOnly = []struct{ text, name string }{
+	{"(?=", "lookahead (?=...)"}, {"(?!", "negative lookahead (?!...)"}, {"(?<=", "lookbehind (?<=...)"},
+	{"(?<!", "negative lookbehind (?<!...)"}, {"(?>", "atomic group (?>...)"}, {"*+", "possessive *+"}, {"++", "possessive ++"}, {"?+", "possessive ?+"}, {"}+", "possessive {}+"},
+	{"&&", "intersection && in [...]"}, {"\\G", "\\G"}, {"\\Z", "\\Z (use \\z)"}, {"\\h", "\\h (use [ \\t])"}, {"\\R", "\\R (use \\r?\\n)"},
+}
+
+// Regexp compiles a regular expression as Java writes it. The engine is RE2: every match takes time linear in
+// the text. What only Java has (look-around, back references, possessive quantifiers) is an error that says so.
+func Regexp(s string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(s)
+	if err == nil {
+		return re, nil
+	}
+	for _, j := range javaOnly {
+		if strings.Contains(s, j.text) {
+			return nil, fmt.Errorf("the regular expression '%s' has a %s, which Java knows and the linear-time engine of weir does not; write it without", s, j.name)
+		}
+	}
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == '\\' {
+			if s[i+1] >= '1' && s[i+1] <= '9' {
+				return nil, fmt.Errorf("the regular expression '%s' has the back reference %s, which the linear-time engine of weir does not know; write it without", s, s[i:i+2])
+			}
+			i++
+		}
+	}
+	var why string
+	if se := (*syntax.Error)(nil); errors.As(err, &se) {
+		why = se.Code.String()
+		if se.Expr != "" {
+			why += ": " + se.Expr
+		}
+	} else {
+		why = err.Error()
+	}
+	return nil, fmt.Errorf("'%s' is no regular expression: %s", s, why)
+}
+
+// Similar is the regular expression of a SIMILAR TO pattern. escape is the escape character, 0 for none.
+func Similar(pattern string, escape rune) (*regexp.Regexp, error) {
+	var b strings.Builder
+	b.WriteString(`(?s)\A(?:`)
+	inClass, escaped := false, false
+	for _, c := range pattern {
+		switch {
+		case escaped:
+			b.WriteString(regexp.QuoteMeta(string(c)))
+			escaped = false
+		case escape != 0 && c == escape:
+			escaped = true
+		case inClass:
+			if c == '\\' {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(c)
+			inClass = c != ']'
+		case c == '[':
+			b.WriteRune(c)
+			inClass = true
+		case c == '%':
+			b.WriteString(".*")
+		case c == '_':
+			b.WriteByte('.')
+		case strings.ContainsRune("|*+?{}()", c):
+			b.WriteRune(c)
+		default:
+			b.WriteString(regexp.QuoteMeta(string(c)))
+		}
+	}
+	if escaped {
+		return nil, fmt.Errorf("the pattern '%s' ends with its escape character", pattern)
+	}
+	b.WriteString(`)\z`)
+	re, err := regexp.Compile(b.String())
+	if err != nil {
+		return nil, fmt.Errorf("'%s' is no pattern of SIMILAR TO: %w", pattern, err)
+	}
+	return re, nil
+}
