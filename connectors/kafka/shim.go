@@ -69,6 +69,15 @@ void rd_kafka_error_destroy(rd_kafka_error_t *);
 int rd_kafka_flush(rd_kafka_t *, int);
 int rd_kafka_outq_len(rd_kafka_t *);
 int rd_kafka_version(void);
+typedef struct rd_kafka_conf_s rd_kafka_conf_t;
+const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *);
+int rd_kafka_conf_set(rd_kafka_conf_t *, const char *, const char *, char *, size_t);
+
+// weir_report_errors_only sets a property of a client that has sent nothing yet.
+static int weir_report_errors_only(rd_kafka_t *rk) {
+	char err[256];
+	return rd_kafka_conf_set((rd_kafka_conf_t *)rd_kafka_conf(rk), "delivery.report.only.error", "true", err, sizeof err);
+}
 
 // A fetch holds the messages that came from the queue and were not copied yet.
 typedef struct {
@@ -479,6 +488,9 @@ func cbool(b bool) C.int {
 	return 0
 }
 
+// rdHandle is librdkafka's handle of a client.
+type rdHandle struct{ rk *C.rd_kafka_t }
+
 // rdTopic is librdkafka's handle of a topic that is produced to.
 type rdTopic struct{ rkt *C.rd_kafka_topic_t }
 
@@ -537,6 +549,20 @@ func flushQueue(rk *C.rd_kafka_t, timeoutMS int) bool {
 	return C.rd_kafka_flush(rk, C.int(timeoutMS)) == 0
 }
 
+// reportErrorsOnly makes a producer report failed deliveries only: the Go client cannot be configured so, for the sake of
+// its own bookkeeping of single messages, and would make a Go object of every record just to throw it away. It
+// reports whether librdkafka agreed; where it does not, reports of successes are ignored when they come.
+func reportErrorsOnly(rk *C.rd_kafka_t) bool { return C.weir_report_errors_only(rk) == 0 }
+
 func queued(rk *C.rd_kafka_t) int { return int(C.rd_kafka_outq_len(rk)) }
 
 func linkedVersion() int { return int(C.rd_kafka_version()) }
+
+const nullLen = formats.NullLen
+
+func (o *outgoing) keyLen(r int32) uint32 {
+	if !o.hasKeys {
+		return 0
+	}
+	return o.keys.Len[r]
+}

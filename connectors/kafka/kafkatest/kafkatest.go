@@ -306,6 +306,10 @@ func (b *Broker) GroupOffset(t testing.TB, group, topic string, partition int32)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	r, err := a.ListConsumerGroupOffsets(ctx, []ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: []ck.TopicPartition{{Topic: &topic, Partition: partition}}}})
+	var ke ck.Error
+	if errors.As(err, &ke) && ke.Code() == ck.ErrGroupIDNotFound {
+		return int64(ck.OffsetInvalid), ""
+	}
 	if err != nil {
 		t.Fatalf("offsets of group %s: %v", group, err)
 	}

@@ -1,0 +1,263 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"weir/connectors/spec/kafkaprops"
+	"weir/exec"
+	"weir/planner/catalog"
+	"weir/planner/config"
+)
+
+// TranslateProperties gives the configuration of the Kafka client that a table's 'properties.*' ask for, and notes for
+// the user. The error joins all that is refused.
+func TranslateProperties(options catalog.Options, role kafkaprops.Role) (ck.ConfigMap, []kafkaprops.Note, error) {
+	props, notes, problems := kafkaprops.Translate(options, role)
+	m := ck.ConfigMap{}
+	for k, v := range props {
+		m[k] = v
+	}
+	var errs []error
+	for _, p := range problems {
+		errs = append(errs, p)
+	}
+	return m, notes, errors.Join(errs...)
+}
+
+// say logs notes once per table.
+func say(log *slog.Logger, table string, notes []kafkaprops.Note) {
+	for _, n := range notes {
+		log.Info(fmt.Sprintf("table %s: 'properties.%s' %s", table, n.Key, n.Text))
+	}
+}
+
+// with is a copy of m with further settings.
+func with(m ck.ConfigMap, pairs ...any) ck.ConfigMap {
+	out := make(ck.ConfigMap, len(m)+len(pairs)/2)
+	for k, v := range m {
+		out[k] = v
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		out[pairs[i].(string)] = pairs[i+1]
+	}
+	return out
+}
+
+// unless is with for settings that the user has not chosen.
+func unless(m ck.ConfigMap, pairs ...any) ck.ConfigMap {
+	out := with(m)
+	for i := 0; i < len(pairs); i += 2 {
+		if _, ok := out[pairs[i].(string)]; !ok {
+			out[pairs[i].(string)] = pairs[i+1]
+		}
+	}
+	return out
+}
+
+func servers(m ck.ConfigMap) string {
+	if s, ok := m["bootstrap.servers"].(string); ok {
+		return s
+	}
+	s, _ := m["metadata.broker.list"].(string)
+	return s
+}
+
+// badConfig words librdkafka's refusal of a configuration.
+func badConfig(table string, err error) error {
+	return exec.Fatalf("mend the 'properties.*' of the table", "table "+table+": configure the Kafka client", err)
+}
+
+// health is what the background events of a client said: errors that stop the job, and whether brokers are away.
+type health struct {
+	log     *slog.Logger
+	servers string
+
+	mu       sync.Mutex
+	fatal    error
+	lastSaid time.Time
+}
+
+// event takes an error event of a client.
+func (h *health) event(e ck.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if fatalCode(e.Code()) || e.IsFatal() {
+		if h.fatal == nil {
+			h.fatal = e
+		}
+		return
+	}
+	switch e.Code() {
+	case ck.ErrAllBrokersDown, ck.ErrTransport, ck.ErrResolve:
+		if time.Since(h.lastSaid) > sayEvery {
+			h.lastSaid = time.Now()
+			h.log.Warn("no connection to Kafka at "+h.servers+", trying again", "cause", e.String())
+		}
+	case ck.ErrGroupAuthorizationFailed:
+		// A consumer looks for its group's coordinator though it never joins; it does well without one.
+	default:
+		h.log.Warn("Kafka client at "+h.servers, "cause", e.String())
+	}
+}
+
+// err is the error that stops the job, nil while there is none.
+func (h *health) err(doing string) error {
+	h.mu.Lock()
+	f := h.fatal
+	h.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	if d := denied(doing, f, "access"); d != nil {
+		return d
+	}
+	return exec.Restartf("", doing, f)
+}
+
+// sayEvery is how often a line about waiting is repeated.
+const sayEvery = 5 * time.Second
+
+// connectTimeout is how long a job waits for brokers and topics before it gives up.
+func connectTimeout(cfg *config.Config) time.Duration {
+	if d := cfg.Duration(config.ConnectTimeout); d > 0 {
+		return d
+	}
+	return time.Minute
+}
+
+// await calls try until it succeeds, fails for good, or limit is over. While it waits it says so:
+// "waiting for topic ws on localhost:9092 (...)". try's ctx ends after some seconds.
+func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, where, help string, h *health, try func(ctx context.Context) error) error {
+	start, said := time.Now(), time.Now().Add(time.Second-sayEvery) // the first line comes after a second
+	pause := 50 * time.Millisecond
+	for {
+		step, cancel := context.WithTimeout(ctx, min(5*time.Second, limit))
+		err := try(step)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		doing := "connect to Kafka at " + where
+		if h != nil {
+			if e := h.err(doing); e != nil {
+				return e
+			}
+		}
+		if errors.Is(err, exec.ErrFatal) || !waitable(err) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if time.Since(start) > limit {
+			return exec.Fatalf(help, "wait for "+what+" on "+where, fmt.Errorf("given up after %s: %w", limit.Round(time.Second), err))
+		}
+		if time.Since(said) > sayEvery {
+			said = time.Now()
+			log.Warn("waiting for "+what+" on "+where, "cause", strings.TrimPrefix(err.Error(), errWait.Error()+": "))
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		pause = min(2*pause, time.Second)
+	}
+}
+
+// createHelp is what to do about a topic that is not there.
+func createHelp(topic, where string) string {
+	return fmt.Sprintf("create it: kafka-topics --bootstrap-server %s --create --topic %s --partitions 4; or raise SET 'weir.connect.timeout'", where, topic)
+}
+
+// topicInfo is what weir wants to know of a topic.
+type topicInfo struct {
+	name       string
+	id         string // the broker's id of this very topic; another after it was deleted and made again
+	partitions int32
+}
+
+// describe asks for topics. An error names the topic.
+func describe(ctx context.Context, a *ck.AdminClient, names []string) ([]topicInfo, error) {
+	r, err := a.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames(names))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]topicInfo, 0, len(names))
+	for _, d := range r.TopicDescriptions {
+		if d.Error.Code() != ck.ErrNoError {
+			return nil, &topicError{d.Name, d.Error}
+		}
+		for _, p := range d.Partitions {
+			if p.Leader == nil || p.Leader.ID < 0 {
+				return nil, fmt.Errorf("%w: partition %d of topic %s has no leader", errWait, p.Partition, d.Name)
+			}
+		}
+		out = append(out, topicInfo{d.Name, d.TopicID.String(), int32(len(d.Partitions))})
+	}
+	return out, nil
+}
+
+type topicError struct {
+	topic string
+	err   ck.Error
+}
+
+func (e *topicError) Error() string {
+	if e.err.Code() == ck.ErrUnknownTopicOrPart {
+		return "topic " + e.topic + " does not exist"
+	}
+	return "topic " + e.topic + ": " + e.err.String()
+}
+
+func (e *topicError) Unwrap() error { return e.err }
+
+// awaitTopics waits until the topics exist and have leaders.
+func awaitTopics(ctx context.Context, log *slog.Logger, cfg *config.Config, a *ck.AdminClient, names []string, where string, h *health, need string) ([]topicInfo, error) {
+	var out []topicInfo
+	what := "topic " + strings.Join(names, ", ")
+	err := await(ctx, log, connectTimeout(cfg), what, where, createHelp(names[0], where), h, func(ctx context.Context) error {
+		var err error
+		out, err = describe(ctx, a, names)
+		if d := denied("read about "+what+" on "+where, err, need); d != nil {
+			return d
+		}
+		return err
+	})
+	return out, err
+}
+
+// slogLevel maps a syslog level of librdkafka.
+func slogLevel(level int) slog.Level {
+	switch {
+	case level <= 3:
+		return slog.LevelError
+	case level == 4:
+		return slog.LevelWarn
+	case level <= 6:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// drainLogs passes librdkafka's own log lines on, as debug lines, for what matters comes as an error event too, until
+// the client is closed.
+func drainLogs(ch chan ck.LogEvent, log *slog.Logger) {
+	for e := range ch {
+		level := slogLevel(e.Level)
+		if level > slog.LevelDebug {
+			level = slog.LevelDebug
+		}
+		log.Log(context.Background(), level, e.Message, "client", e.Name, "facility", e.Tag)
+	}
+}
