@@ -11,6 +11,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+	sst "github.com/dgraph-io/badger/v4/table"
+	"github.com/dgraph-io/ristretto/v2/z"
 	"github.com/gofrs/flock"
 )
 
@@ -36,8 +38,11 @@ func (s *Store) openBadger(name string) (db *badger.DB, err error) {
 	// Pages are read at random and once; the operating system's cache serves them.
 	o.Compression = options.None
 	o.BlockCacheSize = 0
-	o.ChecksumVerificationMode = options.OnTableAndBlockRead
+	o.ChecksumVerificationMode = options.OnBlockRead
 	o.Logger = badgerLog{s.log}
+	if err := s.verifyTables(dir); err != nil {
+		return nil, err
+	}
 	err = s.guard(func() error {
 		db, err = badger.OpenManaged(o)
 		return err
@@ -51,6 +56,35 @@ func (s *Store) openBadger(name string) (db *badger.DB, err error) {
 	return nil, &CorruptError{Path: dir, What: "Badger cannot open it", Cause: err}
 }
 
+// verifyTables checks every block of every table file. Badger would do it as well, but in goroutines of its
+// own, where a damaged index is a panic that nobody can catch.
+func (s *Store) verifyTables(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		f, err := z.OpenMmapFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return s.diskError("open a table of the data folder", err)
+		}
+		err = s.guard(func() error {
+			t, err := sst.OpenTable(f, sst.Options{BlockSize: 4 << 10, Compression: options.None, ChkMode: options.NoVerification})
+			if err != nil {
+				return err
+			}
+			return t.VerifyChecksum()
+		})
+		if err != nil {
+			err = &CorruptError{Path: path, What: "a table of Badger", Cause: errors.New(firstLine(err.Error()))}
+		}
+		if err = errors.Join(err, s.diskError("close a table of the data folder", f.Close(-1))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func isDiskError(err error) bool {
 	var p *os.PathError
 	var l *os.LinkError
@@ -61,7 +95,7 @@ func isDiskError(err error) bool {
 func (s *Store) guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &CorruptError{Path: filepath.Join(s.dir, s.data), What: fmt.Sprint("Badger stopped: ", firstLine(fmt.Sprint(p)))}
+			err = errors.New("Badger stopped: " + firstLine(fmt.Sprint(p)))
 		}
 	}()
 	return f()

@@ -14,8 +14,8 @@ import (
 // Checkpoints is the checkpoint directory of one job: copies of its epochs on other storage. Its
 // methods belong to the coordinator's goroutine.
 //
-//	<dir>/<pipeline.name, escaped>/<job id>/chk-<epoch>-<nonce>/manifest.json   written last: with it the checkpoint is complete
-//	<dir>/<pipeline.name, escaped>/<job id>/pages/<epoch>-<nonce>.pages         what that epoch added; see pagefile.go
+//	<dir>/<pipeline.name>/chk-<epoch>-<nonce>/manifest.json      written last: with it the checkpoint is complete
+//	<dir>/<pipeline.name>/pages/<job id>-<epoch>-<nonce>.pages   what that epoch added; see pagefile.go
 //
 // A checkpoint needs the page files that its manifest lists: its own and those of earlier epochs that still hold
 // live runs. A file that few live runs are left of has them copied into a new one.
@@ -32,7 +32,10 @@ func OpenCheckpoints(uri, job string, retain int, fs FS) (*Checkpoints, error) {
 	if fs == nil {
 		fs = osFS{}
 	}
-	u, err := url.Parse(uri)
+	u, err := &url.URL{Path: uri}, error(nil)
+	if !filepath.IsAbs(uri) { // a path is taken as it is, percent signs and all
+		u, err = url.Parse(uri)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("execution.checkpointing.dir '%s': %w; write file:///path", uri, err)
 	}
@@ -47,11 +50,7 @@ func OpenCheckpoints(uri, job string, retain int, fs FS) (*Checkpoints, error) {
 	if job == "" {
 		return nil, errors.New("the checkpoint directory needs a job name: SET 'pipeline.name'")
 	}
-	name := url.PathEscape(job)
-	if strings.Trim(name, ".") == "" {
-		name = "%" + name // not . or ..
-	}
-	c := &Checkpoints{fs: fs, dir: filepath.Join(u.Path, name), retain: max(retain, 1)}
+	c := &Checkpoints{fs: fs, dir: filepath.Join(u.Path, folderName(job)), retain: max(retain, 1)}
 	if err := fs.MkdirAll(c.dir); err != nil {
 		return nil, c.diskError("make the checkpoint directory", err)
 	}
@@ -61,15 +60,32 @@ func OpenCheckpoints(uri, job string, retain int, fs FS) (*Checkpoints, error) {
 // Dir is the job's folder.
 func (c *Checkpoints) Dir() string { return c.dir }
 
-func (c *Checkpoints) jobDir(job string) string { return filepath.Join(c.dir, url.PathEscape(job)) }
+// folderName makes a name fit for a folder; a name that is one already stays as it is.
+func folderName(job string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r == '/' || r == '\\' || r == ':':
+			return '_'
+		case r < ' ' || r == 0x7f:
+			return '_'
+		}
+		return r
+	}, job)
+	if strings.Trim(name, ".") == "" {
+		return "_" + name // not . or ..
+	}
+	return name
+}
 
 func checkpointName(e Epoch, n Nonce) string { return fmt.Sprintf("chk-%d-%s", e, n) }
 
 const pagesDir = "pages"
 
-func pageFileName(e Epoch, n Nonce) string {
-	return filepath.Join(pagesDir, fmt.Sprintf("%d-%s.pages", e, n))
+func pageFileName(m *Manifest) string {
+	return filepath.Join(pagesDir, fmt.Sprintf("%s%d-%s.pages", pageFilePrefix(m), m.Epoch, m.Nonce))
 }
+
+func pageFilePrefix(m *Manifest) string { return folderName(m.Job) + "-" }
 
 func (c *Checkpoints) read(dir string) (*Manifest, bool, error) {
 	path := filepath.Join(dir, manifestName)
@@ -107,39 +123,13 @@ func (c *Checkpoints) folders(dir, prefix string) ([]string, error) {
 
 // Find finds the complete checkpoint of (epoch, nonce).
 func (c *Checkpoints) Find(epoch Epoch, nonce Nonce) (*Manifest, bool, error) {
-	jobs, err := c.folders(c.dir, "")
-	if err != nil {
-		return nil, false, err
-	}
-	for _, j := range jobs {
-		m, ok, err := c.read(filepath.Join(j, checkpointName(epoch, nonce)))
-		if ok || err != nil {
-			return m, ok, err
-		}
-	}
-	return nil, false, nil
+	return c.read(filepath.Join(c.dir, checkpointName(epoch, nonce)))
 }
 
 // List lists the complete checkpoints by the time they were made, oldest first. Where some are damaged, it
 // returns the others and an error that names the damaged.
 func (c *Checkpoints) List() ([]*Manifest, error) {
-	jobs, err := c.folders(c.dir, "")
-	if err != nil {
-		return nil, err
-	}
-	var all []*Manifest
-	var damaged error
-	for _, j := range jobs {
-		ms, err := c.listJob(j)
-		all = append(all, ms...)
-		damaged = errors.Join(damaged, err)
-	}
-	sortManifests(all)
-	return all, damaged
-}
-
-func (c *Checkpoints) listJob(dir string) ([]*Manifest, error) {
-	chks, err := c.folders(dir, "chk-")
+	chks, err := c.folders(c.dir, "chk-")
 	if err != nil {
 		return nil, err
 	}
@@ -169,11 +159,10 @@ func sortManifests(ms []*Manifest) {
 }
 
 // Prune deletes the job's checkpoints but the retained number up to committed (which is the newest
-// committed one) and later ones that continue it, those that were undone, page files that
-// nothing needs, and what crashes left. Checkpoints of other job ids under the same name are not touched.
+// committed one) and the one that continues it; with them those that were undone, page files that nothing
+// needs, and what crashes left. Complete checkpoints of other job ids under the same name are not touched.
 func (c *Checkpoints) Prune(committed *Manifest) error {
-	dir := c.jobDir(committed.Job)
-	all, err := c.listJob(dir)
+	all, err := c.List()
 	if err != nil {
 		return err
 	}
@@ -183,6 +172,8 @@ func (c *Checkpoints) Prune(committed *Manifest) error {
 	for i := len(all) - 1; i >= 0; i-- {
 		m := all[i]
 		switch {
+		case m.Job != committed.Job:
+			// of an earlier run under this name, which the user wanted to keep
 		case m.Epoch == committed.Epoch && m.Nonce == committed.Nonce:
 			kept++
 		case m.Epoch > committed.Epoch && m.Previous == committed.Nonce:
@@ -202,7 +193,7 @@ func (c *Checkpoints) Prune(committed *Manifest) error {
 	if !keep[checkpointName(committed.Epoch, committed.Nonce)] {
 		return nil // its own checkpoint is not here: nothing here can be judged by it
 	}
-	chks, err := c.folders(dir, "chk-")
+	chks, err := c.folders(c.dir, "chk-")
 	if err != nil {
 		return err
 	}
@@ -218,13 +209,13 @@ func (c *Checkpoints) Prune(committed *Manifest) error {
 			return c.diskError("delete a checkpoint", err)
 		}
 	}
-	es, err := c.fs.ReadDir(filepath.Join(dir, pagesDir))
+	es, err := c.fs.ReadDir(filepath.Join(c.dir, pagesDir))
 	if err != nil {
 		return c.diskError("list the checkpoint's pages", err)
 	}
 	for _, e := range es {
-		if !files[e.Name()] {
-			if err := c.fs.Remove(filepath.Join(dir, pagesDir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if strings.HasPrefix(e.Name(), pageFilePrefix(committed)) && !files[e.Name()] {
+			if err := c.fs.Remove(filepath.Join(c.dir, pagesDir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return c.diskError("delete a checkpoint's pages", err)
 			}
 		}

@@ -1,10 +1,3 @@
-// Package state keeps the keyed state of a job and its epochs.
-//
-// Hot state lives in hash tables in memory, one Table for each state of each operator's
-// subtask. At a barrier the dirty part of a table is frozen (copy on write) and written to
-// Badger as pages of that epoch, in the background. Badger runs in managed mode with
-// version = epoch; a manifest, synced last, makes an epoch durable: PREPARED. The package
-// knows bytes, keys and epochs, and nothing of SQL or Kafka.
 package state
 
 import (

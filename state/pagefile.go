@@ -67,7 +67,7 @@ func (s *Store) beginCheckpoint(c *Checkpoints, m *Manifest) (*checkpointWriter,
 	if m.Job == "" {
 		return nil, errors.New("this is a bug: a checkpoint is written without a job id")
 	}
-	dir := c.jobDir(m.Job)
+	dir := c.dir
 	if s.stored.cp != c || s.stored.job != m.Job {
 		s.stored = checkpointRuns{cp: c, job: m.Job, files: map[runKey]string{}, sizes: map[string]int64{}}
 		if err := s.resumeCheckpoint(c); err != nil {
@@ -77,7 +77,7 @@ func (s *Store) beginCheckpoint(c *Checkpoints, m *Manifest) (*checkpointWriter,
 	if err := c.fs.MkdirAll(filepath.Join(dir, pagesDir)); err != nil {
 		return nil, c.diskError("make the folder of the checkpoint", err)
 	}
-	w := &checkpointWriter{s: s, c: c, dir: dir, file: pageFileName(m.Epoch, m.Nonce)}
+	w := &checkpointWriter{s: s, c: c, dir: dir, file: pageFileName(m)}
 	var err error
 	if w.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
 		return nil, err
@@ -98,11 +98,11 @@ func (s *Store) resumeCheckpoint(c *Checkpoints) error {
 	if s.current == nil || s.current.Checkpoint == nil {
 		return nil
 	}
-	m, ok, err := c.read(filepath.Join(c.jobDir(s.current.Job), checkpointName(s.current.Epoch, s.current.Nonce)))
+	m, ok, err := c.read(filepath.Join(c.dir, checkpointName(s.current.Epoch, s.current.Nonce)))
 	if err != nil || !ok || m.Checkpoint == nil {
 		return err
 	}
-	dir := c.jobDir(m.Job)
+	dir := c.dir
 	es, err := c.fs.ReadDir(filepath.Join(dir, pagesDir))
 	if err != nil {
 		return c.diskError("list the checkpoint's pages", err)
@@ -283,7 +283,7 @@ func (w *checkpointWriter) seal(m *Manifest, files []string) error {
 	if err := writeFile(w.c.fs, filepath.Join(dir, manifestName), b, true); err != nil {
 		return w.c.diskError("write a checkpoint", err)
 	}
-	for _, d := range []string{w.dir, w.c.dir, filepath.Dir(w.c.dir)} {
+	for _, d := range []string{w.dir, filepath.Dir(w.dir)} {
 		if err := w.c.fs.SyncDir(d); err != nil {
 			return w.c.diskError("write a checkpoint", err)
 		}
@@ -383,9 +383,9 @@ func (c *Checkpoints) readPageFile(path string, kind byte, f func(raw []byte) er
 func (c *Checkpoints) index(m *Manifest) (map[runKey]string, map[string]int64, error) {
 	files, sizes := map[runKey]string{}, map[string]int64{}
 	if m.Checkpoint == nil || len(m.Checkpoint.Files) == 0 {
-		return nil, nil, &CorruptError{Path: filepath.Join(c.jobDir(m.Job), checkpointName(m.Epoch, m.Nonce)), What: "the manifest lists no page files"}
+		return nil, nil, &CorruptError{Path: filepath.Join(c.dir, checkpointName(m.Epoch, m.Nonce)), What: "the manifest lists no page files"}
 	}
-	own := filepath.Join(c.jobDir(m.Job), m.Checkpoint.Files[len(m.Checkpoint.Files)-1])
+	own := filepath.Join(c.dir, m.Checkpoint.Files[len(m.Checkpoint.Files)-1])
 	err := c.readPageFile(own, 'I', func(b []byte) error {
 		r := &pageReader{b: b}
 		u32 := func() uint32 {

@@ -42,19 +42,19 @@ func (s *Store) RestoreFrom(ctx context.Context, cp *Checkpoints, epoch Epoch, n
 	}
 	old, oldName := s.db, s.data
 	dirs, err := s.fill(ctx, fresh, name, cp, m, files)
+	if err == nil {
+		err = s.fs.At("restore:manifest")
+	}
+	if err == nil {
+		err = s.diskError("restore a checkpoint", s.fs.SyncDir(s.dir))
+	}
+	if err == nil {
+		err = s.writeManifests(m, nil, name)
+	}
 	if err != nil {
-		if cerr := fresh.Close(); cerr != nil {
-			s.log.Warn("an unfinished restore could not be closed", "error", cerr)
+		if cerr := s.guard(fresh.Close); cerr != nil {
+			s.log.Warn("an unfinished restore could not be closed", "folder", name, "error", cerr)
 		}
-		return nil, err
-	}
-	if err := s.fs.At("restore:manifest"); err != nil {
-		return nil, err
-	}
-	if err := s.fs.SyncDir(s.dir); err != nil {
-		return nil, s.diskError("restore a checkpoint", err)
-	}
-	if err := s.writeManifests(m, nil, name); err != nil {
 		return nil, err
 	}
 	s.db, s.data, s.dirs, s.scanned = fresh, name, dirs, true
@@ -78,7 +78,7 @@ func (s *Store) fill(ctx context.Context, db *badger.DB, name string, cp *Checkp
 	defer func() { wb.Cancel() }()
 	size := 0
 	for _, file := range m.Checkpoint.Files {
-		err := cp.readPageFile(filepath.Join(cp.jobDir(m.Job), file), 'P', func(raw []byte) error {
+		err := cp.readPageFile(filepath.Join(cp.dir, file), 'P', func(raw []byte) error {
 			for len(raw) > 0 {
 				if len(raw) < keyLen+4 {
 					return errPage
@@ -132,7 +132,7 @@ func (s *Store) fill(ctx context.Context, db *badger.DB, name string, cp *Checkp
 		return nil, err
 	}
 	if err := s.verify(m, d); err != nil {
-		return nil, fmt.Errorf("checkpoint %s: %w", filepath.Join(cp.jobDir(m.Job), checkpointName(m.Epoch, m.Nonce)), err)
+		return nil, fmt.Errorf("checkpoint %s: %w", filepath.Join(cp.dir, checkpointName(m.Epoch, m.Nonce)), err)
 	}
 	return d, nil
 }

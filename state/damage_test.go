@@ -1,0 +1,391 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// reopenErr opens the job's directory, starts and reads everything, and returns the first error.
+func (j *job) reopenErr() error {
+	s, err := Open(j.dir, Options{Job: "li"})
+	if err != nil {
+		return err
+	}
+	err = func() error {
+		if err := s.Start(s.Manifest(), testGroups); err != nil {
+			return err
+		}
+		_, err := s.Scope("agg-1", KeyGroupRange{0, testGroups}).Table(j.spec)
+		return err
+	}()
+	return errors.Join(err, s.Close())
+}
+
+// Wherever a byte of a table file is flipped, the state is refused with the way back, or unharmed; never read wrongly.
+func TestFlippedBytesInTablesAreRefused(t *testing.T) {
+	j := newJob(t, false)
+	j.change(true)
+	j.prepare()
+	j.commit()
+	j.must(j.store.Close())
+	// Closing wrote the log out as tables.
+	tables, err := filepath.Glob(filepath.Join(j.dir, "data-1", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("no tables: %v", err)
+	}
+	for _, path := range tables {
+		whole, err := os.ReadFile(path)
+		j.must(err)
+		for i := range 12 {
+			at := len(whole) * i / 12
+			t.Run(fmt.Sprintf("%s/%d of 12", filepath.Base(path), i), func(t *testing.T) {
+				bad := append([]byte(nil), whole...)
+				bad[at+7] ^= 0x40
+				j.must(os.WriteFile(path, bad, 0o644))
+				defer func() { j.must(os.WriteFile(path, whole, 0o644)) }()
+				err := j.reopenErr()
+				var c *CorruptError
+				if !errors.As(err, &c) {
+					t.Fatalf("got %v, want a CorruptError", err)
+				}
+				if !strings.Contains(err.Error(), j.dir) || !strings.Contains(err.Error(), "execution.checkpointing.dir") {
+					t.Fatalf("the message does not help: %v", err)
+				}
+			})
+		}
+	}
+	if err := j.reopenErr(); err != nil {
+		t.Fatalf("the repaired state: %v", err)
+	}
+}
+
+func TestADamagedOrMissingPartIsRefused(t *testing.T) {
+	cases := map[string]func(j *job) error{
+		"manifest": func(j *job) error {
+			return flip(filepath.Join(j.dir, "manifest.json"), 150)
+		},
+		"empty manifest": func(j *job) error {
+			return os.WriteFile(filepath.Join(j.dir, "manifest.json"), nil, 0o644)
+		},
+		"no data": func(j *job) error { return os.RemoveAll(filepath.Join(j.dir, "data-1")) },
+		"older data": func(j *job) error {
+			for _, p := range []string{"*.sst", "*.mem"} {
+				names, err := filepath.Glob(filepath.Join(j.dir, "data-1", p))
+				if err != nil {
+					return err
+				}
+				for _, n := range names {
+					if err := os.Remove(n); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	}
+	for name, damage := range cases {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(t, false)
+			j.must(j.store.Close())
+			j.must(damage(j))
+			var c *CorruptError
+			if err := j.reopenErr(); !errors.As(err, &c) {
+				t.Fatalf("got %v, want a CorruptError", err)
+			}
+		})
+	}
+}
+
+func flip(path string, at int) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	b[at] ^= 1
+	return os.WriteFile(path, b, 0o644)
+}
+
+func TestADamagedCheckpointIsRefusedAndLeavesTheState(t *testing.T) {
+	j := newJob(t, true)
+	m := j.store.Manifest()
+	j.must(flip(filepath.Join(j.cp.Dir(), m.Checkpoint.Files[0]), 200))
+	want := maps.Clone(j.live)
+	_, err := j.store.RestoreFrom(context.Background(), j.cp, m.Epoch, m.Nonce)
+	var c *CorruptError
+	if !errors.As(err, &c) || !strings.Contains(err.Error(), ".pages") {
+		t.Fatalf("got %v", err)
+	}
+	j.start(j.store.Manifest(), 2)
+	j.check(want)
+	j.reopen(2)
+}
+
+func TestOneProcessHoldsADirectory(t *testing.T) {
+	j := newJob(t, false)
+	_, err := Open(j.dir, Options{})
+	var l *LockedError
+	if !errors.As(err, &l) || l.PID != os.Getpid() {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestTheDirectoryOfAnotherJobIsRefused(t *testing.T) {
+	j := newJob(t, false)
+	j.must(j.store.Close())
+	_, err := Open(j.dir, Options{Job: "other"})
+	var o *OtherJobError
+	if !errors.As(err, &o) || o.Found != "li" {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestOtherFormatsAreRefused(t *testing.T) {
+	for _, format := range []int{0, FormatVersion + 1} {
+		j := newJob(t, false)
+		j.must(j.store.Close())
+		path := filepath.Join(j.dir, manifestName)
+		b, err := os.ReadFile(path)
+		j.must(err)
+		j.must(os.WriteFile(path, []byte(strings.Replace(string(b), `"format":1`, fmt.Sprintf(`"format":%d`, format), 1)), 0o644))
+		_, err = Open(j.dir, Options{Job: "li"})
+		var f *FormatError
+		if !errors.As(err, &f) || f.Found != format {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
+func TestAChangedTableIsRefused(t *testing.T) {
+	for _, spec := range []TableSpec{{Name: "acc", Fixed: 16, Schema: "v1"}, {Name: "acc", Fixed: 8, Schema: "v2"}} {
+		j := newJob(t, false)
+		j.must(j.store.Start(j.store.Manifest(), testGroups))
+		_, err := j.store.Scope("agg-1", KeyGroupRange{0, testGroups}).Table(spec)
+		var i *IncompatibleError
+		if !errors.As(err, &i) || i.Operator != "agg-1" || i.Table != "acc" {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
+func TestAnotherNumberOfKeyGroupsIsRefused(t *testing.T) {
+	j := newJob(t, false)
+	err := j.store.Start(j.store.Manifest(), testGroups*2)
+	if err == nil || !strings.Contains(err.Error(), "SET 'pipeline.max-parallelism' = '8'") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// fullFS is a disk with little room.
+type fullFS struct {
+	osFS
+	free  int64
+	write bool // writes fail
+}
+
+func (f fullFS) Free(string) (int64, error) { return f.free, nil }
+
+func (f fullFS) Create(name string) (File, error) {
+	w, err := f.osFS.Create(name)
+	if err == nil && f.write {
+		return fullFile{w}, nil
+	}
+	return w, err
+}
+
+type fullFile struct{ File }
+
+func (f fullFile) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+}
+
+func TestAFullDiskIsNamedAndTheLastEpochStays(t *testing.T) {
+	for name, disk := range map[string]fullFS{"before the write": {free: 1 << 20}, "at the manifest": {free: 1 << 40, write: true}} {
+		for _, cp := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/checkpoints %v", name, cp), func(t *testing.T) {
+				j := newJob(t, cp)
+				want := maps.Clone(j.live)
+				j.change(false)
+				j.store.fs = disk
+				if cp {
+					j.cp.fs = disk
+				}
+				err := j.store.Prepare(context.Background(), j.manifest(), j.freeze(), j.cp)
+				var f *FullError
+				if !errors.As(err, &f) || !errors.Is(err, syscall.ENOSPC) {
+					t.Fatalf("got %v", err)
+				}
+				j.store.fs = osFS{}
+				if cp {
+					j.cp.fs = osFS{}
+				}
+				j.start(j.store.Manifest(), 2)
+				j.check(want)
+				j.live = want
+				j.change(false)
+				j.prepare()
+				j.commit()
+				j.reopen(2)
+			})
+		}
+	}
+}
+
+func TestCheckpointDirectoriesOfOtherSchemesAreRefused(t *testing.T) {
+	for uri, want := range map[string]string{
+		"s3://bucket/x":  "scheme s3:// is not supported; supported are: file://",
+		"file://host/x":  "names host host",
+		"relative/path":  "not an absolute path",
+		"file:///tmp/%z": "invalid URL escape",
+	} {
+		_, err := OpenCheckpoints(uri, "li", 1, nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", uri, err)
+		}
+	}
+}
+
+func TestEntriesVanishAfterTheirTTL(t *testing.T) {
+	for _, memory := range []int64{64 << 20, 1} {
+		j := newJob(t, false)
+		j.must(j.store.Close())
+		j.dir = filepath.Join(t.TempDir(), "ttl")
+		j.memory = memory
+		j.spec = TableSpec{Name: "acc", Fixed: 8, TTL: time.Minute}
+		j.live, j.committed = model{}, model{}
+		j.open()
+		defer func() { j.must(j.store.Close()) }()
+		j.start(nil, 1)
+		j.upsert(0, "old", modelValue{1, "x"})
+		j.upsert(0, "renewed", modelValue{2, "y"})
+		j.prepare()
+		j.commit()
+		j.now = j.now.Add(40 * time.Second)
+		j.upsert(0, "renewed", modelValue{3, "y"})
+		j.prepare()
+		j.commit()
+		j.now = j.now.Add(40 * time.Second)
+		delete(j.live, modelKey{0, "old"})
+		if got := j.read(); !maps.Equal(got, j.live) {
+			t.Fatalf("memory %d: %v", memory, got)
+		}
+		m := j.tables[0].Map(0)
+		if r, err := m.Find(Hash([]byte("old")), []byte("old")); err != nil || r != NoRef {
+			t.Fatalf("memory %d: found %d, %v", memory, r, err)
+		}
+		r, created, err := m.Upsert(Hash([]byte("old")), []byte("old"))
+		if err != nil || !created || m.Fixed(r)[0] != 0 || len(m.Var(r)) != 0 {
+			t.Fatalf("memory %d: an expired entry came back", memory)
+		}
+		j.live[modelKey{0, "old"}] = modelValue{}
+		j.prepare()
+		j.commit()
+		j.must(j.store.Close())
+		j.open()
+		j.start(j.store.Manifest(), 1)
+		if got := j.read(); !maps.Equal(got, j.live) {
+			t.Fatalf("memory %d, reopened: %v", memory, got)
+		}
+	}
+}
+
+// A state ten times its budget stays readable and writable, and within the budget once an epoch is through.
+func TestAStateLargerThanItsBudgetKeepsRunning(t *testing.T) {
+	j := newJob(t, false)
+	j.must(j.store.Close())
+	j.dir = filepath.Join(t.TempDir(), "large")
+	j.memory = 200 << 10
+	j.live, j.committed = model{}, model{}
+	j.open()
+	defer func() { j.must(j.store.Close()) }()
+	j.start(nil, 2)
+	epochs := 0
+	for i := range 40_000 {
+		k := i * 7919 % 20_000
+		j.upsert(int64(k%2), fmt.Sprintf("key-%06d", k), modelValue{uint64(i), "some text"})
+		if j.store.Pressure() {
+			j.prepare()
+			j.commit()
+			epochs++
+		}
+	}
+	j.prepare()
+	j.commit()
+	if epochs < 5 {
+		t.Fatalf("pressure was reported %d times", epochs)
+	}
+	j.check(j.live)
+	if used := j.store.Used(); used > 3*j.memory {
+		t.Fatalf("%d bytes in use, the budget is %d", used, j.memory)
+	}
+	j.reopen(3)
+}
+
+func TestTheFirstReleasedFormatStillOpens(t *testing.T) {
+	fixture := filepath.Join("testdata", "compat", "v1")
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(fixture)); err != nil {
+		t.Fatal(err)
+	}
+	j := &job{t: t, dir: filepath.Join(dir, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), live: model{}}
+	want := model{}
+	for i := range 200 {
+		if i%10 != 3 {
+			want[modelKey{int64(i % 2), fmt.Sprint("key", i)}] = modelValue{uint64(i), strings.Repeat("v", i%20)}
+		}
+	}
+	j.open()
+	defer func() { j.must(j.store.Close()) }()
+	j.start(j.store.Manifest(), 2)
+	j.check(want)
+	cp, err := OpenCheckpoints(filepath.Join(dir, "chk"), "li", 1, nil)
+	j.must(err)
+	m := j.store.Manifest()
+	_, err = j.store.RestoreFrom(context.Background(), cp, m.Epoch, m.Nonce)
+	j.must(err)
+	j.start(j.store.Manifest(), 3)
+	j.check(want)
+}
+
+// TestWriteTheFixture makes testdata/compat/v1 anew when WEIR_WRITE_FIXTURE is set: only before a
+// format is released.
+func TestWriteTheFixture(t *testing.T) {
+	if os.Getenv("WEIR_WRITE_FIXTURE") == "" {
+		t.Skip("WEIR_WRITE_FIXTURE is not set")
+	}
+	dir := filepath.Join("testdata", "compat", "v1")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &job{t: t, dir: filepath.Join(dir, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), live: model{}}
+	j.cp, err = OpenCheckpoints("file://"+filepath.Join(abs, "chk"), "li", 1, nil)
+	j.must(err)
+	j.open()
+	j.start(nil, 2)
+	for i := range 200 {
+		j.upsert(int64(i%2), fmt.Sprint("key", i), modelValue{uint64(i), strings.Repeat("v", i%20)})
+	}
+	j.prepare()
+	j.commit()
+	for i := 3; i < 200; i += 10 {
+		j.delete(int64(i%2), fmt.Sprint("key", i))
+	}
+	j.prepare()
+	j.commit()
+	j.must(j.store.Close())
+	for _, name := range []string{"LOCK", "data-1/DISCARD"} { // made anew when they are missing
+		j.must(os.Remove(filepath.Join(j.dir, name)))
+	}
+}
