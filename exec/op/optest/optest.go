@@ -29,7 +29,6 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/exec/op"
-	"weir/exec/op/memstate"
 	"weir/planner/config"
 	"weir/planner/types"
 	"weir/state"
@@ -46,6 +45,8 @@ type Mode struct {
 	// Restore takes a snapshot after every batch and watermark and goes on with a new operator restored from it,
 	// which is told an older watermark first.
 	Restore bool
+	// Store keeps the state in the real store, and not in memory. Rows are compared without their order.
+	Store bool
 	// Rescale also changes the number of subtasks each time: 1, 2, 3, 1, ... Rows are compared without their order.
 	Rescale bool
 }
@@ -57,6 +58,8 @@ var Modes = []Mode{
 	{Name: "restore", Restore: true},
 	{Name: "single-restore", Single: true, Restore: true},
 	{Name: "rescale", Restore: true, Rescale: true},
+	{Name: "store", Store: true},
+	{Name: "store-rescale", Single: true, Store: true, Restore: true, Rescale: true},
 }
 
 // Groups is the number of key groups in tests.
@@ -66,7 +69,8 @@ const Groups = 16
 func Run(t *testing.T, path string) {
 	for _, m := range Modes {
 		t.Run(m.Name, func(t *testing.T) {
-			h := &harness{mode: m}
+			h := &harness{mode: m, t: t}
+			defer h.stop()
 			datadriven.RunTest(t, path, h.command)
 		})
 	}
@@ -74,7 +78,9 @@ func Run(t *testing.T, path string) {
 
 // harness is one operator under test: its plan, its subtasks and their state.
 type harness struct {
+	t       *testing.T
 	mode    Mode
+	backend backend
 	plan    *Plan
 	now     time.Time
 	wm      exec.Watermark
@@ -84,9 +90,8 @@ type harness struct {
 }
 
 type task struct {
-	op    exec.Operator
-	scope *memstate.Scope
-	ctx   *exec.TaskContext
+	op  exec.Operator
+	ctx *exec.TaskContext
 }
 
 func (h *harness) command(t *testing.T, d *datadriven.TestData) string {
@@ -101,7 +106,7 @@ func (h *harness) command(t *testing.T, d *datadriven.TestData) string {
 		if err := h.run(d.Input); err != nil {
 			h.lines = append(h.lines, "error: "+err.Error())
 		}
-		if h.mode.Rescale {
+		if h.mode.Rescale || h.mode.Store {
 			want := strings.Split(strings.TrimSuffix(d.Expected, "\n"), "\n")
 			if sorted(want) == sorted(h.lines) {
 				return d.Expected
@@ -130,14 +135,30 @@ func (h *harness) start(text string) error {
 		return err
 	}
 	h.plan, h.now, h.wm, h.metrics = p, time.Unix(1_000_000, 0), exec.MinWatermark, &exec.Metrics{}
-	empty := memstate.NewScope(h.clock)
-	return h.open(1, []*memstate.Scope{empty})
+	h.stop()
+	h.backend = &memory{clock: h.clock}
+	if h.mode.Store {
+		if h.backend, err = newStore(h.t.TempDir(), h.clock); err != nil {
+			return err
+		}
+	}
+	return h.open(1)
+}
+
+// stop closes the store.
+func (h *harness) stop() {
+	if b, ok := h.backend.(*store); ok {
+		if err := b.s.Close(); err != nil {
+			h.t.Error(err)
+		}
+	}
+	h.backend = nil
 }
 
 func (h *harness) clock() time.Time { return h.now }
 
-// open makes n subtasks that hold the state of all scopes.
-func (h *harness) open(n int, scopes []*memstate.Scope) error {
+// open makes n subtasks that go on from the last snapshot.
+func (h *harness) open(n int) error {
 	h.tasks = nil
 	cfg := config.New()
 	if err := cfg.Set(config.MaxParallelism, strconv.Itoa(Groups), config.FromFile); err != nil {
@@ -148,23 +169,22 @@ func (h *harness) open(n int, scopes []*memstate.Scope) error {
 			return err
 		}
 	}
-	for i := range n {
-		r := state.RangeOf(i, Groups, n)
-		s := memstate.NewScope(h.clock)
-		for _, from := range scopes {
-			if err := s.Add(from, Groups, func(g int) bool { return g >= r.From && g < r.To }); err != nil {
-				return err
-			}
-		}
+	scopes, err := h.backend.scopes(n)
+	if err != nil {
+		return err
+	}
+	for i, s := range scopes {
 		o, err := h.plan.Operator()
 		if err != nil {
 			return err
 		}
-		ctx := &exec.TaskContext{Operator: "op", Subtask: i, Parallelism: n, KeyGroups: r, Config: cfg, Metrics: h.metrics}
+		ctx := &exec.TaskContext{
+			Operator: "op", Subtask: i, Parallelism: n, KeyGroups: state.RangeOf(i, Groups, n), Config: cfg, Metrics: h.metrics,
+		}
 		if err := o.Open(ctx, s); err != nil {
 			return err
 		}
-		h.tasks = append(h.tasks, &task{o, s, ctx})
+		h.tasks = append(h.tasks, &task{o, ctx})
 	}
 	return nil
 }
@@ -323,12 +343,15 @@ func (h *harness) restore() error {
 	if !h.mode.Restore {
 		return nil
 	}
-	var scopes []*memstate.Scope
 	for _, t := range h.tasks {
 		if err := t.op.Snapshot(1, h); err != nil {
 			return err
 		}
-		scopes = append(scopes, t.scope)
+	}
+	if err := h.backend.snapshot(); err != nil {
+		return err
+	}
+	for _, t := range h.tasks {
 		if err := t.op.Close(); err != nil {
 			return err
 		}
@@ -337,7 +360,7 @@ func (h *harness) restore() error {
 	if h.mode.Rescale && len(h.plan.KeyColumns()) > 0 {
 		n = len(h.tasks)%3 + 1
 	}
-	if err := h.open(n, scopes); err != nil {
+	if err := h.open(n); err != nil {
 		return err
 	}
 	older := h.wm
