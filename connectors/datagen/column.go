@@ -1,0 +1,241 @@
+package datagen
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/connectors/formats"
+	"weir/connectors/formats/literal"
+	"weir/exec/batch"
+	"weir/planner/catalog"
+	"weir/planner/config"
+	"weir/planner/types"
+)
+
+// column makes the values of one column.
+type column struct {
+	typ      types.Type
+	index    int    // in the batch
+	salt     uint64 // tells the columns of a row apart
+	sequence bool
+	nullRate uint64 // NULL when a random number is below it
+
+	lo, hi   int64 // bounds of integers, or of the sequence
+	flo, fhi float64
+	length   int
+	varLen   bool
+	maxPast  int64 // microseconds
+	zone     *time.Location
+}
+
+func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (col column, err error) {
+	t := c.Type
+	col = column{typ: t, index: c.Index, zone: zone, length: 100}
+	for _, b := range []byte(c.Name) {
+		col.salt = mix(col.salt ^ uint64(b))
+	}
+	get := func(name string) (string, bool) {
+		v, ok := o.Get("fields." + c.Name + "." + name)
+		return strings.TrimSpace(v), ok
+	}
+	col.lo, col.hi = literal.Range(t.Kind)
+	switch t.Kind {
+	case types.Float:
+		col.flo, col.fhi = -math.MaxFloat32, math.MaxFloat32
+	case types.Double:
+		// Half the range: the width of the whole is no float64.
+		col.flo, col.fhi = -math.MaxFloat64/2, math.MaxFloat64/2
+	case types.Decimal:
+		col.fhi = math.Pow10(t.Prec-t.Scale) - math.Pow10(-t.Scale)
+		col.flo = -col.fhi
+	case types.IntervalYearMonth:
+		col.lo, col.hi = 0, 120_000
+	case types.IntervalDaySecond:
+		col.lo, col.hi = 0, 10_000*365*24*3600*1000 // milliseconds
+	case types.Char, types.Binary:
+		col.length = t.Len
+	case types.VarChar, types.VarBinary:
+		if t.Len != types.MaxLen {
+			col.length = t.Len
+		}
+	case types.Array, types.Map, types.Multiset, types.Row, types.Null, types.Invalid:
+		return col, fmt.Errorf("datagen cannot make values of %s", t)
+	}
+	if v, ok := get("kind"); ok && strings.EqualFold(v, "sequence") {
+		if !t.IsNumeric() && !t.IsString() {
+			return col, fmt.Errorf("a sequence cannot be of %s", t)
+		}
+		col.sequence = true
+		for name, p := range map[string]*int64{"start": &col.lo, "end": &col.hi} {
+			v, ok := get(name)
+			if !ok {
+				return col, fmt.Errorf("a sequence needs 'fields.%s.%s'", c.Name, name)
+			}
+			if *p, err = strconv.ParseInt(v, 10, 64); err != nil {
+				return col, fmt.Errorf("'fields.%s.%s' must be a whole number, found '%s'", c.Name, name, v)
+			}
+		}
+		return col, nil
+	}
+	for _, b := range []struct {
+		name string
+		i    *int64
+		f    *float64
+	}{{"min", &col.lo, &col.flo}, {"max", &col.hi, &col.fhi}} {
+		v, ok := get(b.name)
+		if !ok {
+			continue
+		}
+		if t.IsInteger() || t.IsInterval() {
+			*b.i, err = strconv.ParseInt(v, 10, 64)
+		} else {
+			*b.f, err = strconv.ParseFloat(v, 64)
+		}
+		if err != nil {
+			return col, fmt.Errorf("'fields.%s.%s' must be a number, found '%s'", c.Name, b.name, v)
+		}
+	}
+	if col.lo > col.hi || col.flo > col.fhi {
+		return col, fmt.Errorf("min is greater than max")
+	}
+	if v, ok := get("length"); ok {
+		if col.length, err = strconv.Atoi(v); err != nil || col.length < 0 {
+			return col, fmt.Errorf("'fields.%s.length' must be a whole number, found '%s'", c.Name, v)
+		}
+	}
+	if v, ok := get("var-len"); ok {
+		col.varLen = strings.EqualFold(v, "true")
+	}
+	if v, ok := get("max-past"); ok {
+		d, err := config.ParseDuration(v)
+		if err != nil {
+			return col, fmt.Errorf("'fields.%s.max-past': %w", c.Name, err)
+		}
+		col.maxPast = d.Microseconds()
+	}
+	if v, ok := get("null-rate"); ok {
+		f, err := strconv.ParseFloat(v, 64)
+		if err != nil || f < 0 || f > 1 {
+			return col, fmt.Errorf("'fields.%s.null-rate' must be a number from 0 to 1, found '%s'", c.Name, v)
+		}
+		col.nullRate = uint64(math.Min(f*(1<<63), 1<<63))
+	}
+	return col, nil
+}
+
+// below is a number in [0, n) made of the random number r; n = 0 stands for 2^64.
+func below(r, n uint64) uint64 {
+	if n == 0 {
+		return r
+	}
+	hi, _ := bits.Mul64(r, n)
+	return hi
+}
+
+// unit is a number in [0, 1) made of r.
+func unit(r uint64) float64 { return float64(r>>11) / (1 << 53) }
+
+// append makes the value of row number global, at the time clock of the generator.
+func (c *column) append(v *batch.Vector, global, clock int64, seed uint64) {
+	if c.sequence {
+		c.appendSequence(v, c.lo+global)
+		return
+	}
+	r := mix(seed ^ c.salt)
+	if c.nullRate > 0 {
+		if r>>1 < c.nullRate {
+			v.AppendNull()
+			return
+		}
+		r = mix(r)
+	}
+	switch c.typ.Kind {
+	case types.Boolean:
+		v.AppendBool(r&1 == 0)
+	case types.TinyInt, types.SmallInt, types.Int, types.BigInt, types.IntervalYearMonth:
+		v.AppendInt(c.lo + int64(below(r, uint64(c.hi-c.lo)+1)))
+	case types.IntervalDaySecond:
+		v.AppendInt((c.lo + int64(below(r, uint64(c.hi-c.lo)+1))) * 1000)
+	case types.Double:
+		v.AppendFloat(c.flo + unit(r)*(c.fhi-c.flo))
+	case types.Float:
+		v.AppendFloat(float64(float32(c.flo + unit(r)*(c.fhi-c.flo))))
+	case types.Decimal:
+		x := c.flo + unit(r)*(c.fhi-c.flo)
+		text := strconv.AppendFloat(make([]byte, 0, 48), x, 'f', c.typ.Scale, 64)
+		d, ok, in := literal.ParseDecimal(text, c.typ.Prec, c.typ.Scale)
+		if !ok || !in { // rounded up to a digit more than fits
+			d, _, _ = literal.ParseDecimal([]byte("0"), c.typ.Prec, c.typ.Scale)
+		}
+		v.AppendDec(d)
+	case types.Char, types.VarChar, types.Binary, types.VarBinary:
+		c.appendBytes(v, r)
+	case types.Date:
+		days, _ := literal.Split(c.local(clock))
+		v.AppendInt(days)
+	case types.Time:
+		_, t := literal.Split(c.local(clock))
+		v.AppendInt(literal.Truncate(t, c.typ.Prec))
+	case types.Timestamp:
+		v.AppendInt(literal.Truncate(c.local(clock)-c.past(r), c.typ.Prec))
+	case types.TimestampLTZ:
+		v.AppendInt(literal.Truncate(clock-c.past(r), c.typ.Prec))
+	}
+}
+
+// past is a random time of at most max-past.
+func (c *column) past(r uint64) int64 {
+	if c.maxPast == 0 {
+		return 0
+	}
+	return int64(below(r, uint64(c.maxPast)))
+}
+
+// local is a UTC time as the zone's clocks show it.
+func (c *column) local(micros int64) int64 {
+	_, off := time.UnixMicro(micros).In(c.zone).Zone()
+	return micros + int64(off)*literal.Second
+}
+
+// appendBytes makes hexadecimal text, or bytes.
+func (c *column) appendBytes(v *batch.Vector, r uint64) {
+	n := c.length
+	if c.varLen && n > 0 {
+		n = int(below(mix(r+1), uint64(n))) + 1
+	}
+	const hex = "0123456789abcdef"
+	at := len(v.Data)
+	text := c.typ.IsString()
+	for len(v.Data)-at < n {
+		r = mix(r)
+		for x, left := r, 8; left > 0 && len(v.Data)-at < n; left-- {
+			if text {
+				v.Data = append(v.Data, hex[x&15])
+			} else {
+				v.Data = append(v.Data, byte(x))
+			}
+			x >>= 8
+		}
+	}
+	v.AppendView(uint32(at), uint32(n))
+}
+
+func (c *column) appendSequence(v *batch.Vector, x int64) {
+	switch c.typ.Kind {
+	case types.Double, types.Float:
+		v.AppendFloat(float64(x))
+	case types.Decimal:
+		d, _, _ := literal.ParseDecimal(strconv.AppendInt(nil, x, 10), c.typ.Prec, c.typ.Scale)
+		v.AppendDec(d)
+	case types.Char, types.VarChar:
+		at := len(v.Data)
+		v.Data = strconv.AppendInt(v.Data, x, 10)
+		v.AppendView(uint32(at), uint32(len(v.Data)-at))
+	default:
+		v.AppendInt(x)
+	}
+}
