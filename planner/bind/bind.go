@@ -1,0 +1,285 @@
+// Package bind gives names their meaning: it makes logical trees and typed scalar expressions of
+// the parser's syntax, and reports every name, type and form that does not fit. It collects findings and
+// goes on; a result of nil means that findings were reported for it.
+package bind
+
+import (
+	"sort"
+	"strings"
+	"time"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/fn"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// Catalog is the tables and views that a query may name.
+type Catalog interface {
+	Table(name string) *catalog.Table // nil when there is none
+	View(name string) *catalog.View   // nil when there is none
+	Names() []string                  // of both, for suggestions
+	// Broken reports a table or view whose definition has findings: whoever names it is not to blame.
+	Broken(name string) bool
+}
+
+// Binder binds the queries of one statement. It is used by one goroutine.
+type Binder struct {
+	Functions fn.Catalog
+	Catalog   Catalog
+	Registry  *catalog.Registry
+	Zone      *time.Location
+	Diags     *diag.List
+	// Fold computes a constant expression; nil when only literals are known.
+	Fold func(scalar.Expr) (types.Value, error)
+	// Hints makes a copy of t with the options of a hint checked and added; nil when hints are refused.
+	Hints func(t *catalog.Table, hints []*ast.Property) *catalog.Table
+
+	ctes  []*cte   // in scope, innermost last
+	views []string // being expanded, against circles
+	used  []*catalog.Table
+}
+
+type cte struct {
+	name  string
+	cols  []ast.Ident
+	query *ast.Query
+	outer int // the CTEs that query itself may see
+	at    diag.Span
+	bound bool
+	node  logical.Node
+}
+
+// Used is the tables that the bound queries read, each once, in order.
+func (b *Binder) Used() []*catalog.Table { return b.used }
+
+// rel is one named relation of FROM.
+type rel struct {
+	name       string
+	start, end int // its columns in the scope
+	at         diag.Span
+}
+
+// scope is what an expression may refer to.
+type scope struct {
+	cols []logical.Column
+	rels []rel
+	what string // for messages: "FROM", "table orders"
+}
+
+func (s *scope) names() []string {
+	var out []string
+	for _, c := range s.cols {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+func nodeScope(n logical.Node, name string, at diag.Span) *scope {
+	s := &scope{cols: n.Cols()}
+	if name != "" {
+		s.rels = []rel{{name: name, start: 0, end: len(s.cols), at: at}}
+	}
+	return s
+}
+
+// Object strips the catalog and database from a name; ok is false, with a finding, when they are
+// not the only ones there are.
+func Object(n ast.Name, diags *diag.List) (name string, ok bool) {
+	parts := n.Parts
+	if len(parts) > 3 {
+		diags.Errorf(codes.UnknownDatabase, n.Sp, "the name %s has too many parts", n).
+			Help("a name is table, database.table or catalog.database.table")
+		return "", false
+	}
+	known := []string{"default_catalog", "default_database"}
+	known = known[2-(len(parts)-1):]
+	for i, want := range known {
+		if parts[i].Name != want {
+			what := "database"
+			if want == "default_catalog" {
+				what = "catalog"
+			}
+			diags.Errorf(codes.UnknownDatabase, parts[i].Sp, "%s %s is not known", what, parts[i].Name).
+				Help("there is one: write %s, or the table's name alone", want)
+			return "", false
+		}
+	}
+	return n.Last().Name, true
+}
+
+// UnknownTable reports a table or view that is not there.
+func UnknownTable(diags *diag.List, n ast.Name, name, what string, names []string) {
+	d := diags.Errorf(codes.UnknownTable, n.Sp, "%s %s is not known", what, name)
+	if s, ok := diag.Suggest(name, names); ok {
+		d.Help("did you mean %s?", scalar.QuoteName(s))
+		return
+	}
+	if len(names) == 0 {
+		d.Help("define it first: CREATE TABLE %s (...) WITH (...)", scalar.QuoteName(name))
+		return
+	}
+	d.Note("known are %s", list(names, 8))
+}
+
+// list is at most n of names, for a message.
+func list(names []string, n int) string {
+	names = append([]string(nil), names...)
+	more := ""
+	if len(names) > n {
+		names, more = names[:n], ", ..."
+	}
+	return strings.Join(names, ", ") + more
+}
+
+// resolve finds a column, and the rest of the path when the name goes on into a ROW. It reports
+// what does not fit and returns nil then.
+func (b *Binder) resolve(s *scope, n ast.Name) (col *scalar.Column, path []ast.Ident) {
+	parts := n.Parts
+	for _, prefix := range [][]string{{"default_catalog", "default_database"}, {"default_database"}} {
+		if len(parts) > len(prefix)+1 && hasPrefix(parts, prefix) && !s.has(parts[0].Name) {
+			parts = parts[len(prefix):]
+			break
+		}
+	}
+	if len(parts) > 1 {
+		var found []rel
+		for _, r := range s.rels {
+			if r.name == parts[0].Name {
+				found = append(found, r)
+			}
+		}
+		switch len(found) {
+		case 0:
+		case 1:
+			r := found[0]
+			if i := b.find(s, r.start, r.end, parts[1]); i >= 0 {
+				return b.column(s, i, n), parts[2:]
+			} else if i == -2 {
+				return nil, nil
+			}
+			if b.find(s, 0, len(s.cols), parts[0]) < 0 {
+				b.unknown(s, parts[1], r.name, s.cols[r.start:r.end])
+				return nil, nil
+			}
+		default:
+			b.Diags.Errorf(codes.AmbiguousColumn, n.Sp, "%s is ambiguous: two relations are called %s", n, parts[0].Name).
+				Label(found[0].at, "one").Label(found[1].at, "the other").Help("give one of them an alias of its own")
+			return nil, nil
+		}
+	}
+	i := b.find(s, 0, len(s.cols), parts[0])
+	switch {
+	case i >= 0:
+		return b.column(s, i, n), parts[1:]
+	case i == -1 && len(parts) > 1:
+		var names []string
+		for _, r := range s.rels {
+			names = append(names, r.name)
+		}
+		d := b.Diags.Errorf(codes.UnknownColumn, parts[0].Sp, "neither a table nor a column is called %s here", parts[0].Name)
+		if g, ok := diag.Suggest(parts[0].Name, append(names, s.names()...)); ok {
+			d.Help("did you mean %s?", scalar.QuoteName(g))
+		} else if len(names) > 0 {
+			d.Note("FROM has %s", list(names, 8))
+		}
+	case i == -1:
+		b.unknown(s, parts[0], "", s.cols)
+	}
+	return nil, nil
+}
+
+func hasPrefix(parts []ast.Ident, prefix []string) bool {
+	for i, p := range prefix {
+		if parts[i].Name != p {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *scope) has(rel string) bool {
+	for _, r := range s.rels {
+		if r.name == rel {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Binder) column(s *scope, i int, n ast.Name) *scalar.Column {
+	return &scalar.Column{Index: i, Name: s.cols[i].Name, Typ: s.cols[i].Type, Sp: n.Sp}
+}
+
+// find is the position of the column called id between start and end: -1 when there is none, -2,
+// reported, when there are several.
+func (b *Binder) find(s *scope, start, end int, id ast.Ident) int {
+	at := -1
+	for i := start; i < end; i++ {
+		if s.cols[i].Name != id.Name {
+			continue
+		}
+		if at >= 0 {
+			d := b.Diags.Errorf(codes.AmbiguousColumn, id.Sp, "column %s is ambiguous", id.Name)
+			for _, r := range s.rels {
+				if at >= r.start && at < r.end || i >= r.start && i < r.end {
+					if len(d.Labels) < 2 {
+						d.Label(r.at, "%s has one", r.name)
+					}
+				}
+			}
+			d.Help("put the table's name in front of it, or give the columns different names")
+			return -2
+		}
+		at = i
+	}
+	return at
+}
+
+func (b *Binder) unknown(s *scope, id ast.Ident, rel string, cols []logical.Column) {
+	var d *diag.Diagnostic
+	if rel != "" {
+		d = b.Diags.Errorf(codes.UnknownColumn, id.Sp, "column %s is not known in %s", id.Name, rel)
+	} else {
+		d = b.Diags.Errorf(codes.UnknownColumn, id.Sp, "column %s is not known", id.Name)
+	}
+	var names []string
+	for _, c := range cols {
+		names = append(names, c.Name)
+	}
+	if g, ok := diag.Suggest(id.Name, names); ok {
+		d.Help("did you mean %s?", scalar.QuoteName(g))
+		return
+	}
+	if len(names) == 0 {
+		d.Note("there are no columns here")
+		return
+	}
+	where := s.what
+	if rel != "" {
+		where = rel
+	}
+	if where == "" && len(s.rels) == 1 {
+		where = s.rels[0].name
+	}
+	if where == "" {
+		where = "FROM"
+	}
+	d.Note("%s has %s", where, list(names, 12))
+}
+
+// functionNames is the callable names, for suggestions.
+func (b *Binder) functionNames() []string {
+	var out []string
+	for n := range b.Functions {
+		if n != "" && (n[0] >= 'A' && n[0] <= 'Z') && !strings.Contains(n, " ") {
+			out = append(out, n)
+		}
+	}
+	sort.Strings(out)
+	return out
+}

@@ -1,0 +1,573 @@
+package bind
+
+import (
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/fn"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// exprBinder binds the expressions of one clause.
+type exprBinder struct {
+	*Binder
+	scope  *scope
+	clause string    // for messages: "WHERE"
+	agg    *grouping // set where aggregates and group keys are meant
+	within string    // the aggregate whose arguments are being bound
+}
+
+// Scalar binds e over the columns of n, which go by the name of table where that is not empty.
+// clause is for messages.
+func (b *Binder) scalarOver(e ast.Expr, s *scope, clause string) scalar.Expr {
+	x := &exprBinder{Binder: b, scope: s, clause: clause}
+	return x.bind(e)
+}
+
+// bind is e with types; nil after a finding.
+func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
+	if x.agg != nil && x.within == "" {
+		if k := x.agg.key(x, e); k != nil {
+			return k
+		}
+	}
+	switch e := e.(type) {
+	case *ast.NullLit:
+		return &scalar.Literal{Typ: types.TNull, Sp: e.Sp}
+	case *ast.BoolLit:
+		if e.Unknown {
+			return &scalar.Literal{Typ: types.TBoolean, Sp: e.Sp}
+		}
+		return &scalar.Literal{Value: e.Value, Typ: types.TBoolean.NotNull(), Sp: e.Sp}
+	case *ast.NumberLit:
+		return x.number(e.Text, false, e.Sp)
+	case *ast.StringLit:
+		return text(e.Value, e.Sp)
+	case *ast.BinaryLit:
+		return &scalar.Literal{Value: e.Value, Typ: types.Type{Kind: types.Binary, Len: len(e.Value)}, Sp: e.Sp}
+	case *ast.TemporalLit:
+		return x.temporal(e)
+	case *ast.IntervalLit:
+		return x.interval(e)
+	case *ast.Keyword:
+		return text(e.Word, e.Sp)
+	case *ast.ColumnRef:
+		return x.columnRef(e)
+	case *ast.Unary:
+		return x.unary(e)
+	case *ast.Binary:
+		return x.binary(e)
+	case *ast.Is:
+		return x.is(e)
+	case *ast.Between:
+		return x.between(e)
+	case *ast.In:
+		return x.in(e)
+	case *ast.LikeExpr:
+		name := "LIKE"
+		if e.Similar {
+			name = "SIMILAR TO"
+		}
+		operands := []ast.Expr{e.X, e.Pattern}
+		if e.Escape != nil {
+			operands = append(operands, e.Escape)
+		}
+		return x.not(e.Not, x.applyTo(name, e.Sp, operands...), e.Sp)
+	case *ast.Case:
+		return x.caseExpr(e)
+	case *ast.Cast:
+		return x.cast(e)
+	case *ast.Call:
+		return x.call(e)
+	case *ast.FieldAccess:
+		if v := x.bind(e.X); v != nil {
+			x.noField(e.Field, v.Type(), e.Sp)
+		}
+		return nil
+	}
+	return x.refuse(e)
+}
+
+// refuse reports the forms that weir does not run yet.
+func (x *exprBinder) refuse(e ast.Expr) scalar.Expr {
+	switch e := e.(type) {
+	case *ast.Exists:
+		x.Diags.Errorf(codes.NoSubquery, e.Sp, "sub-queries in expressions are not supported yet").At("EXISTS needs a join")
+	case *ast.ScalarQuery:
+		x.Diags.Errorf(codes.NoSubquery, e.Sp, "sub-queries in expressions are not supported yet")
+	case *ast.RowExpr:
+		x.Diags.Errorf(codes.NoConstructor, e.Sp, "ROW values are not supported yet").Help("write the fields as columns of their own")
+	case *ast.ArrayExpr:
+		x.Diags.Errorf(codes.NoConstructor, e.Sp, "ARRAY values are not supported yet")
+	case *ast.MapExpr:
+		x.Diags.Errorf(codes.NoConstructor, e.Sp, "MAP values are not supported yet")
+	case *ast.Index:
+		x.Diags.Errorf(codes.NoFieldAccess, e.Sp, "reading an element of an ARRAY or MAP is not supported yet")
+	case *ast.AtTimeZone:
+		x.Diags.Errorf(codes.NoCallForm, e.Sp, "AT TIME ZONE is not supported").
+			Help("use CONVERT_TZ, or SET 'table.local-time-zone' and a CAST between TIMESTAMP and TIMESTAMP_LTZ")
+	default:
+		x.Diags.Errorf(codes.NoCallForm, e.Span(), "this expression is not supported yet")
+	}
+	return nil
+}
+
+func (x *exprBinder) columnRef(e *ast.ColumnRef) scalar.Expr {
+	col, path := x.resolve(x.scope, e.Name)
+	if col == nil {
+		return nil
+	}
+	if x.agg != nil && x.within == "" {
+		x.agg.notGrouped(x, e, col)
+		return nil
+	}
+	if len(path) > 0 {
+		x.noField(path[0], col.Typ, e.Sp)
+		return nil
+	}
+	return col
+}
+
+// noField reports the access to a field: of something that has none, that is not there, or of a ROW.
+func (x *exprBinder) noField(f ast.Ident, t types.Type, at diag.Span) {
+	if t.Kind != types.Row {
+		x.Diags.Errorf(codes.UnknownColumn, at, "%s has no field %s: it is %s and not a ROW", strings.TrimSuffix(at.Text(), "."+f.Name), f.Name, t)
+		return
+	}
+	var names []string
+	for _, n := range t.Nested.Fields {
+		if n.Name == f.Name {
+			x.Diags.Errorf(codes.NoFieldAccess, at, "reading a field of a ROW is not supported yet")
+			return
+		}
+		names = append(names, n.Name)
+	}
+	d := x.Diags.Errorf(codes.UnknownColumn, f.Sp, "there is no field %s in %s", f.Name, t)
+	if s, ok := diag.Suggest(f.Name, names); ok {
+		d.Help("did you mean %s?", scalar.QuoteName(s))
+	}
+}
+
+func (x *exprBinder) unary(e *ast.Unary) scalar.Expr {
+	if e.Op == "NOT" {
+		v := x.condition(e.X, "NOT")
+		return x.not(true, v, e.Sp)
+	}
+	if n, ok := e.X.(*ast.NumberLit); ok {
+		return x.number(n.Text, e.Op == "-", e.Sp)
+	}
+	v := x.bind(e.X)
+	if v == nil {
+		return nil
+	}
+	if l, ok := v.(*scalar.Literal); ok && v.Type().IsInterval() {
+		n, isInt := l.Value.(int64)
+		if e.Op == "-" && isInt {
+			return &scalar.Literal{Value: -n, Typ: l.Typ, Sp: e.Sp}
+		}
+		return l
+	}
+	if e.Op == "+" {
+		if !v.Type().IsNumeric() && !v.Type().IsInterval() {
+			x.Diags.Errorf(codes.Arguments, e.Sp, "cannot apply + to (%s): a number is expected", v.Type())
+			return nil
+		}
+		return v
+	}
+	return x.apply("-", []scalar.Expr{v}, e.Sp)
+}
+
+func (x *exprBinder) not(not bool, v scalar.Expr, at diag.Span) scalar.Expr {
+	if !not || v == nil {
+		return v
+	}
+	return x.apply("NOT", []scalar.Expr{v}, at)
+}
+
+func (x *exprBinder) binary(e *ast.Binary) scalar.Expr {
+	switch e.Op {
+	case "AND", "OR":
+		// The chain nests to the left and may be long: it is taken apart by a loop.
+		operands := []ast.Expr{e.Y}
+		left := e.X
+		for {
+			l, ok := left.(*ast.Binary)
+			if !ok || l.Op != e.Op {
+				break
+			}
+			operands = append(operands, l.Y)
+			left = l.X
+		}
+		operands = append(operands, left)
+		args := make([]scalar.Expr, 0, len(operands))
+		ok := true
+		for i := len(operands) - 1; i >= 0; i-- {
+			v := x.condition(operands[i], e.Op)
+			ok = ok && v != nil
+			args = append(args, v)
+		}
+		if !ok {
+			return nil
+		}
+		return x.apply(e.Op, args, e.Sp)
+	}
+	return x.applyTo(e.Op, e.Sp, e.X, e.Y)
+}
+
+// condition binds e where only a BOOLEAN makes sense; of says of what.
+func (x *exprBinder) condition(e ast.Expr, of string) scalar.Expr {
+	v := x.bind(e)
+	if v == nil {
+		return nil
+	}
+	switch v.Type().Kind {
+	case types.Boolean:
+		return v
+	case types.Null:
+		return &scalar.Literal{Typ: types.TBoolean, Sp: v.Span()}
+	}
+	x.Diags.Errorf(codes.NotCondition, e.Span(), "%s needs a condition, found %s", of, v.Type()).
+		At("this is %s", v.Type().WithNullable(true)).Help("compare it with something, as in %s", compareExample(e, v.Type()))
+	return nil
+}
+
+func compareExample(e ast.Expr, t types.Type) string {
+	s := e.Span().Text()
+	if len(s) > 30 || strings.ContainsAny(s, "\n") {
+		s = "x"
+	}
+	if t.IsNumeric() {
+		return s + " <> 0"
+	}
+	return s + " IS NOT NULL"
+}
+
+func (x *exprBinder) is(e *ast.Is) scalar.Expr {
+	not := ""
+	if e.Not {
+		not = "NOT "
+	}
+	if e.Y != nil {
+		return x.applyTo("IS "+not+"DISTINCT FROM", e.Sp, e.X, e.Y)
+	}
+	if e.What == "NULL" {
+		return x.applyTo("IS "+not+"NULL", e.Sp, e.X)
+	}
+	v := x.condition(e.X, "IS "+not+e.What)
+	if v == nil {
+		return nil
+	}
+	return x.apply("IS "+not+e.What, []scalar.Expr{v}, e.Sp)
+}
+
+// between is x >= lo AND x <= hi.
+func (x *exprBinder) between(e *ast.Between) scalar.Expr {
+	v, lo, hi := x.bind(e.X), x.bind(e.Lo), x.bind(e.Hi)
+	if v == nil || lo == nil || hi == nil {
+		return nil
+	}
+	within := func(lo, hi scalar.Expr) scalar.Expr {
+		a := x.apply(">=", []scalar.Expr{v, lo}, e.Sp)
+		if a == nil {
+			return nil
+		}
+		c := x.apply("<=", []scalar.Expr{v, hi}, e.Sp)
+		if c == nil {
+			return nil
+		}
+		return x.apply("AND", []scalar.Expr{a, c}, e.Sp)
+	}
+	r := within(lo, hi)
+	if e.Symmetric && r != nil {
+		if s := within(hi, lo); s != nil {
+			r = x.apply("OR", []scalar.Expr{r, s}, e.Sp)
+		}
+	}
+	return x.not(e.Not, r, e.Sp)
+}
+
+// in is one IN where the list is constant, and equalities otherwise.
+func (x *exprBinder) in(e *ast.In) scalar.Expr {
+	if e.Query != nil {
+		x.Diags.Errorf(codes.NoSubquery, e.Query.Sp, "sub-queries in expressions are not supported yet").At("IN (SELECT ...) needs a join")
+		return nil
+	}
+	v := x.bind(e.X)
+	args := []scalar.Expr{v}
+	ok, constant := v != nil, true
+	for _, item := range e.List {
+		i := x.bind(item)
+		ok = ok && i != nil
+		if _, lit := i.(*scalar.Literal); !lit {
+			constant = false
+		}
+		args = append(args, i)
+	}
+	if !ok {
+		return nil
+	}
+	if constant {
+		if r := x.apply("IN", args, e.Sp); r == nil || literalList(r) {
+			return x.not(e.Not, r, e.Sp)
+		}
+	}
+	var alts []scalar.Expr
+	for _, a := range args[1:] {
+		eq := x.apply("=", []scalar.Expr{v, a}, e.Sp)
+		if eq == nil {
+			return nil
+		}
+		alts = append(alts, eq)
+	}
+	if len(alts) == 1 {
+		return x.not(e.Not, alts[0], e.Sp)
+	}
+	return x.not(e.Not, x.apply("OR", alts, e.Sp), e.Sp)
+}
+
+// literalList reports whether the list of an IN is still constants after the casts.
+func literalList(e scalar.Expr) bool {
+	c, ok := e.(*scalar.Call)
+	if !ok {
+		return true // folded
+	}
+	for _, a := range c.Args[1:] {
+		if _, ok := a.(*scalar.Literal); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (x *exprBinder) caseExpr(e *ast.Case) scalar.Expr {
+	var operand scalar.Expr
+	ok := true
+	if e.Operand != nil {
+		operand = x.bind(e.Operand)
+		ok = operand != nil
+	}
+	var args []scalar.Expr
+	for _, w := range e.Whens {
+		var cond scalar.Expr
+		if e.Operand == nil {
+			cond = x.condition(w.Cond, "WHEN")
+		} else if v := x.bind(w.Cond); v != nil && operand != nil {
+			cond = x.apply("=", []scalar.Expr{operand, v}, w.Cond.Span())
+		}
+		then := x.bind(w.Then)
+		ok = ok && cond != nil && then != nil
+		args = append(args, cond, then)
+	}
+	var other scalar.Expr = &scalar.Literal{Typ: types.TNull, Sp: e.Sp}
+	if e.Else != nil {
+		other = x.bind(e.Else)
+	}
+	if !ok || other == nil {
+		return nil
+	}
+	return x.apply("CASE", append(args, other), e.Sp)
+}
+
+func (x *exprBinder) cast(e *ast.Cast) scalar.Expr {
+	v := x.bind(e.X)
+	t, ok := Type(e.Type, x.Diags)
+	if v == nil || !ok {
+		return nil
+	}
+	verb := "CAST"
+	if e.Try {
+		verb = "TRY_CAST"
+	}
+	if ok, _ := fn.CanCast(v.Type(), t); !ok {
+		x.Diags.Errorf(codes.CannotCast, e.Sp, "cannot %s %s to %s", verb, v.Type().WithNullable(true), t.WithNullable(true)).
+			At("there is no such conversion")
+		return nil
+	}
+	t = t.WithNullable(v.Type().Nullable || e.Try)
+	if v.Type().EqualIgnoringNull(t) {
+		return v
+	}
+	return x.fold(&scalar.Cast{X: v, Typ: t, Try: e.Try, Sp: e.Sp})
+}
+
+// applyTo binds the operands and applies the function.
+func (x *exprBinder) applyTo(name string, at diag.Span, operands ...ast.Expr) scalar.Expr {
+	args := make([]scalar.Expr, len(operands))
+	ok := true
+	for i, o := range operands {
+		args[i] = x.bind(o)
+		ok = ok && args[i] != nil
+	}
+	if !ok {
+		return nil
+	}
+	return x.apply(name, args, at)
+}
+
+// apply calls the scalar function name, with the casts that it asks for.
+func (b *Binder) apply(name string, args []scalar.Expr, at diag.Span) scalar.Expr {
+	f := b.Functions[name]
+	if f == nil {
+		b.Diags.Errorf(codes.UnknownFunction, at, "%s is not supported", name)
+		return nil
+	}
+	t, cast, ok := b.resolveCall(f, args, at)
+	if !ok {
+		return nil
+	}
+	return b.fold(&scalar.Call{Func: f, Args: cast, Typ: t, Sp: at})
+}
+
+// resolveCall types a call and casts its arguments.
+func (b *Binder) resolveCall(f *fn.Func, args []scalar.Expr, at diag.Span) (types.Type, []scalar.Expr, bool) {
+	sig := make([]fn.Arg, len(args))
+	for i, a := range args {
+		sig[i] = fn.Arg{Type: a.Type(), Span: a.Span()}
+		if l, ok := a.(*scalar.Literal); ok {
+			sig[i].Literal, sig[i].Value = true, l.Value
+		}
+	}
+	t, casts, err := f.Resolve(sig)
+	if err != nil {
+		var have []string
+		for _, a := range args {
+			have = append(have, a.Type().WithNullable(true).String())
+		}
+		d := b.Diags.Errorf(codes.Arguments, at, "cannot apply %s to (%s): %s", f.Name, strings.Join(have, ", "), err)
+		if f.Syntax != "" && f.Syntax != f.Name {
+			d.Note("the form is %s", f.Syntax)
+		}
+		return t, nil, false
+	}
+	out := make([]scalar.Expr, len(args))
+	for i, a := range args {
+		out[i] = a
+		if i < len(casts) && casts[i].Kind != types.Invalid {
+			out[i] = b.Convert(a, casts[i])
+		}
+	}
+	return t, out, true
+}
+
+// Convert is e as a value of type t, by an implicit cast where the types differ. Whether that is
+// allowed has been checked.
+func (b *Binder) Convert(e scalar.Expr, t types.Type) scalar.Expr {
+	if e.Type().EqualIgnoringNull(t) {
+		return e
+	}
+	t = t.WithNullable(e.Type().Nullable)
+	if l, ok := e.(*scalar.Literal); ok {
+		if v, ok := convertLiteral(l, t); ok {
+			return &scalar.Literal{Value: v, Typ: t, Sp: l.Sp}
+		}
+	}
+	return b.fold(&scalar.Cast{X: e, Typ: t, Implicit: true, Sp: e.Span()})
+}
+
+// convertLiteral does the conversions that change nothing but the type.
+func convertLiteral(l *scalar.Literal, t types.Type) (types.Value, bool) {
+	switch {
+	case l.Value == nil:
+		return nil, true
+	case l.Typ.IsInteger() && t.IsInteger() && t.Kind >= l.Typ.Kind:
+		return l.Value, true
+	case l.Typ.IsString() && t.Kind == types.VarChar && t.Len >= l.Typ.Len:
+		return l.Value, true
+	case l.Typ.IsBinary() && t.Kind == types.VarBinary && t.Len >= l.Typ.Len:
+		return l.Value, true
+	case l.Typ.Kind == t.Kind && l.Typ.IsTimestamp() && t.Prec >= l.Typ.Prec:
+		return l.Value, true
+	}
+	return nil, false
+}
+
+// fold is the constant that e is, or e. An expression that fails stays as it is: it fails when a
+// row reaches it, which may be never (a branch of CASE).
+func (b *Binder) fold(e scalar.Expr) scalar.Expr {
+	if b.Fold == nil || !scalar.Deterministic(e) {
+		return e
+	}
+	for _, c := range scalar.Children(e) {
+		if _, ok := c.(*scalar.Literal); !ok {
+			return e
+		}
+	}
+	if len(scalar.Children(e)) == 0 {
+		if _, ok := e.(*scalar.Call); !ok {
+			return e
+		}
+	}
+	v, err := b.Fold(e)
+	if err != nil {
+		return e
+	}
+	t := e.Type()
+	if v == nil {
+		t = t.WithNullable(true)
+	}
+	return &scalar.Literal{Value: v, Typ: t, Sp: e.Span()}
+}
+
+// auxiliary is the functions that only GROUP BY TUMBLE(...) and its kin give a meaning.
+var auxiliary = map[string]string{
+	"TUMBLE_START": "TUMBLE", "TUMBLE_END": "TUMBLE", "TUMBLE_ROWTIME": "TUMBLE", "TUMBLE_PROCTIME": "TUMBLE",
+	"HOP_START": "HOP", "HOP_END": "HOP", "HOP_ROWTIME": "HOP", "HOP_PROCTIME": "HOP",
+	"SESSION_START": "SESSION", "SESSION_END": "SESSION", "SESSION_ROWTIME": "SESSION", "SESSION_PROCTIME": "SESSION",
+}
+
+func (x *exprBinder) call(e *ast.Call) scalar.Expr {
+	name := strings.ToUpper(e.Name.Name)
+	f := x.Functions[name]
+	switch {
+	case e.Over != nil:
+		x.Diags.Errorf(codes.NoOver, e.Over.Sp, "OVER windows are not supported yet").
+			Help("for totals by time, group by a window: GROUP BY window_start, window_end over TABLE(TUMBLE(...))")
+		return nil
+	case name == "PROCTIME":
+		x.Diags.Errorf(codes.NoProcTime, e.Sp, "PROCTIME() is not supported yet").
+			Help("use event time: a column with a WATERMARK, such as the record's timestamp METADATA FROM 'timestamp'")
+		return nil
+	case auxiliary[name] != "":
+		return x.auxiliaryCall(e, name)
+	case f != nil && f.Kind == fn.Aggregate:
+		return x.aggregate(e, f)
+	case f == nil && name == "TUMBLE", f == nil && name == "HOP", f == nil && name == "SESSION", f == nil && name == "CUMULATE",
+		f != nil && f.Kind == fn.WindowTVF:
+		x.Diags.Errorf(codes.WindowFunction, e.Sp, "%s is not a function of a row", name).
+			Help("it stands in FROM: FROM TABLE(%s(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)), or in GROUP BY", name)
+		return nil
+	case f == nil:
+		x.unknownFunction(e)
+		return nil
+	case e.Distinct, e.Filter != nil, e.Star, len(e.OrderBy) > 0:
+		x.Diags.Errorf(codes.Aggregate, e.Sp, "%s is not an aggregate: DISTINCT, FILTER, ORDER BY and * have no meaning for it", name)
+		return nil
+	}
+	return x.applyTo(name, e.Sp, e.Args...)
+}
+
+func (x *exprBinder) unknownFunction(e *ast.Call) {
+	d := x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not known", e.Name.Name)
+	if s, ok := diag.Suggest(strings.ToUpper(e.Name.Name), x.functionNames()); ok {
+		d.Help("did you mean %s?", s)
+	} else {
+		d.Help("SHOW FUNCTIONS lists what there is")
+	}
+}
+
+func (x *exprBinder) auxiliaryCall(e *ast.Call, name string) scalar.Expr {
+	if x.agg != nil && x.agg.window != nil {
+		return x.agg.auxiliary(x, e, name)
+	}
+	group := auxiliary[name]
+	x.Diags.Errorf(codes.WindowFunction, e.Sp, "%s needs GROUP BY %s(...) with the same arguments", name, group).
+		Help("over TABLE(%s(...)) the columns are called window_start, window_end and window_time", group)
+	return nil
+}
+
+// timeOf is the time attribute that column i of s has.
+func timeOf(s *scope, i int) catalog.TimeAttr { return s.cols[i].Time }

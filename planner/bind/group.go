@@ -1,0 +1,456 @@
+package bind
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/fn"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// grouping is what a query with GROUP BY or aggregates gathers while its SELECT list and HAVING are
+// bound. The aggregation's output is the keys, then the aggregates in the order in which they were met.
+type grouping struct {
+	input  logical.Node
+	scope  *scope // of the input
+	at     diag.Span
+	keys   []scalar.Expr // over the input
+	names  []string
+	forms  map[reflect.Type]bool // of the keys' syntax: what may be one
+	lookup map[string]int        // digest of a key: its position
+	window *groupWindow          // GROUP BY TUMBLE(...)
+
+	pre    []scalar.Expr // the aggregates' arguments and filters, over the input
+	preAt  map[string]int
+	aggs   []logical.Agg
+	aggAt  map[string]int
+	broken bool // a finding was reported for the GROUP BY itself
+}
+
+// groupWindow is GROUP BY TUMBLE(ts, size) or HOP(ts, slide, size).
+type groupWindow struct {
+	name             string // TUMBLE, HOP
+	args             string // digest of the arguments
+	start, end, time int    // keys
+}
+
+// containsAggregate looks for aggregate calls in e, not into sub-queries.
+func (b *Binder) containsAggregate(e ast.Expr) bool {
+	found := false
+	walkAST(e, func(e ast.Expr) bool {
+		if c, ok := e.(*ast.Call); ok && c.Over == nil {
+			if f := b.Functions[strings.ToUpper(c.Name.Name)]; f != nil && f.Kind == fn.Aggregate {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// walkAST visits e and its operands until f says no.
+func walkAST(e ast.Expr, f func(ast.Expr) bool) {
+	if e == nil || !f(e) {
+		return
+	}
+	each := func(list ...ast.Expr) {
+		for _, e := range list {
+			if e != nil {
+				walkAST(e, f)
+			}
+		}
+	}
+	switch e := e.(type) {
+	case *ast.Unary:
+		each(e.X)
+	case *ast.Binary:
+		each(e.X, e.Y)
+	case *ast.Is:
+		each(e.X, e.Y)
+	case *ast.Between:
+		each(e.X, e.Lo, e.Hi)
+	case *ast.In:
+		each(e.X)
+		each(e.List...)
+	case *ast.LikeExpr:
+		each(e.X, e.Pattern, e.Escape)
+	case *ast.Case:
+		each(e.Operand, e.Else)
+		for _, w := range e.Whens {
+			each(w.Cond, w.Then)
+		}
+	case *ast.Cast:
+		each(e.X)
+	case *ast.Call:
+		each(e.Args...)
+		each(e.Filter)
+	case *ast.RowExpr:
+		each(e.Items...)
+	case *ast.ArrayExpr:
+		each(e.Items...)
+	case *ast.MapExpr:
+		each(e.Items...)
+	case *ast.Index:
+		each(e.X, e.I)
+	case *ast.FieldAccess:
+		each(e.X)
+	case *ast.AtTimeZone:
+		each(e.X, e.Zone)
+	}
+}
+
+// newGrouping binds the GROUP BY of core over in.
+func (b *Binder) newGrouping(core *ast.SelectCore, in logical.Node, s *scope) *grouping {
+	g := &grouping{
+		input: in, scope: s, at: core.GroupAt, forms: map[reflect.Type]bool{}, lookup: map[string]int{},
+		preAt: map[string]int{}, aggAt: map[string]int{},
+	}
+	if g.at.IsZero() {
+		g.at = core.Sp
+	}
+	for _, item := range core.GroupBy {
+		if item.Sets != "" {
+			b.Diags.Errorf(codes.NoGroupingSets, item.Sp, "%s is not supported yet", item.Sets).
+				Help("write one query for each grouping and put them together with UNION ALL")
+			g.broken = true
+			continue
+		}
+		if c, ok := item.Expr.(*ast.Call); ok {
+			switch name := strings.ToUpper(c.Name.Name); name {
+			case "TUMBLE", "HOP", "SESSION":
+				g.groupWindow(b, c, name)
+				continue
+			}
+		}
+		x := &exprBinder{Binder: b, scope: s, clause: "GROUP BY"}
+		k := x.bind(item.Expr)
+		if k == nil {
+			g.broken = true
+			b.explainGroupBy(core, item.Expr)
+			continue
+		}
+		g.addKey(k, item.Expr)
+	}
+	return g
+}
+
+// explainGroupBy adds to the finding for an unknown column in GROUP BY that it is an alias.
+func (b *Binder) explainGroupBy(core *ast.SelectCore, e ast.Expr) {
+	ref, ok := e.(*ast.ColumnRef)
+	if !ok || len(ref.Name.Parts) != 1 || len(b.Diags.All) == 0 {
+		return
+	}
+	for _, it := range core.Items {
+		if it.Alias != nil && it.Alias.Name == ref.Name.Parts[0].Name && it.Expr != nil {
+			d := b.Diags.All[len(b.Diags.All)-1]
+			d.Label(it.Alias.Sp, "this alias is not visible in GROUP BY")
+			d.Helps = []string{fmt.Sprintf("write GROUP BY %s", it.Expr.Span().Text())}
+		}
+	}
+}
+
+func (g *grouping) addKey(k scalar.Expr, form ast.Expr) int {
+	d := scalar.Digest(k)
+	if i, ok := g.lookup[d]; ok {
+		return i
+	}
+	name := fmt.Sprintf("$k%d", len(g.keys))
+	if c, ok := k.(*scalar.Column); ok {
+		name = c.Name
+	}
+	g.keys, g.names = append(g.keys, k), append(g.names, name)
+	g.lookup[d] = len(g.keys) - 1
+	if form != nil {
+		g.forms[reflect.TypeOf(form)] = true
+	}
+	return len(g.keys) - 1
+}
+
+// groupWindow binds GROUP BY TUMBLE(ts, size): a window table function below, and its columns as keys.
+func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
+	g.broken = true // until it is understood
+	if g.window != nil {
+		b.Diags.Errorf(codes.WindowFunction, c.Sp, "GROUP BY has two windows")
+		return
+	}
+	if name == "SESSION" {
+		b.Diags.Errorf(codes.NoWindowKind, c.Sp, "SESSION windows are not supported yet").Help("TUMBLE and HOP are")
+		return
+	}
+	want := map[string]int{"TUMBLE": 2, "HOP": 3}[name]
+	if len(c.Args) < want || len(c.Args) > want+1 {
+		form := map[string]string{"TUMBLE": "TUMBLE(ts, size)", "HOP": "HOP(ts, slide, size)"}[name]
+		b.Diags.Errorf(codes.WindowArgs, c.Sp, "%s in GROUP BY has %d arguments", name, len(c.Args)).Help("the form is %s", form)
+		return
+	}
+	ref, ok := c.Args[0].(*ast.ColumnRef)
+	if !ok {
+		b.Diags.Errorf(codes.WindowTime, c.Args[0].Span(), "the first argument of %s must be a time attribute", name)
+		return
+	}
+	col, path := b.resolve(g.scope, ref.Name)
+	if col == nil {
+		return
+	}
+	if len(path) > 0 || !b.timeAttribute(g.scope.cols[col.Index], ref.Sp) {
+		return
+	}
+	w := logical.Window{Hop: name == "HOP", LTZ: col.Typ.Kind == types.TimestampLTZ, Span: c.Sp}
+	if w.Hop {
+		w.Slide, ok = b.windowInterval(c.Args[1], "the slide")
+		if !ok {
+			return
+		}
+	}
+	if w.Size, ok = b.windowInterval(c.Args[want-1], "the size"); !ok {
+		return
+	}
+	if len(c.Args) > want {
+		if w.Offset, ok = b.windowOffset(c.Args[want]); !ok {
+			return
+		}
+	}
+	if !w.Hop {
+		w.Slide = w.Size
+	}
+	tvf := newWindowTVF(g.input, col.Index, w, c.Sp)
+	n := len(g.scope.cols)
+	g.input = tvf
+	g.scope = &scope{cols: tvf.Columns[:n], rels: g.scope.rels, what: g.scope.what} // the window's columns have no names here
+	key := func(i int) int { return g.addKey(logical.Ref(tvf, n+i), nil) }
+	g.window = &groupWindow{name: name, args: argsText(c), start: key(0), end: key(1), time: key(2)}
+	g.broken = false
+}
+
+func argsText(c *ast.Call) string {
+	var parts []string
+	for _, a := range c.Args {
+		parts = append(parts, strings.Join(strings.Fields(a.Span().Text()), " "))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// auxiliary is TUMBLE_START(...) and its kin: a column of the window.
+func (g *grouping) auxiliary(x *exprBinder, e *ast.Call, name string) scalar.Expr {
+	if auxiliary[name] != g.window.name || argsText(e) != g.window.args {
+		x.Diags.Errorf(codes.WindowFunction, e.Sp, "%s does not belong to GROUP BY %s(%s)", e.Sp.Text(), g.window.name, g.window.args).
+			Label(g.at, "the window of this query").Help("give both the same arguments")
+		return nil
+	}
+	k := g.window.start
+	switch {
+	case strings.HasSuffix(name, "_END"):
+		k = g.window.end
+	case strings.HasSuffix(name, "_ROWTIME"):
+		k = g.window.time
+	case strings.HasSuffix(name, "_PROCTIME"):
+		x.Diags.Errorf(codes.NoProcTime, e.Sp, "processing time is not supported yet")
+		return nil
+	}
+	return g.keyColumn(k, e.Sp)
+}
+
+func (g *grouping) keyColumn(i int, at diag.Span) scalar.Expr {
+	return &scalar.Column{Index: i, Name: g.names[i], Typ: g.keys[i].Type(), Sp: at}
+}
+
+// key is the group key that e is, nil when it is none.
+func (g *grouping) key(x *exprBinder, e ast.Expr) scalar.Expr {
+	if !g.forms[reflect.TypeOf(e)] {
+		return nil
+	}
+	// Whether e means a key can only be said of the bound form; what is wrong with e is reported
+	// when it is bound for good.
+	quiet := *x.Binder
+	quiet.Diags = &diag.List{}
+	k := (&exprBinder{Binder: &quiet, scope: g.scope}).bind(e)
+	if k == nil {
+		return nil
+	}
+	if i, ok := g.lookup[scalar.Digest(k)]; ok {
+		return g.keyColumn(i, e.Span())
+	}
+	return nil
+}
+
+func (g *grouping) notGrouped(x *exprBinder, e *ast.ColumnRef, col *scalar.Column) {
+	d := x.Diags.Errorf(codes.NotGrouped, e.Sp, "column %s is neither grouped by nor inside an aggregate", e.Name)
+	if len(g.keys) == 0 {
+		d.Label(g.at, "the aggregates make one row of all rows").Help("add GROUP BY %s", e.Sp.Text())
+		return
+	}
+	d.Label(g.at, "groups have many values of %s", col.Name)
+	for i, k := range g.keys {
+		if _, ok := k.(*scalar.Literal); ok {
+			d.Note("GROUP BY %s groups by the constant %s, not by a column's position", k.Span().Text(), k.Span().Text())
+		}
+		_ = i
+	}
+	d.Help("add %s to GROUP BY, or take MAX(%s)", e.Sp.Text(), e.Sp.Text())
+}
+
+// aggregate binds an aggregate call where that is allowed.
+func (x *exprBinder) aggregate(e *ast.Call, f *fn.Func) scalar.Expr {
+	switch {
+	case x.within != "":
+		x.Diags.Errorf(codes.Aggregate, e.Sp, "%s inside %s: aggregates cannot be nested", f.Name, x.within).
+			Help("aggregate twice: SELECT %s(...) FROM (SELECT %s(...) ... GROUP BY ...)", x.within, f.Name)
+		return nil
+	case x.agg == nil:
+		d := x.Diags.Errorf(codes.Aggregate, e.Sp, "%s cannot stand in %s", f.Name, x.clause)
+		if x.clause == "WHERE" {
+			d.Help("conditions on groups stand in HAVING")
+		}
+		return nil
+	case len(e.OrderBy) > 0:
+		x.Diags.Errorf(codes.NoCallForm, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported yet")
+		return nil
+	}
+	g := x.agg
+	if e.Star && f.Name != "COUNT" {
+		x.Diags.Errorf(codes.Arguments, e.Sp, "%s(*) has no meaning", f.Name).Help("only COUNT takes a star")
+		return nil
+	}
+	inner := &exprBinder{Binder: x.Binder, scope: g.scope, clause: x.clause, within: f.Name}
+	var args []scalar.Expr
+	ok := true
+	for _, a := range e.Args {
+		v := inner.bind(a)
+		ok = ok && v != nil
+		args = append(args, v)
+	}
+	var filter scalar.Expr
+	if e.Filter != nil {
+		filter = inner.condition(e.Filter, "FILTER")
+		ok = ok && filter != nil
+	}
+	if !ok {
+		return nil
+	}
+	t, args, ok := x.resolveCall(f, args, e.Sp)
+	if !ok {
+		return nil
+	}
+	if f.Name != "COUNT" && (filter != nil || len(g.keys) == 0) {
+		t = t.WithNullable(true) // no row may have come through
+	}
+	agg := logical.Agg{Func: f.Name, Distinct: e.Distinct, Filter: -1, Type: t, Span: e.Sp}
+	id := f.Name
+	if e.Distinct {
+		id += " DISTINCT"
+	}
+	for _, a := range args {
+		agg.Args = append(agg.Args, g.argument(a))
+		id += fmt.Sprintf(" %d", g.argument(a))
+	}
+	if filter != nil {
+		agg.Filter = g.argument(filter)
+		id += fmt.Sprintf(" FILTER %d", agg.Filter)
+	}
+	i, seen := g.aggAt[id]
+	if !seen {
+		i = len(g.aggs)
+		g.aggAt[id] = i
+		agg.Name = fmt.Sprintf("$f%d", i)
+		g.aggs = append(g.aggs, agg)
+	}
+	return &scalar.Column{Index: len(g.keys) + i, Name: g.aggs[i].Name, Typ: t, Sp: e.Sp}
+}
+
+// argument is the position of an aggregate's argument among those gathered.
+func (g *grouping) argument(e scalar.Expr) int {
+	d := scalar.Digest(e)
+	if i, ok := g.preAt[d]; ok {
+		return i
+	}
+	g.pre = append(g.pre, e)
+	g.preAt[d] = len(g.pre) - 1
+	return len(g.pre) - 1
+}
+
+// node is the aggregation: a Calc for keys and arguments, and the Aggregate above it.
+func (g *grouping) node() *logical.Aggregate {
+	exprs := append([]scalar.Expr(nil), g.keys...)
+	names := append([]string(nil), g.names...)
+	at := map[string]int{}
+	for i, k := range g.keys {
+		at[scalar.Digest(k)] = i
+	}
+	pos := make([]int, len(g.pre))
+	for i, e := range g.pre {
+		d := scalar.Digest(e)
+		p, ok := at[d]
+		if !ok {
+			p = len(exprs)
+			at[d] = p
+			name := fmt.Sprintf("$a%d", i)
+			if c, isCol := e.(*scalar.Column); isCol {
+				name = c.Name
+			}
+			exprs, names = append(exprs, e), append(names, name)
+		}
+		pos[i] = p
+	}
+	calc := logical.NewCalc(g.input, nil, exprs, names, g.at)
+	var keys []int
+	for i := range g.keys {
+		keys = append(keys, i)
+	}
+	aggs := make([]logical.Agg, len(g.aggs))
+	for i, a := range g.aggs {
+		args := make([]int, len(a.Args))
+		for j, p := range a.Args {
+			args[j] = pos[p]
+		}
+		a.Args = args
+		if a.Filter >= 0 {
+			a.Filter = pos[a.Filter]
+		}
+		aggs[i] = a
+	}
+	return newAggregate(calc, keys, aggs, g.at)
+}
+
+// newAggregate groups in by keys; the groups end with their window when the keys hold its start and end.
+func newAggregate(in logical.Node, keys []int, aggs []logical.Agg, at diag.Span) *logical.Aggregate {
+	a := &logical.Aggregate{Base: logical.Base{Sp: at}, Input: in, Keys: keys, Aggs: aggs}
+	w := in.Windows()
+	win := logical.WindowColumns{Start: -1, End: -1, Time: -1}
+	cols := in.Cols()
+	for i, k := range keys {
+		if w != nil {
+			win.Spec = w.Spec
+			switch k {
+			case w.Start:
+				win.Start = i
+			case w.End:
+				win.End = i
+			case w.Time:
+				win.Time = i
+			}
+		}
+		c := cols[k]
+		a.Columns = append(a.Columns, logical.Column{Name: c.Name, Type: c.Type, Time: c.Time, Lost: c.Lost})
+	}
+	a.Windowed = win.Start >= 0 && win.End >= 0
+	for i := range a.Columns {
+		c := &a.Columns[i]
+		if c.Time != catalog.NoTime && !(a.Windowed && i == win.Time) {
+			c.Time, c.Lost = catalog.NoTime, &logical.Lost{Column: c.Name, Why: "GROUP BY without window_start and window_end makes a plain value of it", Span: at}
+		}
+	}
+	if a.Windowed {
+		a.Win = &win
+	}
+	for _, g := range aggs {
+		a.Columns = append(a.Columns, logical.Column{Name: g.Name, Type: g.Type})
+	}
+	return a
+}

@@ -1,0 +1,254 @@
+package bind
+
+import (
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/fn"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// Insert is a bound INSERT: a relation with one column for each writable column of the table.
+type Insert struct {
+	Table  *catalog.Table
+	Query  logical.Node
+	Fields []int // index into Table.Columns of every column of Query
+}
+
+// Writable is the columns of t that an INSERT fills: physical ones and persisted metadata, in
+// their declared order.
+func Writable(t *catalog.Table) []int {
+	var out []int
+	for i := range t.Columns {
+		switch c := &t.Columns[i]; c.Kind {
+		case catalog.Physical:
+			out = append(out, i)
+		case catalog.Metadata:
+			if !c.Virtual {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// Insert binds an INSERT INTO t; nil after findings. t has been looked up, and hints applied.
+func (b *Binder) Insert(st *ast.Insert, t *catalog.Table) *Insert {
+	fields := Writable(t)
+	from := make([]int, len(fields)) // for every field its column of the query, -1 for none
+	targets := fields
+	ok := true
+	if st.Columns != nil {
+		targets, ok = b.insertColumns(st, t, fields, from)
+	} else {
+		for i := range from {
+			from[i] = i
+		}
+	}
+	var want []types.Type
+	for _, f := range targets {
+		want = append(want, t.Columns[f].Type)
+	}
+	var q logical.Node
+	if v, isValues := st.Query.Body.(*ast.Values); isValues && len(st.Query.OrderBy) == 0 && st.Query.Limit == nil && st.Query.Offset == nil {
+		q = b.values(v, want)
+	} else {
+		q = b.query(st.Query)
+	}
+	if q == nil || !ok {
+		return nil
+	}
+	cols := q.Cols()
+	if len(cols) != len(targets) {
+		b.columnCount(st, t, cols, targets)
+		return nil
+	}
+	for i, c := range cols {
+		ok = b.checkStore(st, t, &t.Columns[targets[i]], c, i) && ok
+	}
+	if !ok {
+		return nil
+	}
+	exprs := make([]scalar.Expr, len(fields))
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		c := &t.Columns[f]
+		names[i] = c.Name
+		if from[i] < 0 {
+			exprs[i] = &scalar.Literal{Typ: c.Type.WithNullable(true)}
+		} else {
+			exprs[i] = b.store(logical.Ref(q, from[i]), c.Type)
+		}
+		if c.Kind == catalog.Metadata {
+			if m, found := MetadataType(b.Registry, t, c); found {
+				exprs[i] = b.Convert(exprs[i], m)
+			}
+		}
+	}
+	return &Insert{Table: t, Query: logical.NewCalc(q, nil, exprs, names, st.Query.Sp), Fields: fields}
+}
+
+// store converts e for a column of type t. Lengths of strings are left alone: the sink's own
+// setting says what becomes of what is too long.
+func (b *Binder) store(e scalar.Expr, t types.Type) scalar.Expr {
+	if sameButLength(e.Type(), t) {
+		return e
+	}
+	return b.Convert(e, t)
+}
+
+func sameButLength(a, t types.Type) bool {
+	return a.IsString() && t.IsString() || a.IsBinary() && t.IsBinary()
+}
+
+// insertColumns resolves the column list of an INSERT.
+func (b *Binder) insertColumns(st *ast.Insert, t *catalog.Table, fields, from []int) (targets []int, ok bool) {
+	ok = true
+	for i := range from {
+		from[i] = -1
+	}
+	for n, id := range st.Columns {
+		at := -1
+		for i, f := range fields {
+			if t.Columns[f].Name == id.Name {
+				at = i
+			}
+		}
+		if at < 0 {
+			b.notWritable(t, id, fields)
+			ok = false
+			continue
+		}
+		if from[at] >= 0 {
+			b.Diags.Errorf(codes.InsertColumns, id.Sp, "column %s is there twice", id.Name)
+			ok = false
+			continue
+		}
+		from[at] = n
+		targets = append(targets, fields[at])
+	}
+	if !ok {
+		return targets, false
+	}
+	for i, f := range fields {
+		if c := &t.Columns[f]; from[i] < 0 && !c.Type.Nullable {
+			b.Diags.Errorf(codes.InsertColumns, st.Columns[0].Sp.To(st.Columns[len(st.Columns)-1].Sp), "column %s of %s is NOT NULL and gets no value", c.Name, t.Name).
+				Label(c.Span, "declared here").Help("add %s to the columns", scalar.QuoteName(c.Name))
+			ok = false
+		}
+	}
+	return targets, ok
+}
+
+func (b *Binder) notWritable(t *catalog.Table, id ast.Ident, fields []int) {
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if c.Name != id.Name {
+			continue
+		}
+		why := "computed"
+		if c.Kind == catalog.Metadata {
+			why = "VIRTUAL"
+		}
+		b.Diags.Errorf(codes.InsertColumns, id.Sp, "column %s of %s cannot be written", c.Name, t.Name).Label(c.Span, "it is %s", why).
+			Help("leave it out")
+		return
+	}
+	var names []string
+	for _, f := range fields {
+		names = append(names, t.Columns[f].Name)
+	}
+	d := b.Diags.Errorf(codes.UnknownColumn, id.Sp, "table %s has no column %s", t.Name, id.Name)
+	if s, ok := diag.Suggest(id.Name, names); ok {
+		d.Help("did you mean %s?", scalar.QuoteName(s))
+		return
+	}
+	d.Note("it has %s", list(names, 12))
+}
+
+// columnCount reports that the query's columns are not as many as those that they go to.
+func (b *Binder) columnCount(st *ast.Insert, t *catalog.Table, cols []logical.Column, targets []int) {
+	var names []string
+	for _, f := range targets {
+		names = append(names, t.Columns[f].Name)
+	}
+	what := "table " + t.Name + " has"
+	if st.Columns != nil {
+		what = "the column list has"
+	}
+	d := b.Diags.Errorf(codes.ColumnCount, selectList(st.Query), "the query gives %d columns and %s %d", len(cols), what, len(targets))
+	d.At("%s", columnNames(cols))
+	if st.Columns == nil {
+		d.Label(st.Table.Sp, "%s", strings.Join(names, ", "))
+	}
+	switch {
+	case len(cols) > len(targets):
+		d.Help("leave out %s", columnNames(cols[len(targets):]))
+	case st.Columns == nil:
+		d.Help("add %s, or name the columns: INSERT INTO %s (%s) ...", strings.Join(names[len(cols):], ", "), st.Table, strings.Join(names[:len(cols)], ", "))
+	default:
+		d.Help("add a value for %s", strings.Join(names[len(cols):], ", "))
+	}
+}
+
+// selectList is the place to point at for a query's columns.
+func selectList(q *ast.Query) diag.Span {
+	body := q.Body
+	for {
+		switch c := body.(type) {
+		case *ast.SelectCore:
+			return c.Items[0].Sp.To(c.Items[len(c.Items)-1].Sp)
+		case *ast.SetOp:
+			body = c.Left
+		case *ast.Query:
+			body = c.Body
+		default:
+			return body.Span()
+		}
+	}
+}
+
+// itemSpan is the place of column i of a query, as near as it is known.
+func itemSpan(q *ast.Query, i, n int) diag.Span {
+	switch c := q.Body.(type) {
+	case *ast.SelectCore:
+		if len(c.Items) == n && !c.Items[i].Star {
+			return c.Items[i].Sp
+		}
+	case *ast.Values:
+		if len(c.Rows) == 1 {
+			return c.Rows[0].Items[i].Span()
+		}
+	}
+	return selectList(q)
+}
+
+// checkStore reports a value that cannot go into a column.
+func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column, from logical.Column, i int) bool {
+	at := itemSpan(st.Query, i, len(Writable(t)))
+	if st.Columns != nil {
+		at = itemSpan(st.Query, i, len(st.Columns))
+	}
+	if from.Type.Kind == types.Null && !to.Type.Nullable {
+		b.Diags.Errorf(codes.NullStored, at, "column %s of %s is NOT NULL", to.Name, t.Name).Label(to.Span, "declared here")
+		return false
+	}
+	if assignable(from.Type, to.Type) {
+		return true
+	}
+	d := b.Diags.Errorf(codes.CannotStore, at, "cannot write %s into column %s %s of %s", from.Type.WithNullable(true), to.Name, to.Type.WithNullable(true), t.Name).
+		Label(to.Span, "declared as %s", to.Type)
+	if ok, _ := fn.CanCast(from.Type, to.Type); ok {
+		text := at.Text()
+		if strings.ContainsAny(text, "\n*") || strings.Contains(strings.ToUpper(text), " AS ") || len(text) > 40 {
+			text = scalar.QuoteName(from.Name)
+		}
+		d.Help("write CAST(%s AS %s)", text, to.Type.WithNullable(true))
+	}
+	return false
+}

@@ -1,0 +1,440 @@
+package bind
+
+import (
+	"fmt"
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/fn"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// Query binds a whole query; nil after findings.
+func (b *Binder) Query(q *ast.Query) logical.Node { return b.query(q) }
+
+func (b *Binder) query(q *ast.Query) logical.Node {
+	outer := len(b.ctes)
+	ok := true
+	for _, c := range q.With {
+		for _, o := range b.ctes[outer:] {
+			if o.name == c.Name.Name {
+				b.Diags.Errorf(codes.Duplicate, c.Name.Sp, "WITH defines %s twice", c.Name.Name).Label(o.at, "first here")
+				ok = false
+			}
+		}
+		d := &cte{name: c.Name.Name, cols: c.Columns, query: c.Query, outer: len(b.ctes), at: c.Name.Sp}
+		b.ctes = append(b.ctes, d)
+		// Bound here also when nobody reads it, so that its mistakes are found.
+		if b.expandCTE(d) == nil {
+			ok = false
+		}
+	}
+	n := b.body(q.Body)
+	b.ctes = b.ctes[:outer]
+	if len(q.OrderBy) > 0 {
+		b.Diags.Errorf(codes.NoOrderBy, span(q.OrderBy[0].Sp, q.OrderBy[len(q.OrderBy)-1].Sp), "ORDER BY is not supported yet").
+			Help("an unbounded stream has no last row to wait for: sort where the result is read")
+		ok = false
+	}
+	for _, e := range []ast.Expr{q.Limit, q.Offset} {
+		if e != nil {
+			b.Diags.Errorf(codes.NoLimit, e.Span(), "LIMIT and OFFSET are not supported yet").
+				Help("to read a part of a topic, set 'scan.bounded.mode' on its table")
+			ok = false
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return n
+}
+
+func span(a, c diag.Span) diag.Span { return a.To(c) }
+
+func (b *Binder) expandCTE(d *cte) logical.Node {
+	if d.bound {
+		return d.node
+	}
+	d.bound = true
+	saved := b.ctes
+	b.ctes = b.ctes[:d.outer:d.outer]
+	n := b.query(d.query)
+	b.ctes = saved
+	if n != nil && d.cols != nil {
+		n = b.rename(n, d.cols, d.at)
+	}
+	d.node = n
+	return n
+}
+
+func (b *Binder) body(q ast.QueryBody) logical.Node {
+	switch q := q.(type) {
+	case *ast.SelectCore:
+		return b.selectCore(q)
+	case *ast.SetOp:
+		return b.setOp(q)
+	case *ast.Values:
+		return b.values(q, nil)
+	case *ast.Query:
+		return b.query(q)
+	}
+	b.Diags.Errorf(codes.NoStatement, q.Span(), "this form of query is not supported")
+	return nil
+}
+
+func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
+	found := len(b.Diags.All)
+	for _, h := range c.Hints {
+		b.Diags.Errorf(codes.NoHint, h.Sp, "hint %s is not supported yet", h.Name).Help("remove it; /*+ OPTIONS('key' = 'value') */ stands behind a table's name")
+	}
+	if len(c.Windows) > 0 {
+		b.Diags.Errorf(codes.NoOver, c.Windows[0].Name.Sp, "OVER windows are not supported yet")
+	}
+	if c.Qualify != nil {
+		b.Diags.Errorf(codes.NoOver, c.Qualify.Span(), "QUALIFY is not supported yet").At("it needs OVER windows")
+	}
+	var in logical.Node
+	var s *scope
+	if c.From == nil {
+		in, s = oneRow(c.Sp), &scope{what: "a SELECT without FROM"}
+	} else {
+		in, s = b.from(c.From)
+	}
+	if in == nil {
+		return nil
+	}
+	if c.Where != nil {
+		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
+		if cond := x.condition(c.Where, "WHERE"); cond != nil {
+			in = logical.NewFilter(in, cond, c.Where.Span())
+		}
+	}
+	var g *grouping
+	grouped := len(c.GroupBy) > 0 || c.Having != nil || !c.GroupAt.IsZero()
+	for _, it := range c.Items {
+		grouped = grouped || it.Expr != nil && b.containsAggregate(it.Expr)
+	}
+	if grouped {
+		g = b.newGrouping(c, in, s)
+		if g.broken {
+			return nil
+		}
+		s = g.scope
+	}
+	x := &exprBinder{Binder: b, scope: s, clause: "SELECT", agg: g}
+	exprs, names, ok := x.items(c)
+	var having scalar.Expr
+	if c.Having != nil {
+		h := &exprBinder{Binder: b, scope: s, clause: "HAVING", agg: g}
+		having = h.condition(c.Having, "HAVING")
+	}
+	if !ok || errorsSince(b.Diags, found) {
+		return nil
+	}
+	if g != nil {
+		in = g.node()
+	}
+	var out logical.Node = logical.NewCalc(in, having, exprs, names, c.Sp)
+	if c.Distinct {
+		keys := make([]int, len(exprs))
+		for i := range keys {
+			keys[i] = i
+		}
+		out = newAggregate(out, keys, nil, c.Sp)
+	}
+	return out
+}
+
+func errorsSince(l *diag.List, n int) bool {
+	for _, d := range l.All[n:] {
+		if d.Severity == diag.Error {
+			return true
+		}
+	}
+	return false
+}
+
+// oneRow is the input of a SELECT without FROM.
+func oneRow(at diag.Span) *logical.Values {
+	return &logical.Values{Base: logical.Base{Sp: at}, Rows: [][]*scalar.Literal{{}}}
+}
+
+// items binds the SELECT list, stars expanded.
+func (x *exprBinder) items(c *ast.SelectCore) (exprs []scalar.Expr, names []string, ok bool) {
+	ok = true
+	add := func(e scalar.Expr, name string) {
+		if e == nil {
+			ok = false
+			return
+		}
+		exprs, names = append(exprs, e), append(names, name)
+	}
+	for i, it := range c.Items {
+		if !it.Star {
+			name := fmt.Sprintf("EXPR$%d", i)
+			if it.Alias != nil {
+				name = it.Alias.Name
+			} else if r, isRef := it.Expr.(*ast.ColumnRef); isRef {
+				name = r.Name.Last().Name
+			}
+			add(x.bind(it.Expr), name)
+			continue
+		}
+		start, end := 0, len(x.scope.cols)
+		if it.Of != nil {
+			r := x.relation(*it.Of)
+			if r == nil {
+				ok = false
+				continue
+			}
+			start, end = r.start, r.end
+		} else if len(x.scope.rels) == 0 && end == 0 {
+			x.Diags.Errorf(codes.UnknownColumn, it.Sp, "* has nothing to stand for without FROM")
+			ok = false
+		}
+		for j := start; j < end; j++ {
+			col := x.scope.cols[j]
+			ref := &ast.ColumnRef{At: it.At, Name: ast.Name{At: it.At, Parts: []ast.Ident{{At: it.At, Name: col.Name}}}}
+			if x.agg == nil {
+				add(&scalar.Column{Index: j, Name: col.Name, Typ: col.Type, Sp: it.Sp}, col.Name)
+				continue
+			}
+			k := &scalar.Column{Index: j, Name: col.Name, Typ: col.Type, Sp: it.Sp}
+			if p, isKey := x.agg.lookup[scalar.Digest(k)]; isKey {
+				add(x.agg.keyColumn(p, it.Sp), col.Name)
+				continue
+			}
+			x.agg.notGrouped(x, ref, k)
+			ok = false
+			break
+		}
+	}
+	return exprs, names, ok
+}
+
+// relation is the relation that t in t.* names.
+func (x *exprBinder) relation(n ast.Name) *rel {
+	last := n.Last().Name
+	var names []string
+	for i := range x.scope.rels {
+		if x.scope.rels[i].name == last {
+			return &x.scope.rels[i]
+		}
+		names = append(names, x.scope.rels[i].name)
+	}
+	d := x.Diags.Errorf(codes.UnknownTable, n.Sp, "FROM has no table called %s", n)
+	if s, ok := diag.Suggest(last, names); ok {
+		d.Help("did you mean %s?", scalar.QuoteName(s))
+	}
+	return nil
+}
+
+func (b *Binder) setOp(q *ast.SetOp) logical.Node {
+	// A long chain of UNION ALL nests to the left: taken apart by a loop.
+	if q.Op != "UNION" {
+		b.Diags.Errorf(codes.NoSetOperation, q.OpSpan, "%s is not supported yet", q.Op).Help("UNION and UNION ALL are")
+		return nil
+	}
+	parts := []ast.QueryBody{q.Right}
+	left := q.Left
+	for {
+		l, ok := left.(*ast.SetOp)
+		if !ok || l.Op != "UNION" || l.All != q.All {
+			break
+		}
+		parts = append(parts, l.Right)
+		left = l.Left
+	}
+	parts = append(parts, left)
+	var ins []logical.Node
+	ok := true
+	for i := len(parts) - 1; i >= 0; i-- {
+		n := b.body(parts[i])
+		ok = ok && n != nil
+		ins = append(ins, n)
+	}
+	if !ok {
+		return nil
+	}
+	n := b.union(ins, q.OpSpan)
+	if n == nil || q.All {
+		return n
+	}
+	var keys []int
+	for i := range n.Cols() {
+		keys = append(keys, i)
+	}
+	return newAggregate(n, keys, nil, q.OpSpan)
+}
+
+// union puts relations of one shape together, converting to the common types.
+func (b *Binder) union(ins []logical.Node, at diag.Span) logical.Node {
+	first := ins[0].Cols()
+	for _, in := range ins[1:] {
+		if len(in.Cols()) != len(first) {
+			d := b.Diags.Errorf(codes.ColumnCount, at, "the queries of this UNION have %d and %d columns", len(first), len(in.Cols()))
+			d.Label(ins[0].Span(), "%s", columnNames(first)).Label(in.Span(), "%s", columnNames(in.Cols()))
+			return nil
+		}
+	}
+	common := make([]types.Type, len(first))
+	for i := range first {
+		var all []types.Type
+		for _, in := range ins {
+			all = append(all, in.Cols()[i].Type)
+		}
+		t, err := fn.CommonType(all...)
+		if err != nil {
+			b.Diags.Errorf(codes.NoCommonType, at, "column %d (%s) of this UNION has no common type: %s", i+1, first[i].Name, err).
+				Help("add a CAST to one of the queries")
+			return nil
+		}
+		for _, a := range all {
+			t.Nullable = t.Nullable || a.Nullable
+		}
+		common[i] = t
+	}
+	u := &logical.Union{Base: logical.Base{Sp: at}}
+	for _, in := range ins {
+		u.Ins = append(u.Ins, b.convertAll(in, common, at))
+	}
+	for i, c := range first {
+		col := logical.Column{Name: c.Name, Type: common[i], Time: c.Time, Lost: c.Lost}
+		for _, in := range u.Ins {
+			if o := in.Cols()[i]; o.Time != col.Time {
+				lost := o.Lost
+				if lost == nil {
+					lost = &logical.Lost{Column: c.Name, Why: "it is a time attribute in only some of the queries of this UNION", Span: at}
+				}
+				col.Time, col.Lost = catalog.NoTime, lost
+			}
+		}
+		u.Columns = append(u.Columns, col)
+	}
+	return u
+}
+
+func (b *Binder) convertAll(n logical.Node, to []types.Type, at diag.Span) logical.Node {
+	exprs, names := logical.Pass(n)
+	same := true
+	for i, e := range exprs {
+		exprs[i] = b.Convert(e, to[i])
+		same = same && exprs[i] == e
+	}
+	if same {
+		return n
+	}
+	return logical.NewCalc(n, nil, exprs, names, at)
+}
+
+func columnNames(cols []logical.Column) string {
+	var names []string
+	for _, c := range cols {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// values binds VALUES. want, where it is not nil, is the types of the table that it is
+// inserted into: every row is converted to them on its own, as Flink does.
+func (b *Binder) values(v *ast.Values, want []types.Type) logical.Node {
+	s := &scope{what: "VALUES"}
+	rows := make([][]scalar.Expr, len(v.Rows))
+	ok := true
+	for i, r := range v.Rows {
+		if len(r.Items) != len(v.Rows[0].Items) {
+			b.Diags.Errorf(codes.ColumnCount, r.Sp, "this row has %d values and the first one %d", len(r.Items), len(v.Rows[0].Items)).
+				Label(v.Rows[0].Sp, "the first row")
+			ok = false
+			continue
+		}
+		for _, e := range r.Items {
+			x := b.scalarOver(e, s, "VALUES")
+			ok = ok && x != nil
+			rows[i] = append(rows[i], x)
+		}
+	}
+	if !ok {
+		return nil
+	}
+	n := len(rows[0])
+	cols := make([]types.Type, n)
+	for i := range cols {
+		var all []types.Type
+		nullable := false
+		for _, r := range rows {
+			all = append(all, r[i].Type())
+			nullable = nullable || r[i].Type().Nullable
+		}
+		if len(want) == n && !want[i].IsString() && !want[i].IsBinary() && b.storable(all, want[i]) {
+			cols[i] = want[i].WithNullable(nullable)
+			continue
+		}
+		t, err := fn.CommonType(all...)
+		if err != nil {
+			b.Diags.Errorf(codes.NoCommonType, v.Sp, "column %d of VALUES has no common type: %s", i+1, err)
+			return nil
+		}
+		cols[i] = t.WithNullable(nullable)
+	}
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("EXPR$%d", i)
+	}
+	constant := &logical.Values{Base: logical.Base{Sp: v.Sp}}
+	for i := range cols {
+		constant.Columns = append(constant.Columns, logical.Column{Name: names[i], Type: cols[i]})
+	}
+	var computed []logical.Node
+	for _, r := range rows {
+		row := make([]scalar.Expr, n)
+		lits := make([]*scalar.Literal, 0, n)
+		for i := range r {
+			row[i] = b.Convert(r[i], cols[i])
+			if l, isLit := row[i].(*scalar.Literal); isLit {
+				lits = append(lits, l)
+			}
+		}
+		if len(lits) == n {
+			constant.Rows = append(constant.Rows, lits)
+		} else {
+			computed = append(computed, logical.NewCalc(oneRow(v.Sp), nil, row, names, v.Sp))
+		}
+	}
+	if len(computed) == 0 {
+		return constant
+	}
+	ins := computed
+	if len(constant.Rows) > 0 {
+		ins = append([]logical.Node{constant}, computed...)
+	}
+	if len(ins) == 1 {
+		return ins[0]
+	}
+	u := &logical.Union{Base: logical.Base{Sp: v.Sp, Columns: constant.Columns}, Ins: ins}
+	return u
+}
+
+// storable reports whether values of all those types may be written to a column of type t.
+func (b *Binder) storable(from []types.Type, t types.Type) bool {
+	for _, f := range from {
+		if !assignable(f, t) {
+			return false
+		}
+	}
+	return true
+}
+
+// assignable is Flink's store assignment: what INSERT converts by itself.
+func assignable(from, to types.Type) bool {
+	if from.Kind == types.Null || from.EqualIgnoringNull(to) {
+		return true
+	}
+	ok, implicit := fn.CanCast(from, to)
+	return ok && implicit
+}

@@ -1,0 +1,257 @@
+package bind
+
+import (
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// windowParams is the parameters of the window table functions behind DATA and TIMECOL, in order.
+var windowParams = map[string][]string{
+	"TUMBLE": {"SIZE", "OFFSET"},
+	"HOP":    {"SLIDE", "SIZE", "OFFSET"},
+}
+
+// tableFunc binds TABLE(TUMBLE(...)) and TABLE(HOP(...)).
+func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
+	name := strings.ToUpper(t.Name.Name)
+	switch name {
+	case "TUMBLE", "HOP":
+	case "CUMULATE", "SESSION":
+		b.Diags.Errorf(codes.NoWindowKind, t.Sp, "%s windows are not supported yet", name).Help("TUMBLE and HOP are")
+		return nil, nil
+	default:
+		if t.Lateral {
+			b.Diags.Errorf(codes.NoTableFunction, t.Sp, "table functions are not supported yet")
+			return nil, nil
+		}
+		d := b.Diags.Errorf(codes.UnknownFunction, t.Name.Sp, "table function %s is not known", t.Name.Name)
+		if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP"}); ok {
+			d.Help("did you mean %s?", s)
+		} else {
+			d.Help("TUMBLE and HOP are known")
+		}
+		return nil, nil
+	}
+	args, ok := b.windowArguments(t, name)
+	if !ok {
+		return nil, nil
+	}
+	in := b.windowInput(args["DATA"])
+	w, ok := b.windowSpec(args, name, t.Sp)
+	if in == nil || !ok {
+		return nil, nil
+	}
+	desc := args["TIMECOL"]
+	at := b.find(nodeScope(in, "", in.Span()), 0, len(in.Cols()), desc.Descriptor[0])
+	if at == -1 {
+		b.unknown(nodeScope(in, "", in.Span()), desc.Descriptor[0], inputName(args["DATA"]), in.Cols())
+	}
+	if at < 0 || !b.timeAttribute(in.Cols()[at], desc.Descriptor[0].Sp) {
+		return nil, nil
+	}
+	w.LTZ = in.Cols()[at].Type.Kind == types.TimestampLTZ
+	tvf := newWindowTVF(in, at, w, t.Sp)
+	return b.aliased(tvf, t.Alias, inputName(args["DATA"]), t.Sp)
+}
+
+func inputName(a *ast.TableArg) string {
+	if a != nil && a.Table != nil {
+		return a.Table.Last().Name
+	}
+	return ""
+}
+
+// windowArguments puts positional and named arguments under their names.
+func (b *Binder) windowArguments(t *ast.TableFunc, name string) (map[string]*ast.TableArg, bool) {
+	order := append([]string{"DATA", "TIMECOL"}, windowParams[name]...)
+	form := name + "(TABLE t, DESCRIPTOR(ts), size [, offset])"
+	if name == "HOP" {
+		form = name + "(TABLE t, DESCRIPTOR(ts), slide, size [, offset])"
+	}
+	args := map[string]*ast.TableArg{}
+	for i, a := range t.Args {
+		var p string
+		switch {
+		case a.Param != nil:
+			p = strings.ToUpper(a.Param.Name)
+			known := false
+			for _, o := range order {
+				known = known || o == p
+			}
+			if !known {
+				d := b.Diags.Errorf(codes.WindowArgs, a.Param.Sp, "%s has no parameter %s", name, a.Param.Name)
+				if s, ok := diag.Suggest(p, order); ok {
+					d.Help("did you mean %s?", s)
+				} else {
+					d.Help("its parameters are %s", strings.Join(order, ", "))
+				}
+				return nil, false
+			}
+		case i >= len(order):
+			b.Diags.Errorf(codes.WindowArgs, a.Sp, "%s has too many arguments", name).Help("the form is %s", form)
+			return nil, false
+		default:
+			p = order[i]
+		}
+		if args[p] != nil {
+			b.Diags.Errorf(codes.WindowArgs, a.Sp, "parameter %s is given twice", p)
+			return nil, false
+		}
+		args[p] = a
+	}
+	for _, p := range order[:len(order)-1] {
+		a := args[p]
+		if a == nil {
+			b.Diags.Errorf(codes.WindowArgs, t.Sp, "%s lacks its argument %s", name, p).Help("the form is %s", form)
+			return nil, false
+		}
+		fits := a.Expr != nil
+		switch p {
+		case "DATA":
+			fits = a.Table != nil || a.Query != nil
+		case "TIMECOL":
+			fits = len(a.Descriptor) == 1
+		}
+		if !fits {
+			b.Diags.Errorf(codes.WindowArgs, a.Sp, "this is not what %s takes as %s", name, p).Help("the form is %s", form)
+			return nil, false
+		}
+	}
+	return args, true
+}
+
+func (b *Binder) windowInput(a *ast.TableArg) logical.Node {
+	if len(a.PartitionBy) > 0 || len(a.OrderBy) > 0 {
+		b.Diags.Errorf(codes.WindowArgs, a.Sp, "PARTITION BY and ORDER BY have no meaning for the table of TUMBLE and HOP")
+		return nil
+	}
+	if a.Query != nil {
+		return b.query(a.Query)
+	}
+	n, _ := b.tableName(&ast.TableName{At: a.At, Name: *a.Table})
+	return n
+}
+
+func (b *Binder) windowSpec(args map[string]*ast.TableArg, name string, at diag.Span) (w logical.Window, ok bool) {
+	w.Span, w.Hop = at, name == "HOP"
+	w.Size, ok = b.windowInterval(args["SIZE"].Expr, "the size")
+	w.Slide = w.Size
+	if w.Hop {
+		var ok2 bool
+		w.Slide, ok2 = b.windowInterval(args["SLIDE"].Expr, "the slide")
+		ok = ok && ok2
+		if ok && w.Size%w.Slide != 0 {
+			b.Diags.Errorf(codes.WindowArgs, args["SIZE"].Sp, "the size of a HOP window must be a multiple of its slide").
+				Label(args["SLIDE"].Sp, "%s does not go into %s", scalar.IntervalText(w.Slide), scalar.IntervalText(w.Size))
+			ok = false
+		}
+	}
+	if a := args["OFFSET"]; a != nil && a.Expr == nil {
+		b.Diags.Errorf(codes.WindowArgs, a.Sp, "the offset of a window must be an interval")
+		ok = false
+	} else if a != nil {
+		var ok2 bool
+		w.Offset, ok2 = b.windowOffset(a.Expr)
+		ok = ok && ok2
+	}
+	return w, ok
+}
+
+// windowInterval is a constant, positive interval in whole milliseconds.
+func (b *Binder) windowInterval(e ast.Expr, what string) (int64, bool) {
+	v, ok := b.constInterval(e, what)
+	if ok && v <= 0 {
+		b.Diags.Errorf(codes.WindowArgs, e.Span(), "%s of a window must be greater than zero", what)
+		return 0, false
+	}
+	return v, ok
+}
+
+func (b *Binder) windowOffset(e ast.Expr) (int64, bool) { return b.constInterval(e, "the offset") }
+
+func (b *Binder) constInterval(e ast.Expr, what string) (int64, bool) {
+	v := b.scalarOver(e, &scope{what: "an argument of a window"}, "a window")
+	if v == nil {
+		return 0, false
+	}
+	l, ok := v.(*scalar.Literal)
+	n, isInt := int64(0), false
+	if ok {
+		n, isInt = l.Value.(int64)
+	}
+	switch {
+	case v.Type().Kind == types.IntervalYearMonth:
+		b.Diags.Errorf(codes.WindowArgs, e.Span(), "%s of a window cannot be months or years: they differ in length", what).
+			Help("write days: INTERVAL '30' DAY")
+		return 0, false
+	case v.Type().Kind != types.IntervalDaySecond || !isInt:
+		b.Diags.Errorf(codes.WindowArgs, e.Span(), "%s of a window must be a constant interval, found %s", what, v.Type().WithNullable(true)).
+			Help("write it as in INTERVAL '10' SECOND")
+		return 0, false
+	case n%1000 != 0:
+		b.Diags.Errorf(codes.WindowArgs, e.Span(), "%s of a window must be whole milliseconds", what)
+		return 0, false
+	}
+	return n, true
+}
+
+// timeAttribute reports whether c is a row-time attribute, and why not where it is not.
+func (b *Binder) timeAttribute(c logical.Column, at diag.Span) bool {
+	if c.Time == catalog.RowTime {
+		return true
+	}
+	d := b.Diags.Errorf(codes.WindowTime, at, "a window needs a time attribute, and %s is none", c.Name)
+	switch {
+	case c.Lost != nil:
+		d.Label(c.Lost.Span, "%s", c.Lost.Why).Help("hand on %s unchanged to the window", c.Lost.Column)
+	case !c.Type.IsTimestamp():
+		d.At("this is %s", c.Type.WithNullable(true)).Help("a time attribute is a TIMESTAMP(3) or TIMESTAMP_LTZ(3) column with a WATERMARK")
+	case c.Table != nil && c.Table.Watermark != nil:
+		d.Label(c.Table.Watermark.Span, "the WATERMARK of %s is on %s", c.Table.Name, c.Table.Columns[c.Table.Watermark.Column].Name).
+			Help("use DESCRIPTOR(%s)", scalar.QuoteName(c.Table.Columns[c.Table.Watermark.Column].Name))
+	case c.Table != nil:
+		d.Label(c.Table.NameSpan, "%s has no WATERMARK", c.Table.Name).
+			Help("add WATERMARK FOR %s AS %s - INTERVAL '5' SECOND to table %s", scalar.QuoteName(c.Name), scalar.QuoteName(c.Name), c.Table.Name)
+	default:
+		d.Help("a time attribute is a column with a WATERMARK, handed on unchanged")
+	}
+	return false
+}
+
+// newWindowTVF adds the window's columns behind those of in.
+func newWindowTVF(in logical.Node, time int, w logical.Window, at diag.Span) *logical.WindowTVF {
+	t := &logical.WindowTVF{Base: logical.Base{Sp: at}, Input: in, Time: time, Window: w}
+	t.Columns = append(t.Columns, in.Cols()...)
+	n := len(t.Columns)
+	name := func(s string) string {
+		for {
+			free := true
+			for _, c := range t.Columns {
+				free = free && c.Name != s
+			}
+			if free {
+				return s
+			}
+			s += "0" // as Flink calls the second one
+		}
+	}
+	ts := types.MakeTimestamp(3).NotNull()
+	t.Columns = append(t.Columns, logical.Column{Name: name("window_start"), Type: ts})
+	t.Columns = append(t.Columns, logical.Column{Name: name("window_end"), Type: ts})
+	rt := in.Cols()[time]
+	wt := rt.Type.NotNull()
+	wt.Prec = 3
+	t.Columns = append(t.Columns, logical.Column{Name: name("window_time"), Type: wt, Time: catalog.RowTime})
+	t.Win = &logical.WindowColumns{Start: n, End: n + 1, Time: n + 2, Spec: w}
+	// Flink: behind the window the original time attribute is a plain column, window_time takes its place.
+	t.Columns[time].Time = catalog.NoTime
+	t.Columns[time].Lost = &logical.Lost{Column: t.Columns[n+2].Name, Why: "behind the window its time attribute is " + t.Columns[n+2].Name, Span: at}
+	return t
+}

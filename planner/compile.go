@@ -1,0 +1,105 @@
+package planner
+
+import (
+	"strconv"
+	"strings"
+
+	"weir/parser"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/physical"
+)
+
+// Program is a planned script.
+type Program struct {
+	// Jobs are the jobs of its INSERTs and statement sets, in order.
+	Jobs []*physical.Job
+	// Queries are its SELECTs as statements.
+	Queries []*QueryResult
+	// Outputs are what its other statements have to show: EXPLAIN, SHOW, DESCRIBE, in order.
+	Outputs []Result
+	// Session is what the script has defined.
+	Session *Session
+}
+
+// Compile plans files, in order, as one script. All findings come at once; the program is nil when there are
+// errors among them. The list is never nil.
+func Compile(files []*diag.File, o Options) (*Program, *diag.List) {
+	all := &diag.List{}
+	p := &Program{Session: NewSession(o)}
+	var written []*catalog.Table
+	syntax := false
+	for _, f := range files {
+		script, found := parser.Parse(f)
+		syntax = syntax || found.HasErrors()
+		all.All = append(all.All, found.All...)
+		for _, st := range script.Statements {
+			r, found := p.Session.Execute(st)
+			for _, d := range found.All {
+				// A table whose CREATE did not parse is not unknown.
+				if !syntax || d.Code != codes.UnknownTable {
+					all.All = append(all.All, d)
+				}
+			}
+			switch r := r.(type) {
+			case *JobResult:
+				p.Jobs = append(p.Jobs, r.Job)
+				for _, s := range r.Job.Sinks {
+					written = append(written, s.Table)
+				}
+			case *QueryResult:
+				p.Queries = append(p.Queries, r)
+			case *Rows, *Text:
+				p.Outputs = append(p.Outputs, r)
+			}
+		}
+	}
+	p.Session.diags = all
+	p.Session.checkReaders(written)
+	nameApart(p.Jobs)
+	all.All = unique(all.All)
+	order(all, files)
+	if all.HasErrors() {
+		return nil, all
+	}
+	return p, all
+}
+
+// order sorts findings by the order of the files, then by place.
+func order(l *diag.List, files []*diag.File) {
+	l.Sort()
+	var out []*diag.Diagnostic
+	taken := map[*diag.Diagnostic]bool{}
+	for _, f := range files {
+		for _, d := range l.All {
+			if d.Span.File == f && !taken[d] {
+				taken[d] = true
+				out = append(out, d)
+			}
+		}
+	}
+	for _, d := range l.All {
+		if !taken[d] {
+			out = append(out, d)
+		}
+	}
+	l.All = out
+}
+
+// nameApart gives jobs of one name the names of their sinks too: a name is a state directory.
+func nameApart(jobs []*physical.Job) {
+	count := map[string]int{}
+	for _, j := range jobs {
+		count[j.Name]++
+	}
+	taken := map[string]int{}
+	for _, j := range jobs {
+		if count[j.Name] > 1 && !strings.HasPrefix(j.Name, "insert-into_") {
+			j.Name += "-" + j.Sinks[0].Table.Name
+		}
+		if taken[j.Name]++; taken[j.Name] > 1 {
+			j.Name += "-" + strconv.Itoa(taken[j.Name])
+		}
+	}
+}

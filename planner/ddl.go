@@ -1,0 +1,380 @@
+package planner
+
+import (
+	"slices"
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/bind"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/fn"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// createTable checks a definition and enters it.
+func (s *Session) createTable(st *ast.CreateTable) Result {
+	name, ok := bind.Object(st.Name, s.diags)
+	if !ok {
+		return nil
+	}
+	if s.exists(name, st.IfNotExists, st.Name.Sp) {
+		return &Done{Message: name + " is there already"}
+	}
+	if s.diags.HasErrors() {
+		return nil
+	}
+	if st.As != nil {
+		s.diags.Errorf(codes.NoTableForm, st.As.Sp, "CREATE TABLE ... AS is not supported yet").
+			Help("create the table with its columns, then INSERT INTO %s SELECT ...", name)
+		s.markBroken(name)
+		return nil
+	}
+	t := &catalog.Table{Name: name, Temporary: st.Temporary, Span: st.Sp, NameSpan: st.Name.Sp}
+	if st.Comment != nil {
+		t.Comment = st.Comment.Value
+	}
+	for _, p := range st.PartitionedBy {
+		t.Partitions = append(t.Partitions, p.Name)
+	}
+	opts, optsOK := s.options(st.Options)
+	t.Options = opts
+	sound := s.like(t, st)
+	sound = s.columns(t, st) && sound
+	sound = s.primaryKey(t, st) && sound
+	if sound {
+		sound = s.computed(t)
+	}
+	for _, p := range st.PartitionedBy {
+		if s.columnIndex(t, p) < 0 {
+			sound = false
+		}
+	}
+	if sound && st.Watermark != nil {
+		sound = s.watermark(t, st.Watermark)
+	}
+	if sound && len(t.Columns) == 0 {
+		s.diags.Errorf(codes.ComputedColumn, st.Name.Sp, "table %s has no columns", name)
+		sound = false
+	}
+	if optsOK && s.checkOptions(t, st.OptionsSpan) && sound {
+		if s.metadata(t) {
+			s.checkTable(t, catalog.UseDefine)
+		}
+	}
+	if !sound || s.o.Interactive && s.diags.HasErrors() {
+		s.markBroken(name)
+		return nil
+	}
+	// In a file a table with findings about its options is entered all the same: queries over it are checked.
+	delete(s.broken, name)
+	s.tables[name] = t
+	return &Done{Message: "table " + name + " is created"}
+}
+
+// columns adds the declared columns to t.
+func (s *Session) columns(t *catalog.Table, st *ast.CreateTable) bool {
+	ok := true
+	own := map[string]diag.Span{}
+	for _, d := range st.Columns {
+		if at, twice := own[d.Name.Name]; twice {
+			s.diags.Errorf(codes.Duplicate, d.Name.Sp, "table %s has two columns called %s", t.Name, d.Name.Name).Label(at, "first here")
+			ok = false
+			continue
+		}
+		own[d.Name.Name] = d.Name.Sp
+		c := catalog.Column{Name: d.Name.Name, Span: d.Sp, Expr: d.Expr, Virtual: d.Virtual}
+		if d.Comment != nil {
+			c.Comment = d.Comment.Value
+		}
+		switch {
+		case d.Expr != nil:
+			c.Kind = catalog.Computed
+		case d.Metadata:
+			c.Kind, c.MetadataKey = catalog.Metadata, d.Name.Name
+			if d.MetadataKey != nil {
+				c.MetadataKey = d.MetadataKey.Value
+			}
+		}
+		if d.Type != nil {
+			var good bool
+			c.Type, good = bind.Type(d.Type, s.diags)
+			ok = ok && good
+		}
+		if i := slices.IndexFunc(t.Columns, func(o catalog.Column) bool { return o.Name == c.Name }); i >= 0 {
+			if t.Columns[i].Kind != c.Kind || c.Kind == catalog.Physical {
+				s.diags.Errorf(codes.LikeClause, d.Name.Sp, "column %s comes from the table of LIKE too", c.Name).Label(st.Like.Sp, "%s has it", st.Like.Source)
+				ok = false
+				continue
+			}
+			t.Columns[i] = c // OVERWRITING, checked by like
+			continue
+		}
+		t.Columns = append(t.Columns, c)
+	}
+	return ok
+}
+
+// columnIndex finds a column of t by the name that a clause of its definition uses.
+func (s *Session) columnIndex(t *catalog.Table, id ast.Ident) int {
+	var names []string
+	for i := range t.Columns {
+		if t.Columns[i].Name == id.Name {
+			return i
+		}
+		names = append(names, t.Columns[i].Name)
+	}
+	d := s.diags.Errorf(codes.UnknownColumn, id.Sp, "table %s has no column %s", t.Name, id.Name)
+	if g, ok := diag.Suggest(id.Name, names); ok {
+		d.Help("did you mean %s?", scalar.QuoteName(g))
+	} else if len(names) > 0 {
+		d.Note("it has %s", strings.Join(names, ", "))
+	}
+	return -1
+}
+
+func (s *Session) primaryKey(t *catalog.Table, st *ast.CreateTable) bool {
+	pk := st.PrimaryKey
+	if pk == nil {
+		return true
+	}
+	ok := true
+	if !pk.NotEnforced {
+		s.diags.Errorf(codes.PrimaryKey, pk.Sp, "a PRIMARY KEY must be NOT ENFORCED").
+			At("nothing checks rows that others wrote").Help("write PRIMARY KEY (...) NOT ENFORCED")
+		ok = false
+	}
+	if t.PrimaryKey != nil {
+		s.diags.Errorf(codes.LikeClause, pk.Sp, "the table of LIKE has a PRIMARY KEY too").Label(st.Like.Sp, "from here").Help("add EXCLUDING CONSTRAINTS to LIKE")
+		return false
+	}
+	for _, id := range pk.Columns {
+		i := s.columnIndex(t, id)
+		if i < 0 {
+			ok = false
+			continue
+		}
+		c := &t.Columns[i]
+		switch {
+		case slices.Contains(t.PrimaryKey, i):
+			s.diags.Errorf(codes.PrimaryKey, id.Sp, "column %s is in the PRIMARY KEY twice", id.Name)
+			ok = false
+		case c.Kind != catalog.Physical:
+			what := "computed"
+			if c.Kind == catalog.Metadata {
+				what = "metadata"
+			}
+			s.diags.Errorf(codes.PrimaryKey, id.Sp, "the %s column %s cannot be in the PRIMARY KEY", what, id.Name).
+				Label(c.Span, "declared here").Help("a key is made of physical columns")
+			ok = false
+		}
+		t.PrimaryKey = append(t.PrimaryKey, i)
+		c.Type = c.Type.NotNull()
+	}
+	return ok
+}
+
+// computed gives the computed columns their types.
+func (s *Session) computed(t *catalog.Table) bool {
+	ok := true
+	for i := range t.Columns {
+		if t.Columns[i].Kind != catalog.Computed {
+			continue
+		}
+		ty, good := s.binder().ComputedColumn(t, i)
+		if !good {
+			ok = false
+			continue
+		}
+		t.Columns[i].Type = ty
+	}
+	return ok
+}
+
+func (s *Session) watermark(t *catalog.Table, w *ast.WatermarkDef) bool {
+	if len(w.Column.Parts) > 1 {
+		s.diags.Errorf(codes.Watermark, w.Column.Sp, "a WATERMARK on a field of a ROW is not supported yet").
+			Help("make a column of it: ts AS %s, and put the WATERMARK on that", w.Column)
+		return false
+	}
+	if t.Watermark != nil {
+		s.diags.Errorf(codes.LikeClause, w.Sp, "the table of LIKE has a WATERMARK too").Label(t.Watermark.Span, "from here").
+			Help("add OVERWRITING WATERMARKS or EXCLUDING WATERMARKS to LIKE")
+		return false
+	}
+	i := s.columnIndex(t, w.Column.Parts[0])
+	if i < 0 {
+		return false
+	}
+	c := &t.Columns[i]
+	if !c.Type.IsTimestamp() || c.Type.Prec > 3 {
+		d := s.diags.Errorf(codes.Watermark, w.Column.Sp, "a WATERMARK needs a TIMESTAMP(3) or TIMESTAMP_LTZ(3) column, %s is %s", c.Name, c.Type.WithNullable(true)).
+			Label(c.Span, "declared here")
+		switch {
+		case c.Type.IsTimestamp():
+			d.Help("event time is counted in milliseconds: declare it %s(3)", c.Type.Kind)
+		case c.Type.IsString():
+			d.Help("add a computed column: event_time AS TO_TIMESTAMP(%s), and put the WATERMARK on that", scalar.QuoteName(c.Name))
+		case c.Type.Kind == types.BigInt:
+			d.Help("add a computed column: event_time AS TO_TIMESTAMP_LTZ(%s, 3), and put the WATERMARK on that", scalar.QuoteName(c.Name))
+		}
+		return false
+	}
+	t.Watermark = &catalog.Watermark{Column: i, Expr: w.Expr, Span: w.Sp}
+	ty, ok := s.binder().WatermarkType(t)
+	if !ok {
+		t.Watermark = nil
+		return false
+	}
+	if ty.Kind != c.Type.Kind {
+		s.diags.Errorf(codes.Watermark, w.Expr.Span(), "the WATERMARK of %s must be %s, this is %s", c.Name, c.Type.Kind, ty.WithNullable(true)).
+			Help("write %s - INTERVAL '5' SECOND", scalar.QuoteName(c.Name))
+		t.Watermark = nil
+		return false
+	}
+	c.Time = catalog.RowTime
+	return true
+}
+
+// metadata checks the metadata columns of t against its connector.
+func (s *Session) metadata(t *catalog.Table) bool {
+	ok := true
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if c.Kind != catalog.Metadata {
+			continue
+		}
+		m := bind.Metadata(s.o.Registry, t, c.MetadataKey)
+		if m == nil {
+			s.unknownMetadata(t, c)
+			ok = false
+			continue
+		}
+		can, _ := fn.CanCast(m.Type, c.Type)
+		if back, _ := fn.CanCast(c.Type, m.Type); !can || m.Writable && !c.Virtual && !back {
+			s.diags.Errorf(codes.MetadataColumn, c.Span, "metadata '%s' is %s and cannot become %s", c.MetadataKey, m.Type.WithNullable(true), c.Type.WithNullable(true)).
+				Help("declare %s as %s", c.Name, m.Type.WithNullable(true))
+			ok = false
+		}
+	}
+	return ok
+}
+
+func (s *Session) unknownMetadata(t *catalog.Table, c *catalog.Column) {
+	var keys []string
+	spec := s.connector(t)
+	for i := range spec.Metadata {
+		keys = append(keys, spec.Metadata[i].Key)
+	}
+	d := s.diags.Errorf(codes.MetadataColumn, c.Span, "connector '%s' has no metadata '%s'", t.Connector, c.MetadataKey)
+	switch g, close := diag.Suggest(c.MetadataKey, keys); {
+	case close:
+		d.Help("did you mean '%s'?", g)
+	case len(keys) == 0:
+		d.Help("it has none: make %s a physical column", c.Name)
+	default:
+		d.Help("it has %s: write %s ... METADATA FROM '...'", strings.Join(keys, ", "), c.Name)
+	}
+}
+
+// like copies from the table of LIKE what its options say.
+func (s *Session) like(t *catalog.Table, st *ast.CreateTable) bool {
+	if st.Like == nil {
+		return true
+	}
+	name, ok := bind.Object(st.Like.Source, s.diags)
+	if !ok || s.broken[name] {
+		return false
+	}
+	src := s.tables[name]
+	if src == nil {
+		if s.views[name] != nil {
+			s.diags.Errorf(codes.WrongObject, st.Like.Source.Sp, "%s is a view: LIKE copies tables", name)
+			return false
+		}
+		bind.UnknownTable(s.diags, st.Like.Source, name, "table", s.Names())
+		return false
+	}
+	how := map[string]string{
+		"CONSTRAINTS": "INCLUDING", "GENERATED": "INCLUDING", "METADATA": "INCLUDING", "OPTIONS": "OVERWRITING",
+		"PARTITIONS": "INCLUDING", "WATERMARKS": "INCLUDING", "DISTRIBUTION": "INCLUDING",
+	}
+	for _, o := range st.Like.Options {
+		if o.What == "ALL" {
+			for k := range how {
+				how[k] = o.Action
+			}
+		}
+	}
+	for _, o := range st.Like.Options {
+		switch {
+		case o.What == "ALL":
+			if o.Action == "OVERWRITING" {
+				s.diags.Errorf(codes.LikeClause, o.Sp, "OVERWRITING ALL does not exist").Help("write INCLUDING ALL OVERWRITING OPTIONS")
+				return false
+			}
+		case o.Action == "OVERWRITING" && (o.What == "CONSTRAINTS" || o.What == "PARTITIONS" || o.What == "DISTRIBUTION"):
+			s.diags.Errorf(codes.LikeClause, o.Sp, "%s cannot be overwritten", o.What).Help("write EXCLUDING %s and give the table its own", o.What)
+			return false
+		default:
+			how[o.What] = o.Action
+		}
+	}
+	at := map[int]int{}
+	for i, c := range src.Columns {
+		what := map[catalog.ColumnKind]string{catalog.Computed: "GENERATED", catalog.Metadata: "METADATA"}[c.Kind]
+		if what != "" && how[what] == "EXCLUDING" {
+			continue
+		}
+		if what != "" && how[what] == "INCLUDING" {
+			for _, d := range st.Columns {
+				if d.Name.Name == c.Name {
+					s.diags.Errorf(codes.LikeClause, d.Name.Sp, "column %s comes from the table of LIKE too", c.Name).Label(c.Span, "declared here").
+						Help("add OVERWRITING %s to LIKE", what)
+					return false
+				}
+			}
+		}
+		c.Time = catalog.NoTime
+		at[i] = len(t.Columns)
+		t.Columns = append(t.Columns, c)
+	}
+	if how["CONSTRAINTS"] == "INCLUDING" {
+		for _, k := range src.PrimaryKey {
+			t.PrimaryKey = append(t.PrimaryKey, at[k])
+		}
+	}
+	if how["PARTITIONS"] == "INCLUDING" && t.Partitions == nil {
+		t.Partitions = src.Partitions
+	}
+	if w := src.Watermark; w != nil && how["WATERMARKS"] != "EXCLUDING" && (how["WATERMARKS"] == "INCLUDING" || st.Watermark == nil) {
+		i, there := at[w.Column]
+		if !there {
+			s.diags.Errorf(codes.LikeClause, st.Like.Sp, "the WATERMARK of %s is on column %s, which is excluded", name, src.Columns[w.Column].Name).
+				Help("add EXCLUDING WATERMARKS")
+			return false
+		}
+		v := *w
+		v.Column = i
+		t.Watermark = &v
+		t.Columns[i].Time = catalog.RowTime
+	}
+	if how["OPTIONS"] != "EXCLUDING" {
+		var merged catalog.Options
+		for _, o := range src.Options {
+			own := t.Options.Lookup(o.Key)
+			if own != nil && how["OPTIONS"] == "INCLUDING" {
+				s.diags.Errorf(codes.LikeClause, own.KeySpan, "option '%s' comes from the table of LIKE too", o.Key).Label(o.KeySpan, "given here").
+					Help("add OVERWRITING OPTIONS to LIKE")
+				return false
+			}
+			if own == nil {
+				merged = append(merged, o)
+			}
+		}
+		t.Options = append(merged, t.Options...)
+	}
+	return true
+}

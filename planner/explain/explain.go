@@ -1,0 +1,383 @@
+// Package explain prints physical plans: as a tree with the streaming properties of every operator, and
+// as JSON.
+//
+// The tree reads from the sink down to the sources; every line is an operator and what it does, and behind it in brackets
+// what is known of its output: the changelog it puts out, its key, the watermark it makes, the state it keeps.
+package explain
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/planner/catalog"
+	"weir/planner/physical"
+	"weir/planner/scalar"
+)
+
+// Text prints the plan of job. details are the words of EXPLAIN, in upper case: CHANGELOG_MODE shows the change kinds
+// of every operator in Flink's letters, ESTIMATED_COST is not known and left out, JSON_EXECUTION_PLAN prints JSON
+// instead of the tree, PLAN_ADVICE is what the check of a file says anyway. The text ends with a newline.
+func Text(job *physical.Job, details []string) string {
+	if slices.Contains(details, "JSON_EXECUTION_PLAN") {
+		return jsonText(job)
+	}
+	p := printer{changelog: slices.Contains(details, "CHANGELOG_MODE")}
+	fmt.Fprintf(&p.b, "job %s  plan %s\n", job.Name, job.Fingerprint)
+	for _, s := range job.Sinks {
+		p.node(s, "", "")
+	}
+	return p.b.String()
+}
+
+type printer struct {
+	b         strings.Builder
+	changelog bool
+}
+
+func (p *printer) node(n physical.Node, first, rest string) {
+	p.b.WriteString(first + line(n))
+	if props := p.props(n); len(props) > 0 {
+		p.b.WriteString("  [" + strings.Join(props, ", ") + "]")
+	}
+	p.b.WriteByte('\n')
+	ins := n.Inputs()
+	for i, in := range ins {
+		if i == len(ins)-1 {
+			p.node(in, rest+"└─ ", rest+"   ")
+		} else {
+			p.node(in, rest+"├─ ", rest+"│  ")
+		}
+	}
+}
+
+// Kind is the name of an operator in plans.
+func Kind(n physical.Node) string {
+	switch n := n.(type) {
+	case *physical.Scan:
+		return "Scan"
+	case *physical.Values:
+		return "Values"
+	case *physical.Calc:
+		return "Calc"
+	case *physical.WindowTVF:
+		return "WindowTVF"
+	case *physical.WindowAggregate:
+		return "WindowAggregate"
+	case *physical.GroupAggregate:
+		return "GroupAggregate"
+	case *physical.ChangelogNormalize:
+		return "ChangelogNormalize"
+	case *physical.UpsertMaterialize:
+		return "UpsertMaterialize"
+	case *physical.Union:
+		return "Union"
+	case *physical.Exchange:
+		return "Exchange"
+	case *physical.Sink:
+		return "Sink"
+	default:
+		return fmt.Sprintf("%T", n)
+	}
+}
+
+// line is an operator and what it does.
+func line(n physical.Node) string {
+	in := func() []physical.Column { return n.Inputs()[0].Base().Columns }
+	args := []string{}
+	add := func(name, value string) {
+		if value != "" {
+			args = append(args, name+"="+value)
+		}
+	}
+	switch n := n.(type) {
+	case *physical.Scan:
+		args = append(args, scalar.QuoteName(n.Table.Name))
+		add("connector", n.Table.Connector)
+		add("columns", names(n.Columns))
+		if n.Filter != nil {
+			add("filter", scalar.Format(n.Filter, false))
+		}
+	case *physical.Values:
+		add("rows", fmt.Sprint(len(n.Rows)))
+	case *physical.Calc:
+		if n.Filter != nil {
+			add("where", scalar.Format(n.Filter, false))
+		}
+		add("select", selects(n))
+	case *physical.WindowTVF:
+		add("window", window(n.Window, in()))
+	case *physical.WindowAggregate:
+		add("keys", pick(in(), n.Keys))
+		add("window", window(n.Window, in()))
+		add("aggs", aggs(n.Aggs, in()))
+		if len(n.WindowColumns) > 0 {
+			add("and", "["+strings.Join(n.WindowColumns, ", ")+"]")
+		}
+	case *physical.GroupAggregate:
+		add("keys", pick(in(), n.Keys))
+		add("aggs", aggs(n.Aggs, in()))
+		if n.InputRetracts {
+			args = append(args, "retracting input")
+		}
+	case *physical.ChangelogNormalize:
+		add("keys", pick(in(), n.Keys))
+	case *physical.UpsertMaterialize:
+		add("keys", pick(in(), n.Keys))
+	case *physical.Exchange:
+		if len(n.Keys) == 0 {
+			args = append(args, "single")
+		} else {
+			add("hash", pick(in(), n.Keys))
+		}
+	case *physical.Sink:
+		args = append(args, scalar.QuoteName(n.Table.Name))
+		add("connector", n.Table.Connector)
+		var cols []string
+		for _, f := range n.Fields {
+			cols = append(cols, scalar.QuoteName(n.Table.Columns[f].Name))
+		}
+		add("columns", "["+strings.Join(cols, ", ")+"]")
+		if n.Key != nil {
+			var key []string
+			for _, k := range n.Key {
+				key = append(key, scalar.QuoteName(n.Table.Columns[n.Fields[k]].Name))
+			}
+			add("key", "["+strings.Join(key, ", ")+"]")
+		}
+	}
+	return Kind(n) + "(" + strings.Join(args, ", ") + ")"
+}
+
+// props is the streaming properties of n.
+func (p *printer) props(n physical.Node) []string {
+	var out []string
+	base := n.Base()
+	switch {
+	case p.changelog:
+		out = append(out, "changelogMode="+letters(n))
+	case base.Changelog.Mode == catalog.Upsert:
+		out = append(out, "upsert")
+	case base.Changelog.Mode == catalog.Retract:
+		out = append(out, "retract")
+	default:
+		out = append(out, "append-only")
+	}
+	if _, isSink := n.(*physical.Sink); !isSink && base.Changelog.Key != nil {
+		out = append(out, "key="+pick(base.Columns, base.Changelog.Key))
+	}
+	switch n := n.(type) {
+	case *physical.Scan:
+		if w := n.Watermark; w != nil {
+			text := scalar.Format(w.Expr, false)
+			if w.Idle > 0 {
+				text += " idle after " + w.Idle.String()
+			}
+			out = append(out, "watermark "+scalar.QuoteName(w.Name)+"="+text)
+		}
+	case *physical.WindowAggregate:
+		out = append(out, "state until the window closes")
+	case *physical.GroupAggregate:
+		out = append(out, state(n.TTL))
+	case *physical.ChangelogNormalize:
+		out = append(out, state(n.TTL))
+	case *physical.UpsertMaterialize:
+		out = append(out, state(n.TTL))
+	}
+	return append(out, "id="+base.ID)
+}
+
+func state(ttl time.Duration) string {
+	if ttl == 0 {
+		return "state kept for ever"
+	}
+	return "state ttl=" + ttl.String()
+}
+
+// letters is the change kinds that n puts out, in Flink's letters.
+func letters(n physical.Node) string {
+	switch n.Base().Changelog.Mode {
+	case catalog.Retract:
+		return "[I,UB,UA" + deletes(n) + "]"
+	case catalog.Upsert:
+		return "[I,UA" + deletes(n) + "]"
+	}
+	return "[I]"
+}
+
+// deletes is ",D" where n may delete rows: an aggregation never does over rows that are only added.
+func deletes(n physical.Node) string {
+	for {
+		switch x := n.(type) {
+		case *physical.GroupAggregate:
+			if x.InputRetracts {
+				return ",D"
+			}
+			return ""
+		case *physical.Calc:
+			if x.Filter != nil && x.Changelog.Mode != catalog.InsertOnly {
+				return ",D"
+			}
+		case *physical.Scan, *physical.Values, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+			return ",D"
+		case *physical.Union:
+			for _, in := range x.Ins {
+				if in.Base().Changelog.Mode != catalog.InsertOnly && deletes(in) != "" {
+					return ",D"
+				}
+			}
+			return ""
+		}
+		n = n.Inputs()[0]
+	}
+}
+
+func names(cols []physical.Column) string {
+	var out []string
+	for _, c := range cols {
+		out = append(out, scalar.QuoteName(c.Name))
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+func pick(cols []physical.Column, at []int) string {
+	var out []string
+	for _, i := range at {
+		out = append(out, scalar.QuoteName(cols[i].Name))
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+func selects(n *physical.Calc) string {
+	var out []string
+	for i, e := range n.Exprs {
+		text := scalar.Format(e, false)
+		if name := scalar.QuoteName(n.Columns[i].Name); name != text {
+			text += " AS " + name
+		}
+		out = append(out, text)
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+func aggs(list []physical.AggCall, in []physical.Column) string {
+	if len(list) == 0 {
+		return ""
+	}
+	var out []string
+	for _, a := range list {
+		out = append(out, agg(a, in)+" AS "+a.Name)
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+func agg(a physical.AggCall, in []physical.Column) string {
+	var args []string
+	for _, c := range a.Args {
+		args = append(args, scalar.QuoteName(in[c].Name))
+	}
+	text := strings.Join(args, ", ")
+	if len(args) == 0 && a.Func == "COUNT" {
+		text = "*"
+	}
+	if a.Distinct {
+		text = "DISTINCT " + text
+	}
+	text = a.Func + "(" + text + ")"
+	if a.Filter >= 0 {
+		text += " FILTER (WHERE " + scalar.QuoteName(in[a.Filter].Name) + ")"
+	}
+	return text
+}
+
+func window(w physical.Window, in []physical.Column) string {
+	col := func(i int) string { return scalar.QuoteName(in[i].Name) }
+	length := func(v int64) string {
+		return strings.ReplaceAll(strings.TrimPrefix(scalar.IntervalText(v), "INTERVAL "), "'", "")
+	}
+	over := ""
+	if w.TimeColumn >= 0 {
+		over = col(w.TimeColumn)
+	} else {
+		over = "attached " + col(w.StartColumn) + " to " + col(w.EndColumn)
+	}
+	text := "TUMBLE(" + over + ", size=" + length(w.Size)
+	if w.Kind == physical.Hop {
+		text = "HOP(" + over + ", slide=" + length(w.Slide) + ", size=" + length(w.Size)
+	}
+	if w.Offset != 0 {
+		text += ", offset=" + length(w.Offset)
+	}
+	if w.Zone != nil {
+		text += ", zone=" + w.Zone.String()
+	}
+	return text + ")"
+}
+
+// operator is an operator in the JSON form.
+type operator struct {
+	ID      string   `json:"id"`
+	Kind    string   `json:"kind"`
+	Text    string   `json:"text"`
+	Changes string   `json:"changelog"`
+	Key     []string `json:"key,omitempty"`
+	Columns []column `json:"columns"`
+	Inputs  []string `json:"inputs"`
+	// TTLMillis is the state's time to live, absent for operators without state.
+	TTLMillis *int64 `json:"stateTtlMillis,omitempty"`
+}
+
+type column struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	Time string `json:"time,omitempty"`
+}
+
+func jsonText(job *physical.Job) string {
+	doc := struct {
+		Job         string     `json:"job"`
+		Fingerprint string     `json:"plan"`
+		Nodes       []operator `json:"nodes"`
+	}{Job: job.Name, Fingerprint: job.Fingerprint}
+	var walk func(n physical.Node)
+	walk = func(n physical.Node) {
+		base := n.Base()
+		o := operator{ID: base.ID, Kind: Kind(n), Text: line(n), Changes: letters(n), Inputs: []string{}, Columns: []column{}}
+		for _, c := range base.Columns {
+			col := column{Name: c.Name, Type: c.Type.String()}
+			if c.Time == catalog.RowTime {
+				col.Time = "rowtime"
+			}
+			o.Columns = append(o.Columns, col)
+		}
+		for _, k := range base.Changelog.Key {
+			if k < len(base.Columns) {
+				o.Key = append(o.Key, base.Columns[k].Name)
+			}
+		}
+		ttl := func(d time.Duration) { v := d.Milliseconds(); o.TTLMillis = &v }
+		switch n := n.(type) {
+		case *physical.GroupAggregate:
+			ttl(n.TTL)
+		case *physical.ChangelogNormalize:
+			ttl(n.TTL)
+		case *physical.UpsertMaterialize:
+			ttl(n.TTL)
+		}
+		for _, in := range n.Inputs() {
+			o.Inputs = append(o.Inputs, in.Base().ID)
+			walk(in)
+		}
+		doc.Nodes = append(doc.Nodes, o)
+	}
+	for _, s := range job.Sinks {
+		walk(s)
+	}
+	b, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return fmt.Sprintf("{\"error\": %q}\n", err.Error()) // plain structs of strings: cannot happen
+	}
+	return string(b) + "\n"
+}

@@ -1,0 +1,172 @@
+package planner
+
+import (
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/bind"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/config"
+	"weir/planner/explain"
+	"weir/planner/physical"
+	"weir/planner/rules"
+	"weir/planner/scalar"
+)
+
+// job plans INSERTs as one job; nil when one of them has errors.
+func (s *Session) job(inserts []*ast.Insert, at diag.Span) *physical.Job {
+	var outs []rules.Output
+	ok := true
+	for _, st := range inserts {
+		out := s.insert(st)
+		ok = ok && out != nil
+		if out != nil {
+			outs = append(outs, *out)
+		}
+	}
+	// The plans of those that are sound are made all the same, for their findings.
+	sinks := s.opt.Build(outs, s.o.Config, s.bounded, s.diags)
+	s.checkJob(outs)
+	if !ok || s.diags.HasErrors() {
+		return nil
+	}
+	return &physical.Job{Name: s.jobName(outs), Sinks: sinks, Config: s.o.Config.Clone(), Fingerprint: rules.Fingerprint(sinks), Span: at}
+}
+
+// jobName is pipeline.name, or Flink's name for a job without one.
+func (s *Session) jobName(outs []rules.Output) string {
+	if n := s.o.Config.String(config.PipelineName); n != "" {
+		return n
+	}
+	var names []string
+	for _, o := range outs {
+		names = append(names, o.Table.Name)
+	}
+	return "insert-into_" + strings.Join(names, "_")
+}
+
+// insert binds one INSERT and improves its query.
+func (s *Session) insert(st *ast.Insert) *rules.Output {
+	found := len(s.diags.All)
+	if st.Overwrite {
+		s.diags.Errorf(codes.NoInsertForm, st.Sp, "INSERT OVERWRITE is not supported").At("a stream has no end at which the old rows could be replaced").
+			Help("write INSERT INTO")
+	}
+	if len(st.Partition) > 0 {
+		s.diags.Errorf(codes.NoInsertForm, st.Partition[0].Sp, "PARTITION (...) in INSERT is not supported").Help("give the value as a column of the query")
+	}
+	name, ok := bind.Object(st.Table, s.diags)
+	if !ok {
+		return nil
+	}
+	b := s.binder()
+	t := s.tables[name]
+	switch {
+	case s.broken[name]:
+		b.Query(st.Query) // for its own findings
+		return nil
+	case s.views[name] != nil:
+		s.diags.Errorf(codes.WrongObject, st.Table.Sp, "%s is a view: rows are written to tables", name).Label(s.views[name].Span, "defined here")
+		return nil
+	case t == nil:
+		bind.UnknownTable(s.diags, st.Table, name, "table", s.Names())
+		b.Query(st.Query)
+		return nil
+	}
+	if len(st.Hints) > 0 {
+		if t = s.hinted(t, st.Hints); t == nil {
+			return nil
+		}
+	}
+	in := b.Insert(st, t)
+	s.checkSources(b)
+	s.checkSink(t, st.Table.Sp)
+	if in == nil || hasErrors(s.diags.All[found:]) {
+		return nil
+	}
+	return &rules.Output{
+		Table: t, Query: s.opt.Optimize(in.Query), Fields: in.Fields, SinkMode: s.sinkMode(t), At: st.Table.Sp, Span: st.Sp,
+	}
+}
+
+// checkSources checks the tables that a query reads in that role.
+func (s *Session) checkSources(b *bind.Binder) {
+	for _, t := range b.Used() {
+		if c := s.connector(t); c != nil && !c.Source {
+			s.diags.Errorf(codes.ConnectorRole, t.NameSpan, "table %s cannot be read: connector '%s' only writes", t.Name, t.Connector)
+			continue
+		}
+		s.checkTable(t, catalog.UseSource)
+	}
+}
+
+func (s *Session) checkSink(t *catalog.Table, at diag.Span) {
+	c := s.connector(t)
+	if c == nil {
+		return
+	}
+	if !c.Sink {
+		s.diags.Errorf(codes.ConnectorRole, at, "table %s cannot be written: connector '%s' only reads", t.Name, t.Connector).
+			Label(t.NameSpan, "defined here")
+		return
+	}
+	for i := range t.Columns {
+		col := &t.Columns[i]
+		if col.Kind != catalog.Metadata || col.Virtual {
+			continue
+		}
+		if m := bind.Metadata(s.o.Registry, t, col.MetadataKey); m != nil && !m.Writable {
+			s.diags.Errorf(codes.MetadataColumn, col.Span, "metadata '%s' of connector '%s' can only be read", col.MetadataKey, t.Connector).
+				Label(at, "and here the table is written").Help("declare %s as VIRTUAL", scalar.QuoteName(col.Name))
+		}
+	}
+	s.checkTable(t, catalog.UseSink)
+}
+
+// query plans a SELECT whose rows are shown.
+func (s *Session) query(st *ast.Select) *QueryResult {
+	b := s.binder()
+	n := b.Query(st.Query)
+	s.checkSources(b)
+	if n == nil || s.diags.HasErrors() {
+		return nil
+	}
+	t := &catalog.Table{Name: rules.Collect, Connector: rules.Collect, Span: st.Sp, NameSpan: st.Sp}
+	out := rules.Output{Table: t, Query: s.opt.Optimize(n), SinkMode: catalog.Retract, At: st.Sp, Span: st.Sp}
+	for i, c := range n.Cols() {
+		t.Columns = append(t.Columns, catalog.Column{Name: c.Name, Type: c.Type, Time: c.Time})
+		out.Fields = append(out.Fields, i)
+	}
+	sinks := s.opt.Build([]rules.Output{out}, s.o.Config, s.bounded, s.diags)
+	if s.diags.HasErrors() {
+		return nil
+	}
+	job := &physical.Job{Name: "select", Sinks: sinks, Config: s.o.Config.Clone(), Fingerprint: rules.Fingerprint(sinks), Span: st.Sp}
+	r := &QueryResult{Job: job, Changelog: sinks[0].Changelog}
+	for i := range t.Columns {
+		r.Columns = append(r.Columns, physical.Column{Name: t.Columns[i].Name, Type: t.Columns[i].Type, Time: t.Columns[i].Time})
+	}
+	return r
+}
+
+func (s *Session) explain(st *ast.Explain) Result {
+	var job *physical.Job
+	switch in := st.Statement.(type) {
+	case *ast.Insert:
+		job = s.job([]*ast.Insert{in}, in.Sp)
+	case *ast.StatementSet:
+		job = s.job(in.Inserts, in.Sp)
+	case *ast.Select:
+		if q := s.query(in); q != nil {
+			job = q.Job
+		}
+	default:
+		s.diags.Errorf(codes.NoStatement, st.Statement.Span(), "EXPLAIN explains queries, INSERTs and statement sets")
+	}
+	if job == nil {
+		return nil
+	}
+	return &Text{Text: explain.Text(job, st.Details)}
+}

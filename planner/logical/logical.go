@@ -1,0 +1,229 @@
+// Package logical is the bound query before it is known how it runs: a tree of relations with
+// resolved columns. Package bind builds it, package rules improves it and makes the physical plan
+// of it. Nodes are immutable once built.
+//
+//	ast ──bind──> logical ──rules──> logical ──rules.Build──> physical
+package logical
+
+import (
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// Column is one column of a relation.
+type Column struct {
+	Name string
+	Type types.Type
+	Time catalog.TimeAttr
+	// Lost says why a column that came from a time attribute is none any more; nil for others.
+	Lost *Lost
+	// Table is the table of a column that is passed on unchanged; for messages; may be nil.
+	Table *catalog.Table
+}
+
+// Lost is where and how a time attribute became a plain timestamp.
+type Lost struct {
+	Column string // the time attribute's name
+	Why    string // "CAST makes a plain value of it"
+	Span   diag.Span
+}
+
+// Node is a relation.
+type Node interface {
+	Cols() []Column
+	Inputs() []Node
+	Span() diag.Span // the clause it comes from
+	// Windows says which columns hold the bounds of a window that every row belongs to; nil
+	// when there are none.
+	Windows() *WindowColumns
+}
+
+// WindowColumns is where a relation carries its window, as far as the columns are still
+// there: -1 for one that is not.
+type WindowColumns struct {
+	Start, End, Time int
+	Spec             Window
+}
+
+// Window is a window specification in microseconds.
+type Window struct {
+	Hop    bool
+	Size   int64
+	Slide  int64 // Size for a tumbling window
+	Offset int64
+	LTZ    bool // the row time is TIMESTAMP_LTZ
+	Span   diag.Span
+}
+
+// Base is what every node has.
+type Base struct {
+	Columns []Column
+	Sp      diag.Span
+	Win     *WindowColumns
+}
+
+// Cols is the output columns.
+func (b *Base) Cols() []Column { return b.Columns }
+
+// Span is the clause that the node comes from.
+func (b *Base) Span() diag.Span { return b.Sp }
+
+// Windows is the window columns.
+func (b *Base) Windows() *WindowColumns { return b.Win }
+
+// Nodes.
+type (
+	// Scan reads physical and metadata columns of a table.
+	Scan struct {
+		Base
+		Table  *catalog.Table
+		Fields []int // index into Table.Columns of every output column
+		// Watermark and RowTime are over the output columns; nil without a watermark.
+		Watermark, RowTime scalar.Expr
+		RowTimeName        string
+		Filter             scalar.Expr // pushed down, nil for none
+	}
+	// Values is a constant table; every row has one literal a column.
+	Values struct {
+		Base
+		Rows [][]*scalar.Literal
+	}
+	// Calc filters, then projects.
+	Calc struct {
+		Base
+		Input  Node
+		Filter scalar.Expr // nil: all rows
+		Exprs  []scalar.Expr
+	}
+	// WindowTVF adds window_start, window_end and window_time behind the input's columns.
+	WindowTVF struct {
+		Base
+		Input  Node
+		Time   int // the row-time column
+		Window Window
+	}
+	// Aggregate groups by columns of its input. Output: the keys, then the aggregates. Windowed: the keys
+	// contain a window's start and end, so that the groups end with their window.
+	Aggregate struct {
+		Base
+		Input    Node
+		Keys     []int
+		Aggs     []Agg
+		Windowed bool
+	}
+	// WindowAggregate is made of a windowed Aggregate by package rules. Output: the keys, the aggregates,
+	// then the window's properties listed in Props: "start", "end", "time".
+	WindowAggregate struct {
+		Base
+		Input      Node
+		Keys       []int
+		Aggs       []Agg
+		Window     Window
+		Time       int // the row-time column of the input, or -1: the window is attached
+		Start, End int // columns of an attached window
+		Props      []string
+	}
+	// Union puts inputs of the same column types together.
+	Union struct {
+		Base
+		Ins []Node
+	}
+)
+
+// Agg is one aggregate call over columns of the input.
+type Agg struct {
+	Func     string
+	Args     []int
+	Distinct bool
+	Filter   int // a BOOLEAN column, -1 for none
+	Type     types.Type
+	Name     string
+	Span     diag.Span
+}
+
+// Inputs of each node.
+func (n *Scan) Inputs() []Node            { return nil }
+func (n *Values) Inputs() []Node          { return nil }
+func (n *Calc) Inputs() []Node            { return []Node{n.Input} }
+func (n *WindowTVF) Inputs() []Node       { return []Node{n.Input} }
+func (n *Aggregate) Inputs() []Node       { return []Node{n.Input} }
+func (n *WindowAggregate) Inputs() []Node { return []Node{n.Input} }
+func (n *Union) Inputs() []Node           { return n.Ins }
+
+// Ref is a reference to column i of n.
+func Ref(n Node, i int) *scalar.Column {
+	c := n.Cols()[i]
+	return &scalar.Column{Index: i, Name: c.Name, Typ: c.Type}
+}
+
+// NewCalc is a Calc whose columns follow from its expressions: a plain column keeps its time attribute
+// and its window, everything else loses it.
+func NewCalc(in Node, filter scalar.Expr, exprs []scalar.Expr, names []string, at diag.Span) *Calc {
+	c := &Calc{Base: Base{Sp: at}, Input: in, Filter: filter, Exprs: exprs}
+	cols := in.Cols()
+	for i, e := range exprs {
+		col := Column{Name: names[i], Type: e.Type()}
+		if r, ok := e.(*scalar.Column); ok {
+			col.Time, col.Lost, col.Table = cols[r.Index].Time, cols[r.Index].Lost, cols[r.Index].Table
+		} else {
+			col.Lost = lostIn(e, cols)
+		}
+		c.Columns = append(c.Columns, col)
+	}
+	if w := in.Windows(); w != nil {
+		find := func(i int) int {
+			for j, e := range exprs {
+				if r, ok := e.(*scalar.Column); ok && i >= 0 && r.Index == i {
+					return j
+				}
+			}
+			return -1
+		}
+		v := *w
+		v.Start, v.End, v.Time = find(w.Start), find(w.End), find(w.Time)
+		if v.Start >= 0 || v.End >= 0 || v.Time >= 0 {
+			c.Win = &v
+		}
+	}
+	return c
+}
+
+// lostIn finds the time attribute that the computation e makes a plain value of.
+func lostIn(e scalar.Expr, cols []Column) (lost *Lost) {
+	var why string
+	switch x := e.(type) {
+	case *scalar.Cast:
+		why = "CAST makes a plain value of it"
+		if x.Implicit {
+			why = "the conversion to " + x.Typ.WithNullable(true).String() + " makes a plain value of it"
+		}
+	case *scalar.Call:
+		why = x.Func.Name + " makes a plain value of it"
+	}
+	scalar.Walk(e, func(x scalar.Expr) bool {
+		if r, ok := x.(*scalar.Column); ok && cols[r.Index].Time != catalog.NoTime && e.Type().IsTimestamp() {
+			lost = &Lost{Column: cols[r.Index].Name, Why: why, Span: e.Span()}
+		} else if ok && cols[r.Index].Lost != nil && e.Type().IsTimestamp() {
+			lost = cols[r.Index].Lost
+		}
+		return lost == nil
+	})
+	return lost
+}
+
+// Pass is a Calc's expressions and names that hand on every column of in.
+func Pass(in Node) (exprs []scalar.Expr, names []string) {
+	for i, c := range in.Cols() {
+		exprs = append(exprs, Ref(in, i))
+		names = append(names, c.Name)
+	}
+	return exprs, names
+}
+
+// NewFilter keeps the rows of in that satisfy cond.
+func NewFilter(in Node, cond scalar.Expr, at diag.Span) *Calc {
+	exprs, names := Pass(in)
+	return NewCalc(in, cond, exprs, names, at)
+}

@@ -1,0 +1,288 @@
+package planner
+
+import (
+	"sort"
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/config"
+)
+
+// options reads properties, with their variables replaced.
+func (s *Session) options(props []*ast.Property) (catalog.Options, bool) {
+	var out catalog.Options
+	ok := true
+	first := map[string]diag.Span{}
+	for _, p := range props {
+		if at, twice := first[p.Key.Value]; twice {
+			s.diags.Errorf(codes.DuplicateOption, p.Key.Sp, "option '%s' is given twice", p.Key.Value).Label(at, "first here")
+			ok = false
+			continue
+		}
+		first[p.Key.Value] = p.Key.Sp
+		v, good := s.expand(p.Value.Value, p.Value.Sp)
+		ok = ok && good
+		out = append(out, catalog.Option{Key: p.Key.Value, Value: v, KeySpan: p.Key.Sp, ValueSpan: p.Value.Sp})
+	}
+	return out, ok
+}
+
+// expand replaces ${VAR} and ${VAR:default} in v; $${ stands for ${ itself.
+func (s *Session) expand(v string, at diag.Span) (string, bool) {
+	if s.o.Env == nil || !strings.Contains(v, "${") {
+		return v, true
+	}
+	var b strings.Builder
+	ok := true
+	for {
+		i := strings.Index(v, "${")
+		if i < 0 {
+			b.WriteString(v)
+			return b.String(), ok
+		}
+		if i > 0 && v[i-1] == '$' {
+			b.WriteString(v[:i-1] + "${")
+			v = v[i+2:]
+			continue
+		}
+		end := strings.IndexByte(v[i:], '}')
+		if end < 0 {
+			s.diags.Errorf(codes.Variable, at, "'%s' has a ${ that is not closed", v).Help("write $${ where the characters themselves are meant")
+			return "", false
+		}
+		b.WriteString(v[:i])
+		name, def, hasDefault := strings.Cut(v[i+2:i+end], ":")
+		switch val, found := s.o.Env(name); {
+		case found:
+			b.WriteString(val)
+		case hasDefault:
+			b.WriteString(def)
+		default:
+			s.diags.Errorf(codes.Variable, at, "the environment variable %s is not set", name).
+				Help("set it, or give it a default: ${%s:...}", name)
+			ok = false
+		}
+		v = v[i+end+1:]
+	}
+}
+
+// formatUse is a format that a table names.
+type formatUse struct {
+	key    string // the option: "value.format"
+	prefix string // of the format's options: "value.json."
+	spec   *catalog.FormatSpec
+}
+
+// checkOptions checks the options of t against its connector and formats; at is the place of WITH.
+// It reports whether they are right.
+func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
+	found := len(s.diags.All)
+	place := at
+	if place.IsZero() {
+		place = t.NameSpan
+	}
+	name, ok := t.Options.Get("connector")
+	if !ok {
+		s.diags.Errorf(codes.MissingOption, place, "table %s does not say where it is: the option 'connector' is missing", t.Name).
+			Help("add 'connector' = '...': one of %s", strings.Join(s.connectorNames(), ", "))
+		return false
+	}
+	t.Connector = name
+	c := s.connector(t)
+	if c == nil {
+		o := t.Options.Lookup("connector")
+		d := s.diags.Errorf(codes.UnknownConnector, o.ValueSpan, "connector '%s' is not known", name)
+		if g, ok := diag.Suggest(name, s.connectorNames()); ok {
+			d.Help("did you mean '%s'?", g)
+		} else {
+			d.Help("known are %s", strings.Join(s.connectorNames(), ", "))
+		}
+		return false
+	}
+	formats := s.formats(t, c)
+	for i := range t.Options {
+		s.checkOption(t, c, formats, &t.Options[i])
+	}
+	required := func(specs []catalog.OptionSpec, prefix, of string) {
+		for i := range specs {
+			o := &specs[i]
+			if _, has := t.Options.Get(prefix + o.Key); has || !o.Required {
+				continue
+			}
+			d := s.diags.Errorf(codes.MissingOption, place, "table %s: %s needs the option '%s'", t.Name, of, prefix+o.Key)
+			example := o.Example
+			if example == "" {
+				example = "..."
+			}
+			d.Help("add '%s' = '%s'", prefix+o.Key, example)
+			if o.Doc != "" {
+				d.Note("%s", o.Doc)
+			}
+		}
+	}
+	required(c.Options, "", "connector '"+name+"'")
+	for _, f := range formats {
+		required(f.spec.Options, f.prefix, "format '"+f.spec.Name+"'")
+	}
+	return !hasErrors(s.diags.All[found:])
+}
+
+func hasErrors(all []*diag.Diagnostic) bool {
+	for _, d := range all {
+		if d.Severity == diag.Error {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Session) connectorNames() []string {
+	var out []string
+	for n := range s.o.Registry.Connectors {
+		out = append(out, n)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// formats is the formats that t names, and reports those that are not known.
+func (s *Session) formats(t *catalog.Table, c *catalog.ConnectorSpec) []formatUse {
+	var keys []string
+	for k := range c.Formats {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	var out []formatUse
+	for _, k := range keys {
+		o := t.Options.Lookup(k)
+		if o == nil {
+			continue
+		}
+		f := s.o.Registry.Formats[o.Value]
+		if f == nil {
+			var names []string
+			for n := range s.o.Registry.Formats {
+				names = append(names, n)
+			}
+			sort.Strings(names)
+			d := s.diags.Errorf(codes.UnknownFormat, o.ValueSpan, "format '%s' is not known", o.Value)
+			if g, ok := diag.Suggest(o.Value, names); ok {
+				d.Help("did you mean '%s'?", g)
+			} else {
+				d.Help("known are %s", strings.Join(names, ", "))
+			}
+			continue
+		}
+		out = append(out, formatUse{key: k, prefix: c.Formats[k] + f.Name + ".", spec: f})
+	}
+	return out
+}
+
+// checkOption finds the declaration of o and checks its value.
+func (s *Session) checkOption(t *catalog.Table, c *catalog.ConnectorSpec, formats []formatUse, o *catalog.Option) {
+	if o.Key == "connector" {
+		return
+	}
+	if spec := findOption(c.Options, o.Key); spec != nil {
+		s.checkValue(spec, o)
+		return
+	}
+	var known []string
+	for _, f := range formats {
+		if strings.HasPrefix(o.Key, f.prefix) {
+			if spec := findOption(f.spec.Options, o.Key[len(f.prefix):]); spec != nil {
+				s.checkValue(spec, o)
+				return
+			}
+		}
+		for i := range f.spec.Options {
+			known = append(known, f.prefix+f.spec.Options[i].Key)
+		}
+	}
+	for i := range c.Options {
+		if !c.Options[i].Prefix {
+			known = append(known, c.Options[i].Key)
+		}
+	}
+	d := s.diags.Errorf(codes.UnknownOption, o.KeySpan, "option '%s' is not known to connector '%s'", o.Key, c.Name)
+	for name := range s.o.Registry.Formats {
+		for key, prefix := range c.Formats {
+			if !strings.HasPrefix(o.Key, prefix+name+".") {
+				continue
+			}
+			rest := o.Key[len(prefix)+len(name)+1:]
+			if findOption(s.o.Registry.Formats[name].Options, rest) == nil {
+				continue
+			}
+			if set, ok := t.Options.Get(key); ok {
+				d.Title = "option '" + o.Key + "' belongs to format '" + name + "'"
+				d.Note("the table's '%s' is '%s'", key, set)
+				d.Help("remove it, or use the format '%s'", name)
+				return
+			}
+		}
+	}
+	if g, ok := diag.Suggest(o.Key, known); ok {
+		d.Help("did you mean '%s'?", g)
+		return
+	}
+	if g, ok := diag.Suggest("properties."+o.Key, known); ok {
+		d.Help("did you mean '%s'?", g)
+		return
+	}
+	d.Help("an option that weir does not know is never ignored: remove it")
+}
+
+// findOption is the declaration of key among specs, by name or by prefix.
+func findOption(specs []catalog.OptionSpec, key string) *catalog.OptionSpec {
+	for i := range specs {
+		if !specs[i].Prefix && specs[i].Key == key {
+			return &specs[i]
+		}
+	}
+	for i := range specs {
+		if specs[i].Prefix && strings.HasPrefix(key, specs[i].Key) && len(key) > len(specs[i].Key) {
+			return &specs[i]
+		}
+	}
+	return nil
+}
+
+func (s *Session) checkValue(spec *catalog.OptionSpec, o *catalog.Option) {
+	c := *spec
+	c.Key = o.Key
+	if err := config.CheckValue(&c, o.Value); err != nil {
+		d := s.diags.Errorf(codes.OptionValue, o.ValueSpan, "%s", err)
+		if c.Type == catalog.OptEnum {
+			if g, ok := diag.Suggest(o.Value, c.Values); ok {
+				d.Help("did you mean '%s'?", g)
+			}
+		}
+	}
+}
+
+// checkTable asks the connector and the formats of t about it in a role.
+func (s *Session) checkTable(t *catalog.Table, how catalog.Use) {
+	c := s.connector(t)
+	if c == nil {
+		return
+	}
+	if c.Check != nil {
+		c.Check(t, how, s.o.Config.String, s.diags)
+	}
+	quiet := *s
+	quiet.diags = &diag.List{} // unknown formats were reported when the table was defined
+	for _, f := range quiet.formats(t, c) {
+		if f.spec.Check == nil {
+			continue
+		}
+		cols := t.Physical()
+		if c.FormatColumns != nil {
+			cols = c.FormatColumns(t, f.key)
+		}
+		f.spec.Check(t, cols, t.Options.WithPrefix(f.prefix), how, s.diags)
+	}
+}

@@ -1,0 +1,560 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/config"
+	"weir/planner/logical"
+	"weir/planner/physical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// Output is one sink of a job to be: the query and where it goes.
+type Output struct {
+	Table  *catalog.Table
+	Query  logical.Node
+	Fields []int // index into Table.Columns of every column of Query
+	// SinkMode is the richest changelog that the sink takes.
+	SinkMode catalog.ChangeMode
+	// At is the INSERT's table, for findings; Span the whole statement.
+	At, Span diag.Span
+}
+
+// builder makes one sink's physical plan.
+type builder struct {
+	o       *Optimizer
+	cfg     *config.Config
+	bounded func(t *catalog.Table) bool
+	diags   *diag.List
+
+	path  string         // of ids
+	taken map[string]int // ids given out
+	warn  bool           // whether state that grows is worth a finding
+}
+
+// built is a physical node and what the node above must know.
+type built struct {
+	node physical.Node
+	// updating: it carries more than +I; before: -U among it.
+	updating, before bool
+	// spread is the columns by whose hash rows are spread over subtasks; nil when that is not known, empty when
+	// one subtask has them all.
+	spread  []int
+	bounded bool
+}
+
+// Build makes the physical plans of a job's sinks. Findings go to diags; a sink with errors is left out.
+func (o *Optimizer) Build(outs []Output, cfg *config.Config, bounded func(*catalog.Table) bool, diags *diag.List) []*physical.Sink {
+	var sinks []*physical.Sink
+	names := map[string]int{}
+	for _, out := range outs {
+		name := out.Table.Name
+		if names[name]++; names[name] > 1 {
+			name += "#" + strconv.Itoa(names[name])
+		}
+		b := &builder{o: o, cfg: cfg, bounded: bounded, diags: diags, path: name, taken: map[string]int{}, warn: out.Table.Connector != Collect}
+		if s := b.sink(out); s != nil {
+			sinks = append(sinks, s)
+		}
+	}
+	return sinks
+}
+
+// Collect is the connector of the table that an interactive SELECT goes to.
+const Collect = "collect"
+
+// id is the stable name of the next node of a kind on the present path.
+func (b *builder) id(kind string) string {
+	id := b.path + "/" + kind
+	b.taken[id]++
+	if n := b.taken[id]; n > 1 {
+		id += "-" + strconv.Itoa(n)
+	}
+	return id
+}
+
+// below runs f with the path of what feeds the node id.
+func (b *builder) below(id string, f func() (built, bool)) (built, bool) {
+	saved := b.path
+	b.path = id
+	r, ok := f()
+	b.path = saved
+	return r, ok
+}
+
+func columns(cols []logical.Column) []physical.Column {
+	out := make([]physical.Column, len(cols))
+	for i, c := range cols {
+		out[i] = physical.Column{Name: c.Name, Type: c.Type, Time: c.Time}
+	}
+	return out
+}
+
+func (b *builder) sink(out Output) *physical.Sink {
+	t := b.traitsOf(out.Query)
+	key := sinkKey(out)
+	if t.updating && out.SinkMode == catalog.InsertOnly {
+		d := b.diags.Errorf(codes.UpdatingIntoAppend, out.At, "%s takes new rows only, and this query also changes rows", out.Table.Name)
+		d.At("connector '%s' cannot take back what it has written", out.Table.Connector).
+			Label(t.at, "%s updates its earlier results", t.clause)
+		if out.Table.Connector == "kafka" {
+			d.Help("use connector 'upsert-kafka' with a PRIMARY KEY for %s", out.Table.Name)
+		} else {
+			d.Help("write to a table of connector 'upsert-kafka' with a PRIMARY KEY")
+		}
+		d.Help("or group by a window, which gives each result once: GROUP BY window_start, window_end over TABLE(TUMBLE(...))")
+		return nil
+	}
+	before, materialize := false, false
+	if t.updating {
+		before, materialize = b.sinkNeeds(out, key, t)
+	}
+	s := &physical.Sink{Table: out.Table, Fields: out.Fields, Key: key, Parallelism: parallelism(out.Table, "sink.parallelism")}
+	s.ID = b.id("sink")
+	var in built
+	var ok bool
+	if materialize {
+		m := &physical.UpsertMaterialize{Keys: key, TTL: b.cfg.Duration(config.StateTTL)}
+		m.ID = b.id("upsert-materialize")
+		in, ok = b.below(m.ID, func() (built, bool) { return b.build(out.Query, true) })
+		if !ok {
+			return nil
+		}
+		in = b.exchange(in, key, m.ID)
+		m.Input, m.Columns, m.Span = in.node, in.node.Base().Columns, out.At
+		m.Changelog = physical.Changelog{Mode: catalog.Upsert, Key: key}
+		in = built{node: m, updating: true, spread: key, bounded: in.bounded}
+	} else if in, ok = b.build(out.Query, before); !ok {
+		return nil
+	}
+	s.Input, s.Span = in.node, out.Span
+	s.Columns = in.node.Base().Columns
+	s.Changelog = in.node.Base().Changelog
+	b.constraints(s)
+	return s
+}
+
+func sinkKey(out Output) []int {
+	var key []int
+	for _, k := range out.Table.PrimaryKey {
+		if i := slices.Index(out.Fields, k); i >= 0 {
+			key = append(key, i)
+		}
+	}
+	return key
+}
+
+// sinkNeeds says whether an updating query must give the sink -U, and whether changes must be put in order by the
+// sink's key first.
+func (b *builder) sinkNeeds(out Output, key []int, t traits) (before, materialize bool) {
+	if out.SinkMode == catalog.Retract || len(key) == 0 {
+		return true, false
+	}
+	sorted := slices.Clone(key)
+	slices.Sort(sorted)
+	exact, within := false, false
+	for _, k := range t.keys {
+		exact = exact || slices.Equal(k, sorted)
+		within = within || subset(k, sorted)
+	}
+	switch b.cfg.String(config.UpsertMaterialize) {
+	case "FORCE":
+		return true, true
+	case "NONE":
+		return !exact, false
+	}
+	return !exact, !within
+}
+
+func subset(a, of []int) bool {
+	for _, x := range a {
+		if !slices.Contains(of, x) {
+			return false
+		}
+	}
+	return true
+}
+
+// constraints notes what the sink enforces on every row.
+func (b *builder) constraints(s *physical.Sink) {
+	how := b.cfg.String(config.TypeLengthEnforcer)
+	for i, f := range s.Fields {
+		to, from := s.Table.Columns[f].Type, s.Columns[i].Type
+		if from.Nullable && !to.Nullable {
+			s.NotNull = append(s.NotNull, i)
+		}
+		fixed := to.Kind == types.Char || to.Kind == types.Binary
+		if !fixed && to.Kind != types.VarChar && to.Kind != types.VarBinary || to.Len == types.MaxLen || how == "IGNORE" {
+			continue
+		}
+		if !fixed && from.Len <= to.Len && from.Kind != types.Invalid || from.EqualIgnoringNull(to) {
+			continue
+		}
+		s.Lengths = append(s.Lengths, physical.LengthRule{Column: i, Len: to.Len, Pad: fixed && how == "TRIM_PAD", Error: how == "ERROR"})
+	}
+}
+
+// parallelism is an option that was checked to be a number; 0 when it is not set.
+func parallelism(t *catalog.Table, key string) int {
+	v, ok := t.Options.Get(key)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		return 0 // reported by the check of options
+	}
+	return n
+}
+
+// exchange spreads rows by keys unless they are so already.
+func (b *builder) exchange(in built, keys []int, path string) built {
+	if in.spread != nil && slices.Equal(in.spread, keys) {
+		return in
+	}
+	if keys == nil {
+		keys = []int{}
+	}
+	saved := b.path
+	b.path = path
+	x := &physical.Exchange{Input: in.node, Keys: keys}
+	base := in.node.Base()
+	x.Props = physical.Props{ID: b.id("exchange"), Columns: base.Columns, Changelog: base.Changelog, Span: base.Span}
+	b.path = saved
+	in.node, in.spread = x, keys
+	return in
+}
+
+// build makes the physical plan of n. before: somebody above needs -U.
+func (b *builder) build(n logical.Node, before bool) (built, bool) {
+	switch n := n.(type) {
+	case *logical.Scan:
+		return b.scan(n, before)
+	case *logical.Values:
+		v := &physical.Values{}
+		v.Props = physical.Props{ID: b.id("values"), Columns: columns(n.Columns), Span: n.Sp}
+		for _, r := range n.Rows {
+			row := make([]types.Value, len(r))
+			for i, l := range r {
+				row[i] = l.Value
+			}
+			v.Rows = append(v.Rows, row)
+		}
+		return built{node: v, bounded: true}, true
+	case *logical.Calc:
+		return b.calc(n, before)
+	case *logical.WindowTVF:
+		return b.windowTVF(n)
+	case *logical.WindowAggregate:
+		return b.windowAggregate(n)
+	case *logical.Aggregate:
+		return b.aggregate(n, before)
+	case *logical.Union:
+		return b.union(n, before)
+	}
+	b.diags.Errorf(codes.NoStatement, n.Span(), "this form of query is not supported yet")
+	return built{}, false
+}
+
+func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
+	t := n.Table
+	mode := b.o.SourceMode(t)
+	// A stream of upserts has neither old values nor whole deletes: they are put back by the key.
+	id := ""
+	if mode == catalog.Upsert {
+		id = b.id("changelog-normalize")
+		saved := b.path
+		b.path = id
+		defer func() { b.path = saved }()
+	}
+	s := &physical.Scan{Table: t, Fields: n.Fields, Filter: n.Filter, Parallelism: parallelism(t, "scan.parallelism")}
+	s.Props = physical.Props{ID: b.id("scan." + t.Name), Columns: columns(n.Columns), Span: n.Sp, Changelog: physical.Changelog{Mode: mode, Key: scanKey(n)}}
+	if n.Watermark != nil {
+		idle, err := t.IdleTimeout(b.cfg.Duration(config.SourceIdleTimeout), config.ParseDuration)
+		if err != nil {
+			idle = 0 // reported by the check of options
+		}
+		emit, _ := t.Options.Get("scan.watermark.emit.strategy")
+		s.Watermark = &physical.Watermark{Expr: n.Watermark, RowTime: n.RowTime, Name: n.RowTimeName, Idle: idle, OnEvent: emit == "on-event"}
+	}
+	r := built{node: s, updating: mode != catalog.InsertOnly, before: mode == catalog.Retract, bounded: b.bounded(t)}
+	if mode != catalog.Upsert {
+		return r, true
+	}
+	keys := physicalKey(n)
+	if keys == nil {
+		b.diags.Errorf(codes.PrimaryKey, n.Sp, "table %s has changes by key and no PRIMARY KEY", t.Name).
+			Label(t.NameSpan, "defined here").Help("add PRIMARY KEY (...) NOT ENFORCED to it")
+		return built{}, false
+	}
+	r = b.exchange(r, keys, id)
+	c := &physical.ChangelogNormalize{Input: r.node, Keys: keys, UpdateBefore: before, TTL: b.cfg.Duration(config.StateTTL)}
+	c.Props = physical.Props{ID: id, Columns: s.Columns, Span: n.Sp, Changelog: changes(before, scanKey(n))}
+	return built{node: c, updating: true, before: before, spread: keys, bounded: r.bounded}, true
+}
+
+// physicalKey is the primary key in its declared order as output columns.
+func physicalKey(n *logical.Scan) []int {
+	var keys []int
+	for _, k := range n.Table.PrimaryKey {
+		i := slices.Index(n.Fields, k)
+		if i < 0 {
+			return nil
+		}
+		keys = append(keys, i)
+	}
+	return keys
+}
+
+func changes(before bool, key []int) physical.Changelog {
+	if before {
+		return physical.Changelog{Mode: catalog.Retract, Key: key}
+	}
+	return physical.Changelog{Mode: catalog.Upsert, Key: key}
+}
+
+func (b *builder) calc(n *logical.Calc, before bool) (built, bool) {
+	t := b.traitsOf(n.Input)
+	want := before
+	if t.updating && n.Filter != nil {
+		// A row that no longer satisfies the condition must be taken back.
+		want = true
+	}
+	id := b.id("calc")
+	in, ok := b.build(n.Input, want)
+	if !ok {
+		return in, false
+	}
+	c := &physical.Calc{Input: in.node, Filter: n.Filter, Exprs: n.Exprs}
+	c.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	c.Changelog.Mode = in.node.Base().Changelog.Mode
+	if key := in.node.Base().Changelog.Key; key != nil {
+		if m := mapKeys([][]int{key}, n.Exprs); m != nil {
+			c.Changelog.Key = m[0]
+		}
+	}
+	out := built{node: c, updating: in.updating, before: in.before, bounded: in.bounded}
+	out.spread = mapSpread(in.spread, n.Exprs)
+	return out, true
+}
+
+// mapSpread follows the columns that rows are spread by through a projection; a changed value hashes differently.
+func mapSpread(spread []int, exprs []scalar.Expr) []int {
+	if spread == nil {
+		return nil
+	}
+	out := make([]int, 0, len(spread))
+	for _, k := range spread {
+		at := slices.IndexFunc(exprs, func(e scalar.Expr) bool {
+			r, ok := e.(*scalar.Column)
+			return ok && r.Index == k
+		})
+		if at < 0 {
+			return nil
+		}
+		out = append(out, at)
+	}
+	return out
+}
+
+// window is the physical window; nothing of it depends on the input but the columns.
+func (b *builder) window(w logical.Window, time, start, end int) physical.Window {
+	p := physical.Window{Kind: physical.Tumble, Size: w.Size, Slide: w.Slide, Offset: w.Offset, TimeColumn: time, StartColumn: start, EndColumn: end}
+	if w.Hop {
+		p.Kind = physical.Hop
+	}
+	if w.LTZ {
+		p.Zone = b.cfg.Zone()
+	}
+	return p
+}
+
+// appendOnly reports a window over a stream that changes rows.
+func (b *builder) appendOnly(in logical.Node, at diag.Span) bool {
+	t := b.traitsOf(in)
+	if !t.updating {
+		return true
+	}
+	b.diags.Errorf(codes.UpdatingWindow, at, "windows over a stream that changes rows are not supported yet").
+		Label(t.at, "%s updates its earlier results", t.clause).
+		Help("window the append-only input first, or aggregate without a window")
+	return false
+}
+
+func (b *builder) windowTVF(n *logical.WindowTVF) (built, bool) {
+	if !b.appendOnly(n.Input, n.Sp) {
+		return built{}, false
+	}
+	id := b.id("window-tvf")
+	in, ok := b.build(n.Input, false)
+	if !ok {
+		return in, false
+	}
+	t := &physical.WindowTVF{Input: in.node, Window: b.window(n.Window, n.Time, -1, -1)}
+	t.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	return built{node: t, spread: in.spread, bounded: in.bounded}, true
+}
+
+func aggCalls(aggs []logical.Agg) []physical.AggCall {
+	out := make([]physical.AggCall, len(aggs))
+	for i, a := range aggs {
+		out[i] = physical.AggCall{Func: a.Func, Args: a.Args, Distinct: a.Distinct, Filter: a.Filter, Type: a.Type, Name: a.Name, Span: a.Span}
+	}
+	return out
+}
+
+func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
+	if !b.appendOnly(n.Input, n.Sp) {
+		return built{}, false
+	}
+	id := b.id("window-aggregate")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	if !ok {
+		return in, false
+	}
+	in = b.exchange(in, n.Keys, id)
+	w := &physical.WindowAggregate{Input: in.node, Keys: n.Keys, Window: b.window(n.Window, n.Time, n.Start, n.End), Aggs: aggCalls(n.Aggs), WindowColumns: n.Props}
+	w.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	if t := b.traitsOf(n); len(t.keys) > 0 {
+		w.Changelog.Key = t.keys[0]
+	}
+	return built{node: w, spread: firstColumns(len(n.Keys)), bounded: in.bounded}, true
+}
+
+func firstColumns(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
+	id := b.id("group-aggregate")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	if !ok {
+		return in, false
+	}
+	in = b.exchange(in, n.Keys, id)
+	ttl := b.cfg.Duration(config.StateTTL)
+	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before, TTL: ttl}
+	key := firstColumns(len(n.Keys))
+	g.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: changes(before, key)}
+	if b.warn && ttl == 0 && !in.bounded && len(n.Keys) > 0 {
+		b.grows(n)
+	}
+	return built{node: g, updating: true, before: before, spread: key, bounded: in.bounded}, true
+}
+
+// grows warns of state that nothing ever ends.
+func (b *builder) grows(n *logical.Aggregate) {
+	clause := clauseName(n)
+	d := b.diags.Warnf(codes.StateGrows, n.Sp, "the state of this %s grows for ever", clause).
+		At("no key of an unbounded stream is ever complete")
+	if rt, table := rowTime(n); rt != "" {
+		d.Note("%s has a watermark on %s", table.Name, rt).
+			Help("add a window, as in TABLE(TUMBLE(TABLE %s, DESCRIPTOR(%s), INTERVAL '1' HOUR)) with GROUP BY window_start, window_end, or SET 'table.exec.state.ttl' = '7 d'", table.Name, rt)
+		return
+	}
+	d.Help("SET 'table.exec.state.ttl' = '7 d', if keys that were not seen for so long may start anew")
+}
+
+// rowTime looks for a time attribute that could have been used.
+func rowTime(n logical.Node) (string, *catalog.Table) {
+	if s, ok := n.(*logical.Scan); ok {
+		if s.Watermark != nil {
+			return s.RowTimeName, s.Table
+		}
+		return "", nil
+	}
+	for _, in := range n.Inputs() {
+		if c, t := rowTime(in); c != "" {
+			return c, t
+		}
+	}
+	return "", nil
+}
+
+func (b *builder) union(n *logical.Union, before bool) (built, bool) {
+	id := b.id("union")
+	u := &physical.Union{}
+	out := built{bounded: true}
+	mode := catalog.InsertOnly
+	for i, in := range n.Ins {
+		r, ok := b.below(fmt.Sprintf("%s.%d", id, i+1), func() (built, bool) { return b.build(in, before) })
+		if !ok {
+			return r, false
+		}
+		u.Ins = append(u.Ins, r.node)
+		out.updating = out.updating || r.updating
+		out.before = out.before || r.before
+		out.bounded = out.bounded && r.bounded
+		mode = max(mode, r.node.Base().Changelog.Mode)
+	}
+	u.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: physical.Changelog{Mode: mode}}
+	out.node = u
+	return out, true
+}
+
+// Fingerprint is a hash of what a job's state depends on: the stateful operators with their keys, functions and
+// types, and the tables read and written. Projections and conditions do not count.
+func Fingerprint(sinks []*physical.Sink) string {
+	h := sha256.New()
+	var walk func(n physical.Node)
+	walk = func(n physical.Node) {
+		in := func(i int) []physical.Column { return n.Inputs()[i].Base().Columns }
+		keyTypes := func(keys []int) string {
+			s := ""
+			for _, k := range keys {
+				s += in(0)[k].Type.WithNullable(true).String() + ","
+			}
+			return s
+		}
+		aggs := func(list []physical.AggCall) string {
+			s := ""
+			for _, a := range list {
+				s += fmt.Sprintf("%s(%s)%t/%t:%s;", a.Func, keyTypes(a.Args), a.Distinct, a.Filter >= 0, a.Type)
+			}
+			return s
+		}
+		id := n.Base().ID
+		switch n := n.(type) {
+		case *physical.Scan:
+			fmt.Fprintf(h, "scan %s %s %s\n", id, n.Table.Name, n.Table.Connector)
+		case *physical.Sink:
+			fmt.Fprintf(h, "sink %s %s %s\n", id, n.Table.Name, n.Table.Connector)
+		case *physical.WindowAggregate:
+			w := n.Window
+			fmt.Fprintf(h, "window %s %s %s %d %d %d %d %v\n", id, keyTypes(n.Keys), aggs(n.Aggs), w.Kind, w.Size, w.Slide, w.Offset, w.TimeColumn < 0)
+		case *physical.GroupAggregate:
+			fmt.Fprintf(h, "group %s %s %s %t\n", id, keyTypes(n.Keys), aggs(n.Aggs), n.InputRetracts)
+		case *physical.ChangelogNormalize:
+			fmt.Fprintf(h, "normalize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
+		case *physical.UpsertMaterialize:
+			fmt.Fprintf(h, "materialize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
+		}
+		for _, i := range n.Inputs() {
+			walk(i)
+		}
+	}
+	for _, s := range sinks {
+		walk(s)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func rowTypes(cols []physical.Column) []string {
+	var out []string
+	for _, c := range cols {
+		out = append(out, c.Type.String())
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+package rules
+
+import (
+	"slices"
+
+	"weir/parser/diag"
+	"weir/planner/catalog"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+)
+
+// traits is what is known of a relation's changes before the physical plan is made.
+type traits struct {
+	updating bool
+	// clause is what makes it updating: "GROUP BY", "SELECT DISTINCT", "table orders"; at is its place.
+	clause string
+	at     diag.Span
+	// keys are sets of columns, each of which tells rows apart: an update or delete comes with the same values in
+	// them. Column numbers ascend in each. An empty set: there is one row at most.
+	keys [][]int
+}
+
+// traitsOf derives the traits of n.
+func (b *builder) traitsOf(n logical.Node) traits {
+	switch n := n.(type) {
+	case *logical.Scan:
+		t := traits{}
+		if b.o.SourceMode(n.Table) != catalog.InsertOnly {
+			t.updating, t.clause, t.at = true, "table "+n.Table.Name, n.Span()
+		}
+		if key := scanKey(n); key != nil {
+			t.keys = [][]int{key}
+		}
+		return t
+	case *logical.Calc:
+		t := b.traitsOf(n.Input)
+		t.keys = mapKeys(t.keys, n.Exprs)
+		return t
+	case *logical.Aggregate:
+		t := b.traitsOf(n.Input)
+		key := make([]int, len(n.Keys))
+		for i := range key {
+			key[i] = i
+		}
+		t.keys = [][]int{key}
+		if !t.updating {
+			t.updating, t.at, t.clause = true, n.Span(), clauseName(n)
+		}
+		return t
+	case *logical.WindowAggregate:
+		key := []int{}
+		for i := range n.Keys {
+			key = append(key, i)
+		}
+		bounds := -1
+		for i, p := range n.Props {
+			if bounds < 0 || p == "end" {
+				bounds = len(n.Keys) + len(n.Aggs) + i // each of them names the window
+			}
+		}
+		if bounds < 0 {
+			return traits{}
+		}
+		return traits{keys: [][]int{append(key, bounds)}}
+	case *logical.Union:
+		t := traits{}
+		for _, in := range n.Ins {
+			if i := b.traitsOf(in); i.updating && !t.updating {
+				t.updating, t.clause, t.at = true, i.clause, i.at
+			}
+		}
+		return t
+	case *logical.WindowTVF:
+		t := b.traitsOf(n.Input)
+		t.keys = nil
+		return t
+	}
+	return traits{}
+}
+
+func clauseName(n *logical.Aggregate) string {
+	switch text := n.Span().Text(); {
+	case len(n.Aggs) > 0 && len(n.Keys) == 0:
+		return "an aggregate without GROUP BY"
+	case startsWith(text, "UNION"):
+		return "UNION without ALL"
+	case startsWith(text, "SELECT"):
+		return "SELECT DISTINCT"
+	}
+	return "GROUP BY"
+}
+
+func startsWith(s, word string) bool {
+	return len(s) >= len(word) && equalFold(s[:len(word)], word)
+}
+
+func equalFold(a, b string) bool {
+	for i := range len(a) {
+		if a[i]|0x20 != b[i]|0x20 {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// scanKey is the table's primary key as output columns; nil when there is none or not all are read.
+func scanKey(n *logical.Scan) []int {
+	if len(n.Table.PrimaryKey) == 0 {
+		return nil
+	}
+	var key []int
+	for _, k := range n.Table.PrimaryKey {
+		i := slices.Index(n.Fields, k)
+		if i < 0 {
+			return nil
+		}
+		key = append(key, i)
+	}
+	slices.Sort(key)
+	return key
+}
+
+// mapKeys is the keys of a projection's input as columns of its output. A column that is only widened still tells
+// the same rows apart.
+func mapKeys(keys [][]int, exprs []scalar.Expr) [][]int {
+	var out [][]int
+	for _, key := range keys {
+		to := []int{}
+		for _, k := range key {
+			at := slices.IndexFunc(exprs, func(e scalar.Expr) bool { return passes(e, k) })
+			if at < 0 {
+				to = nil
+				break
+			}
+			to = append(to, at)
+		}
+		if to != nil {
+			slices.Sort(to)
+			out = append(out, to)
+		}
+	}
+	return out
+}
+
+// passes reports that e is column k, as it is or widened.
+func passes(e scalar.Expr, k int) bool {
+	for {
+		c, ok := e.(*scalar.Cast)
+		if !ok || !widening(c) {
+			break
+		}
+		e = c.X
+	}
+	r, ok := e.(*scalar.Column)
+	return ok && r.Index == k
+}

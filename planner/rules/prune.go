@@ -1,0 +1,329 @@
+package rules
+
+import (
+	"slices"
+
+	"weir/planner/catalog"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// prune rebuilds n so that it makes little more than the columns that are needed. at[i] is where the old column i
+// is now, -1 when it is gone.
+func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []int) {
+	switch n := n.(type) {
+	case *logical.Scan:
+		return o.pruneScan(n, need)
+	case *logical.Values:
+		keep := kept(need)
+		v := *n
+		v.Columns = pick(n.Columns, keep)
+		v.Rows = nil
+		for _, r := range n.Rows {
+			v.Rows = append(v.Rows, pick(r, keep))
+		}
+		return &v, places(keep, len(need))
+	case *logical.Calc:
+		return o.pruneCalc(n, need)
+	case *logical.WindowTVF:
+		w := len(n.Input.Cols())
+		below := slices.Clone(need[:w])
+		below[n.Time] = true
+		in, to := o.prune(n.Input, below)
+		t := *n
+		t.Input, t.Time = in, to[n.Time]
+		t.Columns = slices.Clone(in.Cols())
+		if t.Time < len(t.Columns) {
+			t.Columns[t.Time] = n.Columns[n.Time]
+		}
+		t.Columns = append(t.Columns, n.Columns[w:]...)
+		win := *n.Win
+		win.Start, win.End, win.Time = len(in.Cols()), len(in.Cols())+1, len(in.Cols())+2
+		t.Win = &win
+		return &t, append(slices.Clone(to), win.Start, win.End, win.Time)
+	case *logical.Aggregate:
+		return o.pruneAggregate(n, need)
+	case *logical.WindowAggregate:
+		return o.pruneWindowAggregate(n, need)
+	case *logical.Union:
+		keep := kept(need)
+		u := *n
+		u.Columns = pick(n.Columns, keep)
+		u.Ins = nil
+		for _, in := range n.Ins {
+			p, to := o.prune(in, need)
+			wanted := make([]int, len(keep))
+			for i, k := range keep {
+				wanted[i] = to[k]
+			}
+			u.Ins = append(u.Ins, project(p, wanted))
+		}
+		return &u, places(keep, len(need))
+	}
+	at = make([]int, len(need))
+	for i := range at {
+		at[i] = i
+	}
+	return n, at
+}
+
+func kept(need []bool) []int {
+	var out []int
+	for i, b := range need {
+		if b {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func pick[T any](list []T, keep []int) []T {
+	out := make([]T, 0, len(keep))
+	for _, k := range keep {
+		out = append(out, list[k])
+	}
+	return out
+}
+
+func places(keep []int, n int) []int {
+	at := make([]int, n)
+	for i := range at {
+		at[i] = -1
+	}
+	for i, k := range keep {
+		at[k] = i
+	}
+	return at
+}
+
+// project is exactly the given columns of n.
+func project(n logical.Node, cols []int) logical.Node {
+	c := &logical.Calc{Base: logical.Base{Sp: n.Span()}, Input: n}
+	for _, i := range cols {
+		c.Exprs = append(c.Exprs, logical.Ref(n, i))
+		c.Columns = append(c.Columns, n.Cols()[i])
+	}
+	if identity(c) {
+		return n
+	}
+	return c
+}
+
+// reorder is n with its first columns as they were before prune.
+func reorder(n logical.Node, at []int, width int) logical.Node { return project(n, at[:width]) }
+
+func (o *Optimizer) pruneScan(n *logical.Scan, need []bool) (logical.Node, []int) {
+	need = slices.Clone(need)
+	for _, e := range []scalar.Expr{n.Watermark, n.RowTime, n.Filter} {
+		if e != nil {
+			for _, i := range scalar.Columns(e) {
+				need[i] = true
+			}
+		}
+	}
+	if o.SourceMode(n.Table) != catalog.InsertOnly {
+		for i, f := range n.Fields {
+			need[i] = need[i] || slices.Contains(n.Table.PrimaryKey, f)
+		}
+	}
+	keep := kept(need)
+	at := places(keep, len(need))
+	s := *n
+	s.Columns, s.Fields = pick(n.Columns, keep), pick(n.Fields, keep)
+	to := func(i int) int { return at[i] }
+	if n.Watermark != nil {
+		s.Watermark, s.RowTime = scalar.Shift(n.Watermark, to), scalar.Shift(n.RowTime, to)
+	}
+	if n.Filter != nil {
+		s.Filter = scalar.Shift(n.Filter, to)
+	}
+	return &s, at
+}
+
+func (o *Optimizer) pruneCalc(n *logical.Calc, need []bool) (logical.Node, []int) {
+	keep := kept(need)
+	below := make([]bool, len(n.Input.Cols()))
+	mark := func(e scalar.Expr) {
+		for _, i := range scalar.Columns(e) {
+			below[i] = true
+		}
+	}
+	if n.Filter != nil {
+		mark(n.Filter)
+	}
+	for _, k := range keep {
+		mark(n.Exprs[k])
+	}
+	in, to := o.prune(n.Input, below)
+	shift := func(e scalar.Expr) scalar.Expr { return scalar.Shift(e, func(i int) int { return to[i] }) }
+	c := *n
+	c.Input, c.Win = in, nil
+	c.Columns = pick(n.Columns, keep)
+	c.Exprs = nil
+	if n.Filter != nil {
+		c.Filter = shift(n.Filter)
+	}
+	for _, k := range keep {
+		c.Exprs = append(c.Exprs, shift(n.Exprs[k]))
+	}
+	return &c, places(keep, len(need))
+}
+
+// pruneAggs keeps the needed aggregates, and marks what they and the keys read.
+func pruneAggs(keys []int, aggs []logical.Agg, need []bool, below []bool) (kept []logical.Agg, at []int) {
+	for i := range keys {
+		below[keys[i]] = true
+		at = append(at, i)
+	}
+	for i, a := range aggs {
+		if !need[len(keys)+i] {
+			at = append(at, -1)
+			continue
+		}
+		at = append(at, len(keys)+len(kept))
+		kept = append(kept, a)
+		for _, c := range a.Args {
+			below[c] = true
+		}
+		if a.Filter >= 0 {
+			below[a.Filter] = true
+		}
+	}
+	return kept, at
+}
+
+func moveAggs(aggs []logical.Agg, to []int) []logical.Agg {
+	out := make([]logical.Agg, len(aggs))
+	for i, a := range aggs {
+		args := make([]int, len(a.Args))
+		for j, c := range a.Args {
+			args[j] = to[c]
+		}
+		a.Args = args
+		if a.Filter >= 0 {
+			a.Filter = to[a.Filter]
+		}
+		out[i] = a
+	}
+	return out
+}
+
+func moved(cols, to []int) []int {
+	out := make([]int, len(cols))
+	for i, c := range cols {
+		out[i] = to[c]
+	}
+	return out
+}
+
+func present(at []int) []int {
+	var out []int
+	for i, p := range at {
+		if p >= 0 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (o *Optimizer) pruneAggregate(n *logical.Aggregate, need []bool) (logical.Node, []int) {
+	below := make([]bool, len(n.Input.Cols()))
+	aggs, at := pruneAggs(n.Keys, n.Aggs, need, below)
+	in, to := o.prune(n.Input, below)
+	a := *n
+	a.Input, a.Keys, a.Aggs = in, moved(n.Keys, to), moveAggs(aggs, to)
+	a.Columns = pick(n.Columns, present(at))
+	return &a, at
+}
+
+func (o *Optimizer) pruneWindowAggregate(n *logical.WindowAggregate, need []bool) (logical.Node, []int) {
+	below := make([]bool, len(n.Input.Cols()))
+	aggs, at := pruneAggs(n.Keys, n.Aggs, need, below)
+	for _, c := range []int{n.Time, n.Start, n.End} {
+		if c >= 0 {
+			below[c] = true
+		}
+	}
+	w := *n
+	w.Props = nil
+	for i, p := range n.Props {
+		if !need[len(n.Keys)+len(n.Aggs)+i] {
+			at = append(at, -1)
+			continue
+		}
+		at = append(at, len(n.Keys)+len(aggs)+len(w.Props))
+		w.Props = append(w.Props, p)
+	}
+	in, to := o.prune(n.Input, below)
+	w.Input, w.Keys, w.Aggs = in, moved(n.Keys, to), moveAggs(aggs, to)
+	for _, c := range []*int{&w.Time, &w.Start, &w.End} {
+		if *c >= 0 {
+			*c = to[*c]
+		}
+	}
+	w.Columns = pick(n.Columns, present(at))
+	return &w, at
+}
+
+// pushdown copies the conditions above a Scan into it, where the source may apply them early: those that give the same
+// answer always, and cannot fail.
+func (o *Optimizer) pushdown(n logical.Node) logical.Node {
+	return bottomUp(n, func(n logical.Node) logical.Node {
+		c, ok := n.(*logical.Calc)
+		if !ok || c.Filter == nil {
+			return n
+		}
+		s, ok := c.Input.(*logical.Scan)
+		if !ok || o.SourceMode(s.Table) != catalog.InsertOnly {
+			return n
+		}
+		var early []scalar.Expr
+		for _, e := range scalar.Conjuncts(c.Filter) {
+			if harmless(e) {
+				early = append(early, e)
+			}
+		}
+		if len(early) == 0 {
+			return n
+		}
+		t, d := *s, *c
+		t.Filter = o.and(early)
+		d.Input = &t
+		return &d
+	})
+}
+
+var harmlessFuncs = map[string]bool{
+	"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "AND": true, "OR": true, "NOT": true, "IN": true, "LIKE": true,
+	"IS NULL": true, "IS NOT NULL": true, "IS TRUE": true, "IS NOT TRUE": true, "IS FALSE": true, "IS NOT FALSE": true,
+	"IS UNKNOWN": true, "IS NOT UNKNOWN": true, "IS DISTINCT FROM": true, "IS NOT DISTINCT FROM": true,
+	"UPPER": true, "LOWER": true, "CHAR_LENGTH": true,
+}
+
+// harmless reports a condition that cannot fail on any row.
+func harmless(e scalar.Expr) bool {
+	return scalar.Walk(e, func(x scalar.Expr) bool {
+		switch x := x.(type) {
+		case *scalar.Cast:
+			return widening(x)
+		case *scalar.Call:
+			return harmlessFuncs[x.Func.Name] && x.Func.Deterministic
+		}
+		return true
+	})
+}
+
+// widening reports a cast that keeps every value apart from every other and never fails.
+func widening(c *scalar.Cast) bool {
+	from, to := c.X.Type(), c.Typ
+	switch {
+	case from.IsInteger() && to.IsInteger():
+		return from.Kind <= to.Kind
+	case from.IsString() && to.IsString(), from.IsBinary() && to.IsBinary():
+		return from.Kind == to.Kind && from.Len <= to.Len || to.Len >= from.Len && (to.Kind == types.VarChar || to.Kind == types.VarBinary)
+	case from.Kind == to.Kind && from.IsTimestamp():
+		return from.Prec <= to.Prec
+	}
+	return false
+}

@@ -1,0 +1,383 @@
+// Package rules makes a good logical plan of a bound one, and the physical plan of that.
+//
+//	merge     Calc over Calc becomes one
+//	windows   a windowed Aggregate becomes a WindowAggregate; the window function below it is taken into it
+//	          where nothing else looks at its columns
+//	prune     columns that nobody reads are not made, nor decoded from records
+//	pushdown  conditions that cannot fail go into the Scan as well
+//	build     changelog modes, exchanges, stable ids: the physical plan (build.go, changelog.go)
+package rules
+
+import (
+	"slices"
+
+	"weir/planner/catalog"
+	"weir/planner/fn"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+)
+
+// Optimizer holds what the rules must know of the world.
+type Optimizer struct {
+	Functions  fn.Catalog
+	SourceMode func(t *catalog.Table) catalog.ChangeMode
+}
+
+// Optimize applies the logical rules.
+func (o *Optimizer) Optimize(n logical.Node) logical.Node {
+	n = o.merge(n)
+	n = o.merge(o.windows(n))
+	need := make([]bool, len(n.Cols()))
+	for i := range need {
+		need[i] = true
+	}
+	n, at := o.prune(n, need)
+	n = o.merge(reorder(n, at, len(need)))
+	return o.pushdown(n)
+}
+
+// withInputs is n over other inputs of the same shape.
+func withInputs(n logical.Node, ins []logical.Node) logical.Node {
+	same := true
+	for i, in := range n.Inputs() {
+		same = same && in == ins[i]
+	}
+	if same {
+		return n
+	}
+	switch n := n.(type) {
+	case *logical.Calc:
+		c := *n
+		c.Input = ins[0]
+		return &c
+	case *logical.WindowTVF:
+		c := *n
+		c.Input = ins[0]
+		return &c
+	case *logical.Aggregate:
+		c := *n
+		c.Input = ins[0]
+		return &c
+	case *logical.WindowAggregate:
+		c := *n
+		c.Input = ins[0]
+		return &c
+	case *logical.Union:
+		c := *n
+		c.Ins = ins
+		return &c
+	}
+	return n
+}
+
+// bottomUp rebuilds the tree with f applied to every node, inputs first.
+func bottomUp(n logical.Node, f func(logical.Node) logical.Node) logical.Node {
+	var ins []logical.Node
+	for _, in := range n.Inputs() {
+		ins = append(ins, bottomUp(in, f))
+	}
+	return f(withInputs(n, ins))
+}
+
+// merge makes one Calc of two, drops those that do nothing, and simplifies conditions.
+func (o *Optimizer) merge(n logical.Node) logical.Node {
+	return bottomUp(n, func(n logical.Node) logical.Node {
+		c, ok := n.(*logical.Calc)
+		if !ok {
+			if u, isUnion := n.(*logical.Union); isUnion {
+				return flatten(u)
+			}
+			return n
+		}
+		if c.Filter != nil {
+			d := *c
+			d.Filter = o.condition(c.Filter)
+			c = &d
+		}
+		for {
+			in, below := c.Input.(*logical.Calc)
+			if !below || !mergeable(c, in) {
+				break
+			}
+			c = o.mergeTwo(c, in)
+		}
+		if c.Filter == nil && identity(c) {
+			return c.Input
+		}
+		return c
+	})
+}
+
+// identity reports a projection that hands on everything in place.
+func identity(c *logical.Calc) bool {
+	if len(c.Exprs) != len(c.Input.Cols()) {
+		return false
+	}
+	for i, e := range c.Exprs {
+		r, ok := e.(*scalar.Column)
+		if !ok || r.Index != i {
+			return false
+		}
+	}
+	return true
+}
+
+// mergeable: an expression below that is computed, and read more than once above, is computed once where it is; one
+// that is not deterministic must be.
+func mergeable(up, down *logical.Calc) bool {
+	reads := make([]int, len(down.Exprs))
+	count := func(e scalar.Expr) {
+		if e != nil {
+			scalar.Walk(e, func(x scalar.Expr) bool {
+				if c, ok := x.(*scalar.Column); ok {
+					reads[c.Index]++
+				}
+				return true
+			})
+		}
+	}
+	count(up.Filter)
+	for _, e := range up.Exprs {
+		count(e)
+	}
+	for i, e := range down.Exprs {
+		switch x := e.(type) {
+		case *scalar.Column, *scalar.Literal:
+		default:
+			if reads[i] > 1 || !scalar.Deterministic(x) && (reads[i] != 0 || up.Filter != nil) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (o *Optimizer) mergeTwo(up, down *logical.Calc) *logical.Calc {
+	inline := func(e scalar.Expr) scalar.Expr {
+		return scalar.Rewrite(e, func(x scalar.Expr) scalar.Expr {
+			c, ok := x.(*scalar.Column)
+			if !ok {
+				return x
+			}
+			below := down.Exprs[c.Index]
+			if r, plain := below.(*scalar.Column); plain && c.Sp != r.Sp && !c.Sp.IsZero() {
+				d := *r
+				d.Sp = c.Sp // messages name the place that was looked at
+				return &d
+			}
+			return below
+		})
+	}
+	c := *up
+	c.Input = down.Input
+	c.Exprs = make([]scalar.Expr, len(up.Exprs))
+	for i, e := range up.Exprs {
+		c.Exprs[i] = inline(e)
+	}
+	conds := scalar.Conjuncts(down.Filter)
+	if up.Filter != nil {
+		conds = append(slices.Clone(conds), scalar.Conjuncts(inline(up.Filter))...)
+	}
+	c.Filter = o.and(conds)
+	return &c
+}
+
+func (o *Optimizer) and(conds []scalar.Expr) scalar.Expr {
+	return scalar.And(o.Functions["AND"], conds)
+}
+
+// flatten takes unions directly below a union into it.
+func flatten(u *logical.Union) logical.Node {
+	var ins []logical.Node
+	for _, in := range u.Ins {
+		if d, ok := in.(*logical.Union); ok {
+			ins = append(ins, d.Ins...)
+			continue
+		}
+		ins = append(ins, in)
+	}
+	if len(ins) == len(u.Ins) {
+		return u
+	}
+	c := *u
+	c.Ins = ins
+	return &c
+}
+
+// windows turns windowed aggregations into the operator for them.
+func (o *Optimizer) windows(n logical.Node) logical.Node {
+	return bottomUp(n, func(n logical.Node) logical.Node {
+		a, ok := n.(*logical.Aggregate)
+		if !ok || !a.Windowed {
+			return n
+		}
+		w := &logical.WindowAggregate{Base: logical.Base{Sp: a.Sp}, Input: a.Input, Aggs: a.Aggs, Window: a.Win.Spec, Time: -1}
+		w.Start, w.End = a.Keys[a.Win.Start], a.Keys[a.Win.End]
+		props := map[int]string{a.Win.Start: "start", a.Win.End: "end"}
+		if a.Win.Time >= 0 {
+			props[a.Win.Time] = "time"
+		}
+		at := make([]int, len(a.Columns)) // of a's columns in w's
+		for i, k := range a.Keys {
+			if props[i] == "" {
+				at[i] = len(w.Keys)
+				w.Keys = append(w.Keys, k)
+				w.Columns = append(w.Columns, a.Columns[i])
+			}
+		}
+		for i := range a.Aggs {
+			at[len(a.Keys)+i] = len(w.Columns)
+			w.Columns = append(w.Columns, a.Columns[len(a.Keys)+i])
+		}
+		for _, p := range []string{"start", "end", "time"} {
+			for i, q := range props {
+				if p == q {
+					at[i] = len(w.Columns)
+					w.Props = append(w.Props, p)
+					w.Columns = append(w.Columns, a.Columns[i])
+				}
+			}
+		}
+		pullWindow(w)
+		exprs := make([]scalar.Expr, len(a.Columns))
+		for i := range exprs {
+			exprs[i] = logical.Ref(w, at[i])
+		}
+		return &logical.Calc{Base: a.Base, Input: w, Exprs: exprs}
+	})
+}
+
+// pullWindow takes the window function below w into w, where the Calc between them hands the window's columns
+// on and does nothing else with them.
+func pullWindow(w *logical.WindowAggregate) {
+	var calc *logical.Calc
+	tvf, ok := w.Input.(*logical.WindowTVF)
+	if !ok {
+		if calc, ok = w.Input.(*logical.Calc); !ok {
+			return
+		}
+		if tvf, ok = calc.Input.(*logical.WindowTVF); !ok {
+			return
+		}
+	}
+	n := len(tvf.Input.Cols())
+	used := slices.Clone(w.Keys)
+	for _, a := range w.Aggs {
+		used = append(used, a.Args...)
+		if a.Filter >= 0 {
+			used = append(used, a.Filter)
+		}
+	}
+	if calc == nil {
+		for _, u := range used {
+			if u >= n {
+				return
+			}
+		}
+		w.Input, w.Time, w.Start, w.End = tvf.Input, tvf.Time, -1, -1
+		return
+	}
+	touches := func(e scalar.Expr) bool {
+		return e != nil && !scalar.Walk(e, func(x scalar.Expr) bool {
+			c, isCol := x.(*scalar.Column)
+			return !isCol || c.Index < n
+		})
+	}
+	if touches(calc.Filter) {
+		return
+	}
+	for _, u := range used {
+		if touches(calc.Exprs[u]) {
+			return
+		}
+	}
+	// The window's columns have no reader left: their places are taken by the row time.
+	c := *calc
+	c.Input = tvf.Input
+	c.Columns, c.Exprs = slices.Clone(calc.Columns), slices.Clone(calc.Exprs)
+	c.Win = nil
+	for i, e := range c.Exprs {
+		if touches(e) {
+			c.Exprs[i] = logical.Ref(tvf.Input, tvf.Time)
+			c.Columns[i] = tvf.Input.Cols()[tvf.Time]
+		}
+	}
+	w.Input, w.Time, w.Start, w.End = &c, w.Start, -1, -1
+	if r, plain := c.Exprs[w.Time].(*scalar.Column); !plain || r.Index != tvf.Time {
+		c.Exprs = append(c.Exprs, logical.Ref(tvf.Input, tvf.Time))
+		c.Columns = append(c.Columns, tvf.Input.Cols()[tvf.Time])
+		w.Time = len(c.Exprs) - 1
+	}
+}
+
+// condition simplifies a filter; nil when every row satisfies it.
+func (o *Optimizer) condition(e scalar.Expr) scalar.Expr {
+	e = scalar.Rewrite(e, o.simplify)
+	var kept []scalar.Expr
+	seen := map[string]bool{}
+	for _, c := range scalar.Conjuncts(e) {
+		if scalar.IsTrue(c) {
+			continue
+		}
+		if scalar.IsFalse(c) {
+			return c
+		}
+		if d := scalar.Digest(c); !scalar.Deterministic(c) || !seen[d] {
+			seen[d] = true
+			kept = append(kept, c)
+		}
+	}
+	return o.and(kept)
+}
+
+var negated = map[string]string{
+	"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">",
+	"IS NULL": "IS NOT NULL", "IS NOT NULL": "IS NULL",
+	"IS DISTINCT FROM": "IS NOT DISTINCT FROM", "IS NOT DISTINCT FROM": "IS DISTINCT FROM",
+}
+
+// simplify rewrites one node of a condition to an equal, simpler one.
+func (o *Optimizer) simplify(e scalar.Expr) scalar.Expr {
+	c, ok := e.(*scalar.Call)
+	if !ok {
+		return e
+	}
+	switch c.Func.Name {
+	case "NOT":
+		in, isCall := c.Args[0].(*scalar.Call)
+		if !isCall {
+			return e
+		}
+		if in.Func.Name == "NOT" {
+			return in.Args[0]
+		}
+		// The comparison of floating point numbers with NaN is not its opposite's negation.
+		if f := o.Functions[negated[in.Func.Name]]; f != nil && (len(in.Args) == 1 || !in.Args[0].Type().IsApprox()) {
+			return &scalar.Call{Func: f, Args: in.Args, Typ: c.Typ, Sp: c.Sp}
+		}
+	case "AND":
+		var args []scalar.Expr
+		for _, a := range c.Args {
+			if scalar.IsTrue(a) {
+				continue
+			}
+			if x, isCall := a.(*scalar.Call); isCall && x.Func.Name == "AND" {
+				args = append(args, x.Args...)
+				continue
+			}
+			args = append(args, a)
+		}
+		switch len(args) {
+		case 0:
+			return c.Args[0]
+		case 1:
+			return args[0]
+		case len(c.Args):
+			return e
+		}
+		d := *c
+		d.Args = args
+		return &d
+	}
+	return e
+}
