@@ -329,6 +329,25 @@ func TestAStateLargerThanItsBudgetKeepsRunning(t *testing.T) {
 	j.reopen(3)
 }
 
+func TestValuesOfAnySizeSurvive(t *testing.T) {
+	j := newJob(t, true)
+	for i, n := range []int{maxFragment - 100, maxFragment, maxFragment + 1, 3 << 20} {
+		j.upsert(0, strings.Repeat("k", i*1000)+"large", modelValue{uint64(n), strings.Repeat(string(rune('a'+i)), n)})
+	}
+	j.prepare()
+	j.commit()
+	j.reopen(3)
+	m := j.store.Manifest()
+	_, err := j.store.RestoreFrom(context.Background(), j.cp, m.Epoch, m.Nonce)
+	j.must(err)
+	j.resume(2)
+	j.delete(0, "large")
+	j.prepare()
+	j.must(j.store.Undo(m.Epoch))
+	j.prepared = nil
+	j.resume(1)
+}
+
 func TestTheFirstReleasedFormatStillOpens(t *testing.T) {
 	fixture := filepath.Join("testdata", "compat", "v1")
 	dir := t.TempDir()

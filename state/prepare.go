@@ -19,7 +19,7 @@ import (
 const (
 	maxRuns    = 8        // runs of a key group before some are folded
 	foldFactor = 2        // an older run joins when it is at most so many times as large as the newer ones together
-	foldFloor  = 4 << 20  // bytes that one Prepare may fold however little it writes
+	foldFloor  = 1 << 20  // bytes that one Prepare may fold however little it writes
 	spareDisk  = 96 << 20 // room that Badger needs for its own files; a mapped file on a full disk kills the process
 )
 
@@ -370,7 +370,7 @@ func (p *preparer) foldRuns(t *table, group int, ts uint64, next *groupDir) erro
 	if err != nil {
 		return err
 	}
-	var b runBuilder
+	b := &p.s.builder // the newest run is finished
 	b.reset(t.id, group, runID{runs[1].id.epoch, runs[1].id.seq + 1}, t.spec.Fixed, t.ttl > 0)
 	now := p.s.clock().UnixMilli()
 	for {

@@ -112,6 +112,10 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := s.fs.MkdirAll(dir); err != nil {
 		return nil, s.diskError("make the state directory", err)
 	}
+	// Prepare syncs dir itself; its name in the folder above is synced here, once.
+	if err := s.fs.SyncDir(filepath.Dir(filepath.Clean(dir))); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return nil, s.diskError("sync the folder above", err)
+	}
 	if err := s.takeLock(); err != nil {
 		return nil, err
 	}
