@@ -26,12 +26,15 @@ type aggCall struct {
 }
 
 // newAggCalls makes the accumulators of calls over rows of the input types, behind a head of so many bytes. retract
-// says that rows may be taken back.
-func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract bool) (*aggCalls, error) {
+// says that rows may be taken back, merge that accumulators are put together from others.
+func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract, merge bool) (*aggCalls, error) {
 	a := &aggCalls{}
 	specs := make([]agg.Call, len(calls))
 	for i, c := range calls {
 		specs[i] = agg.Call{Func: c.Func, Args: c.Args, Types: pick(in, c.Args), Result: c.Type, Retract: retract}
+		if !merge {
+			specs[i].Table = fmt.Sprintf("values%d", i)
+		}
 		ac := aggCall{filter: c.Filter}
 		// The extremes and the set of distinct values are the same with and without DISTINCT.
 		if c.Distinct && c.Func != "MIN" && c.Func != "MAX" {
@@ -50,8 +53,11 @@ func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract bo
 	return a, nil
 }
 
-// open opens the tables of distinct values.
+// open opens the tables that calls have of their own.
 func (a *aggCalls) open(st state.Scope, ttl time.Duration) error {
+	if err := a.set.Open(st, ttl); err != nil {
+		return err
+	}
 	for i := range a.calls {
 		if d := a.calls[i].distinct; d != nil {
 			if err := d.open(st, ttl); err != nil {

@@ -68,7 +68,7 @@ func newGroupAggregate(n *physical.GroupAggregate, env Env) (exec.Operator, erro
 	if n.InputRetracts {
 		head += 8
 	}
-	aggs, err := newAggCalls(head, n.Aggs, in, n.InputRetracts)
+	aggs, err := newAggCalls(head, n.Aggs, in, n.InputRetracts, false)
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func newWindowAggregate(n *physical.WindowAggregate) (exec.Operator, error) {
 	if retract {
 		head = 8
 	}
-	aggs, err := newAggCalls(head, n.Aggs, in, retract)
+	aggs, err := newAggCalls(head, n.Aggs, in, retract, true)
 	if err != nil {
 		return nil, err
 	}

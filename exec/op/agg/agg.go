@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"time"
 
 	"weir/exec/batch"
 	"weir/planner/types"
@@ -17,6 +18,9 @@ type Call struct {
 	Types   []types.Type // of the arguments
 	Result  types.Type
 	Retract bool // rows may be taken back
+	// Table is a name for a table of its own in which the aggregate may keep more than fits into an entry; empty
+	// where accumulators are merged (windows).
+	Table string
 }
 
 // Rows is a number of rows of one batch with the entries that they belong to. All slices have one
@@ -111,6 +115,20 @@ func NewSet(head int, calls []Call) (*Set, error) {
 	s.HasVar = n > 0
 	s.Schema = fmt.Sprintf("agg1 %d %s", head, strings.Join(formats, " "))
 	return s, nil
+}
+
+// Open opens the tables that aggregates have of their own.
+func (s *Set) Open(st state.Scope, ttl time.Duration) error {
+	for _, f := range s.Funcs {
+		if o, ok := f.(interface {
+			open(st state.Scope, ttl time.Duration) error
+		}); ok {
+			if err := o.open(st, ttl); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Merge adds the accumulators of src to those of dst, row by row.

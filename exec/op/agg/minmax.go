@@ -15,6 +15,8 @@ func newExtreme(c *Call) (Func, error) {
 	}
 	x := extreme{arg: c.Args[0], cell: cl, max: c.Func == "MAX"}
 	switch {
+	case c.Retract && c.Table != "":
+		return &bigBag{arg: x.arg, bag: bag{cell: cl}, max: x.max, name: c.Table}, nil
 	case c.Retract:
 		return &extremeBag{arg: x.arg, bag: bag{cell: cl}, max: x.max}, nil
 	case cl.class == batch.ClassInt:
@@ -241,6 +243,23 @@ func (b *bag) each(data []byte, f func(val []byte, n int64) bool) {
 	}
 }
 
+// extreme is the least or greatest value with a positive count.
+func (b *bag) extreme(data []byte, maximum bool) (found []byte, ok bool) {
+	if w := b.cell.size + 8; maximum && b.cell.size > 0 {
+		for o := len(data) - w; o >= 0; o -= w {
+			if int64(word(data[o+w-8:])) > 0 {
+				return data[o : o+w-8], true
+			}
+		}
+		return nil, false
+	}
+	b.each(data, func(v []byte, _ int64) bool {
+		found, ok = v, true
+		return maximum
+	})
+	return found, ok
+}
+
 // update adds the rows' values of column arg to the bags of their entries.
 func (b *bag) update(p *place, r *Rows, arg int) (err error) {
 	v := r.In.Cols[arg]
@@ -301,22 +320,8 @@ func (a *extremeBag) Merge(dst, src *Rows) error { return a.merge(&a.place, dst,
 
 func (a *extremeBag) Values(r *Rows, out *batch.Vector, at []int32) error {
 	for k := range r.Slots {
-		data := a.getVar(r, k)
-		var found []byte
-		has := false
-		if w := a.cell.size + 8; a.max && a.cell.size > 0 {
-			for o := len(data) - w; o >= 0 && !has; o -= w {
-				if int64(word(data[o+w-8:])) > 0 {
-					found, has = data[o:o+w-8], true
-				}
-			}
-		} else {
-			a.each(data, func(v []byte, _ int64) bool {
-				found, has = v, true
-				return a.max
-			})
-		}
-		if !has {
+		found, ok := a.extreme(a.getVar(r, k), a.max)
+		if !ok {
 			out.SetNull(int(at[k]))
 			continue
 		}
