@@ -5,25 +5,21 @@ import (
 	"weir/exec/batch"
 	"weir/exec/expr"
 	"weir/planner/physical"
-	"weir/planner/scalar"
 )
 
 // calc filters and projects. A filter makes a selection, a column that is passed on stays the input's
 // vector, and every other column is computed for the selected rows only; change kinds are carried.
 type calc struct {
 	stateless
-	filter  expr.Filter // used when filters
-	filters bool
-	cols    []calcColumn
-	sel     []int32
-	view    batch.Batch
-	out     batch.Batch
+	filter     filter // nil: all rows
+	projection *expr.Projection
+	sel        []int32
+	view       batch.Batch
 }
 
-// calcColumn is an output column: a column of the input, or a kernel.
-type calcColumn struct {
-	index  int
-	kernel *expr.Kernel
+// filter appends the rows of b that count and satisfy a condition to dst.
+type filter interface {
+	Apply(b *batch.Batch, dst []int32) ([]int32, error)
 }
 
 func newCalc(n *physical.Calc, env Env) (exec.Operator, error) {
@@ -33,19 +29,13 @@ func newCalc(n *physical.Calc, env Env) (exec.Operator, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.filter, c.filters = f, true
+		c.filter = f
 	}
-	for _, e := range n.Exprs {
-		if col, ok := e.(*scalar.Column); ok {
-			c.cols = append(c.cols, calcColumn{index: col.Index})
-			continue
-		}
-		k, err := expr.Compile(e, env.Expr)
-		if err != nil {
-			return nil, err
-		}
-		c.cols = append(c.cols, calcColumn{kernel: k})
+	p, err := expr.CompileProjection(n.Exprs, env.Expr)
+	if err != nil {
+		return nil, err
 	}
+	c.projection = p
 	return c, nil
 }
 
@@ -53,8 +43,7 @@ func (c *calc) Process(in *batch.Batch, out exec.Emitter) error {
 	if in.Rows() == 0 {
 		return nil
 	}
-	c.view = *in
-	if c.filters {
+	if c.filter != nil {
 		var err error
 		if c.sel, err = c.filter.Apply(in, c.sel[:0]); err != nil {
 			return err
@@ -62,22 +51,15 @@ func (c *calc) Process(in *batch.Batch, out exec.Emitter) error {
 		if len(c.sel) == 0 {
 			return nil
 		}
-		if len(c.sel) < in.N {
+		if len(c.sel) < in.Rows() {
+			c.view = *in
 			c.view.Sel = c.sel
+			in = &c.view
 		}
 	}
-	c.out.N, c.out.Sel, c.out.Kinds, c.out.Cols = in.N, c.view.Sel, in.Kinds, c.out.Cols[:0]
-	for i := range c.cols {
-		v := (*batch.Vector)(nil)
-		if k := c.cols[i].kernel; k != nil {
-			var err error
-			if v, err = k.Eval(&c.view, c.view.Sel); err != nil {
-				return err
-			}
-		} else {
-			v = in.Cols[c.cols[i].index]
-		}
-		c.out.Cols = append(c.out.Cols, v)
+	b, err := c.projection.Apply(in)
+	if err != nil {
+		return err
 	}
-	return out.Emit(&c.out)
+	return out.Emit(b)
 }

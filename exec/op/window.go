@@ -2,6 +2,7 @@ package op
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -106,18 +107,26 @@ func (c *clock) due(t int64) int64 {
 
 // windows assigns rows to windows and knows when a window closes. Starts and ends are local times.
 type windows struct {
-	w     physical.Window
-	clock *clock
+	w      physical.Window
+	clock  *clock
+	column string // name of the time column, or of the one with the window's end
 }
 
-func newWindows(w physical.Window) (windows, error) {
+func newWindows(w physical.Window, in []physical.Column) (windows, error) {
 	if w.Kind == physical.Tumble {
 		w.Slide = w.Size
 	}
 	if w.TimeColumn >= 0 && (w.Size <= 0 || w.Slide <= 0) {
 		return windows{}, errors.New("this is a bug: a window's size and slide must be above zero")
 	}
-	return windows{w, newClock(w.Zone)}, nil
+	c := w.TimeColumn
+	if c < 0 {
+		c = w.EndColumn
+	}
+	if c < 0 || c >= len(in) {
+		return windows{}, fmt.Errorf("this is a bug: a window over column %d of %d", c, len(in))
+	}
+	return windows{w, newClock(w.Zone), in[c].Name}, nil
 }
 
 // closed reports whether a window with that end is closed at watermark wm.
@@ -134,12 +143,16 @@ func (w *windows) closed(end int64, wm exec.Watermark) bool {
 // last is the start of the last window that the local time t is in, when it is in one at all.
 func (w *windows) last(t int64) int64 { return floorTo(t, w.w.Slide, w.w.Offset) }
 
-var errNoRowTime = errors.New("the row time of a row is NULL, but windows need one; filter such rows out, or give them a time, before the window")
+// noTime is the error of a row without a time.
+func (w *windows) noTime() error {
+	return exec.Fatalf("filter such rows out before the window (WHERE "+w.column+" IS NOT NULL), or give them a time",
+		"assign a row to its window", fmt.Errorf("the row time %s is NULL", w.column))
+}
 
 // rowTime is the local time of the row at position i of the time column v.
 func (w *windows) rowTime(v *batch.Vector, i int) (int64, error) {
 	if v.IsNull(i) {
-		return 0, errNoRowTime
+		return 0, w.noTime()
 	}
 	return w.clock.local(v.Int[i]), nil
 }

@@ -51,6 +51,7 @@ type windowAggregate struct {
 
 	all     []int32
 	buckets []bucket
+	index   map[int64]int // buckets by namespace, when there are more than a few
 	view    batch.Batch
 	keys    state.Keys
 	hashes  []uint64
@@ -68,6 +69,9 @@ type windowAggregate struct {
 	dst  agg.Rows
 }
 
+// fewBuckets is up to how many buckets one is looked for in all of them.
+const fewBuckets = 8
+
 // bucket is the rows of a batch that belong to one namespace.
 type bucket struct {
 	ns   int64
@@ -78,7 +82,7 @@ type bucket struct {
 type cutAt struct{ fixed, variable, key int }
 
 func newWindowAggregate(n *physical.WindowAggregate) (exec.Operator, error) {
-	w, err := newWindows(n.Window)
+	w, err := newWindows(n.Window, n.Input.Base().Columns)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +101,7 @@ func newWindowAggregate(n *physical.WindowAggregate) (exec.Operator, error) {
 			return nil, fmt.Errorf("this is a bug: a window has no property %q", p)
 		}
 	}
-	o := &windowAggregate{node: n, windows: w, aggs: aggs, retract: retract, mergedLimit: 1 << 20}
+	o := &windowAggregate{node: n, windows: w, aggs: aggs, retract: retract, mergedLimit: 1 << 20, index: map[int64]int{}}
 	o.sliced = w.w.TimeColumn >= 0 && w.w.Size != w.w.Slide && w.w.Size%w.w.Slide == 0 && !aggs.hasDistinct()
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
 	o.keyv = o.out.Cols[:len(n.Keys)]
@@ -232,7 +236,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 		cur := -1
 		for _, i := range pos {
 			if ends.IsNull(int(i)) {
-				return fmt.Errorf("the column window_end of a row is NULL: %w", errNoRowTime)
+				return o.noTime()
 			}
 			end := ends.Int[i]
 			if cur < 0 || o.buckets[cur].ns != end {
@@ -303,12 +307,25 @@ func (o *windowAggregate) late(n int64) {
 
 // bucket is the index of the bucket of a namespace.
 func (o *windowAggregate) bucket(ns int64) int {
-	for i := len(o.buckets) - 1; i >= 0; i-- {
-		if o.buckets[i].ns == ns {
-			return i
+	n := len(o.buckets)
+	if n <= fewBuckets {
+		for i := n - 1; i >= 0; i-- {
+			if o.buckets[i].ns == ns {
+				return i
+			}
+		}
+	} else if i, ok := o.index[ns]; ok {
+		return i
+	}
+	if n == fewBuckets {
+		clear(o.index)
+		for i := range o.buckets {
+			o.index[o.buckets[i].ns] = i
 		}
 	}
-	n := len(o.buckets)
+	if n >= fewBuckets {
+		o.index[ns] = n
+	}
 	if n < cap(o.buckets) {
 		o.buckets = o.buckets[:n+1]
 		o.buckets[n].ns = ns

@@ -22,7 +22,7 @@ type windowTVF struct {
 }
 
 func newWindowTVF(n *physical.WindowTVF) (exec.Operator, error) {
-	w, err := newWindows(n.Window)
+	w, err := newWindows(n.Window, n.Input.Base().Columns)
 	if err != nil {
 		return nil, err
 	}
