@@ -253,7 +253,7 @@ func (m *hotMap) fetchGroup(g int, d *groupDir, wants []want) error {
 		}
 	runs:
 		for i, run := range d.runs {
-			if p := run.find(m.ns, k.hash); p < len(run.pages) && run.mayHold(m.ns) {
+			if p := run.find(m.ns, k.hash); p < len(run.pages) && run.mayHold(m.ns, k.hash) {
 				if cache[i].page != p {
 					v, err := s.readPage(txn, pageKey(m.t.id, g, run.id, p, run.pages[p]), run.pages[p])
 					if errors.Is(err, errGone) {
@@ -291,10 +291,10 @@ func (m *hotMap) fetchGroup(g int, d *groupDir, wants []want) error {
 	return nil
 }
 
-// mayHold reports whether the run has rows of ns.
-func (r *run) mayHold(ns int64) bool {
+// mayHold reports whether the run may have rows of (ns, hash).
+func (r *run) mayHold(ns int64, hash uint64) bool {
 	_, ok := slices.BinarySearchFunc(r.header.counts, ns, func(c nsCount, ns int64) int { return cmp.Compare(c.ns, ns) })
-	return ok
+	return ok && r.header.filter.has(mixRow(ns, hash))
 }
 
 // scanPages calls f for the entries that are in pages only. Each is brought into memory for the call

@@ -19,7 +19,7 @@ import (
 // bytes lies in several keys that differ in the fragment.
 //
 //	page:    format 1 | flags 1 | fixed size uvarint | [run header, in page 0] | sections
-//	header:  pages, rows uvarint | n uvarint, n dropped namespaces 8 | n uvarint, n times: namespace 8, rows in this run, live entries after this run uvarint
+//	header:  pages, rows uvarint | n uvarint, n dropped namespaces 8 | n uvarint, n times: namespace 8, rows in this run, live entries after this run uvarint | n uvarint, filter n
 //	section: namespace 8 | rows 4 | rows
 //	row:     hash 8 | flags 1 | key length uvarint, key | [stamp 8] | fixed part | var length uvarint, var   (a dead row ends behind its stamp)
 //
@@ -120,6 +120,46 @@ type runHeader struct {
 	pages, rows int64
 	drops       []int64 // namespaces whose rows in older runs are void, ascending
 	counts      []nsCount
+	filter      filter // of all rows, dead ones too
+}
+
+// filter is a Bloom filter of a byte for each row and 4 probes: a lookup of an evicted entry reads one
+// page in forty in vain, instead of one in each newer run.
+type filter []byte
+
+const filterProbes = 4
+
+func makeFilter(mixed []uint64) filter {
+	f := make(filter, (len(mixed)+7)&^7)
+	for _, h := range mixed {
+		n := uint64(len(f)) * 8
+		step := h>>32 | 1
+		for range filterProbes {
+			h += step
+			b := (h & 0xffffffff) * n >> 32
+			f[b>>3] |= 1 << (b & 7)
+		}
+	}
+	return f
+}
+
+func (f filter) has(mixed uint64) bool {
+	n := uint64(len(f)) * 8
+	step := mixed>>32 | 1
+	for range filterProbes {
+		mixed += step
+		if b := (mixed & 0xffffffff) * n >> 32; f[b>>3]&(1<<(b&7)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// mixRow spreads the bits of a row's hash, of which the rows of a key group share some.
+func mixRow(ns int64, hash uint64) uint64 {
+	h := (hash ^ uint64(ns)*0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93
+	h ^= h >> 32
+	return h * 0xd6e8feb86659fd93
 }
 
 var errPage = errors.New("its contents do not decode")
@@ -207,6 +247,14 @@ func (r *pageReader) readHeader() bool {
 		}
 		h.counts = append(h.counts, nsCount{int64(ns), int64(rows), int64(live)})
 	}
+	size, ok := r.uvarint()
+	if !ok || size%8 != 0 || size == 0 && h.rows > 0 {
+		return false
+	}
+	if h.filter, ok = r.bytes(size); !ok {
+		return false
+	}
+	h.filter = slices.Clone(h.filter) // the page goes, the header stays
 	r.header = h
 	return true
 }
@@ -284,12 +332,14 @@ type runBuilder struct {
 	rows     int64
 	counts   []nsCount // rows filled in here; live by the caller, in finish
 
+	mixed []uint64 // mixRow of every row
+
 	bodies [][]byte
 	refs   []pageRef
 }
 
 func (b *runBuilder) reset(table uint64, group int, id runID, fixed int, stamps bool) {
-	*b = runBuilder{table: table, group: group, id: id, fixed: fixed, stamps: stamps, buf: b.buf[:0], mem: b.mem}
+	*b = runBuilder{table: table, group: group, id: id, fixed: fixed, stamps: stamps, buf: b.buf[:0], mem: b.mem, mixed: b.mixed[:0]}
 }
 
 // place begins a row: it cuts the page when it is full, but never between rows of one hash.
@@ -315,6 +365,7 @@ func (b *runBuilder) place(ns int64, hash uint64) {
 	binary.LittleEndian.PutUint32(s, binary.LittleEndian.Uint32(s)+1)
 	b.inPage++
 	b.rows++
+	b.mixed = append(b.mixed, mixRow(ns, hash))
 	b.lastNs, b.lastHash = ns, hash
 }
 
@@ -390,7 +441,8 @@ func (b *runBuilder) prefix(h *runHeader) []byte {
 		p = binary.AppendUvarint(p, uint64(c.rows))
 		p = binary.AppendUvarint(p, uint64(c.live))
 	}
-	return p
+	p = binary.AppendUvarint(p, uint64(len(h.filter)))
+	return append(p, h.filter...)
 }
 
 // finish ends the run. live gives the number of live entries of a namespace after it.
@@ -401,7 +453,7 @@ func (b *runBuilder) finish(drops []int64, live func(ns int64) int64) (*run, []b
 	for i := range b.counts {
 		b.counts[i].live = live(b.counts[i].ns)
 	}
-	h := runHeader{pages: int64(len(b.bodies)), rows: b.rows, drops: drops, counts: b.counts}
+	h := runHeader{pages: int64(len(b.bodies)), rows: b.rows, drops: drops, counts: b.counts, filter: makeFilter(b.mixed)}
 	b.bodies[0] = b.take(b.prefix(&h), b.bodies[0])
 	r := &run{id: b.id, pages: b.refs, header: h}
 	out := make([]builtPage, len(b.bodies))
