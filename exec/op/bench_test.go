@@ -100,6 +100,7 @@ func BenchmarkGroupAggregate(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			b.ReportAllocs()
 			b.ResetTimer()
 			rows := 0
 			for i := 0; rows < b.N; i++ {
@@ -129,6 +130,7 @@ func BenchmarkWindowAggregate(b *testing.B) {
 			o := open(b, n, op.Env{})
 			in := batches(100_000, 2_000_000)
 			var out counter
+			b.ReportAllocs()
 			b.ResetTimer()
 			rows, shift := 0, int64(0)
 			for rows < b.N {
@@ -150,6 +152,29 @@ func BenchmarkWindowAggregate(b *testing.B) {
 					}
 				}
 				shift++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(rows), "ns/row")
+		})
+	}
+}
+
+func BenchmarkNormalize(b *testing.B) {
+	for _, before := range []bool{false, true} {
+		b.Run(fmt.Sprintf("before=%t", before), func(b *testing.B) {
+			n := &physical.ChangelogNormalize{Input: input, Keys: []int{0}, UpdateBefore: before}
+			n.Columns = input.Columns
+			o := open(b, n, op.Env{})
+			in := batches(1_000_000, 2_000_000)
+			var out counter
+			b.ReportAllocs()
+			b.ResetTimer()
+			rows := 0
+			for i := 0; rows < b.N; i++ {
+				x := in[i%len(in)]
+				rows += x.N
+				if err := o.Process(x, &out); err != nil {
+					b.Fatal(err)
+				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(rows), "ns/row")
 		})

@@ -41,9 +41,11 @@ type groupAggregate struct {
 	created []bool
 	slots   [][]byte
 	all     []int32
+	rows    agg.Rows // of the batch
 	out     *batch.Batch
 
 	// of a run
+	part   agg.Rows // all its rows
 	act    agg.Rows // the rows that count
 	heads  agg.Rows // one row for each change
 	live   []bool   // of each head: the group was there before
@@ -116,8 +118,8 @@ func (g *groupAggregate) Process(in *batch.Batch, out exec.Emitter) error {
 		g.slots[k] = m.Fixed(r)
 	}
 	g.begin(n)
-	rows := agg.Rows{In: in, Map: m, Pos: pos, Slots: g.slots, Refs: g.refs}
-	if err := g.runs(&rows); err != nil {
+	g.rows = agg.Rows{In: in, Map: m, Pos: pos, Slots: g.slots, Refs: g.refs}
+	if err := g.runs(&g.rows); err != nil {
 		return err
 	}
 	g.end(m)
@@ -132,18 +134,20 @@ func (g *groupAggregate) runs(rows *agg.Rows) error {
 	from := 0
 	for k, s := range rows.Slots {
 		if mark := int(binary.LittleEndian.Uint32(s)); mark > from {
-			if err := g.run(cut(rows, from, k)); err != nil {
+			if err := g.run(g.cut(rows, from, k)); err != nil {
 				return err
 			}
 			from = k
 		}
 		binary.LittleEndian.PutUint32(s, uint32(k+1))
 	}
-	return g.run(cut(rows, from, len(rows.Pos)))
+	return g.run(g.cut(rows, from, len(rows.Pos)))
 }
 
-func cut(r *agg.Rows, from, to int) *agg.Rows {
-	return &agg.Rows{In: r.In, Map: r.Map, Pos: r.Pos[from:to], Slots: r.Slots[from:to], Refs: r.Refs[from:to]}
+// cut is rows from .. to-1 of r, until the next call.
+func (g *groupAggregate) cut(r *agg.Rows, from, to int) *agg.Rows {
+	g.part = agg.Rows{In: r.In, Map: r.Map, Pos: r.Pos[from:to], Slots: r.Slots[from:to], Refs: r.Refs[from:to]}
+	return &g.part
 }
 
 // begin makes the output empty, with room for the results of n changes.

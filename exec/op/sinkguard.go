@@ -29,7 +29,7 @@ type SinkGuard struct {
 
 var _ exec.Operator = (*SinkGuard)(nil)
 
-// NewSinkGuard makes the guard of a sink. The Env is not needed today.
+// NewSinkGuard makes the guard of a sink. Every subtask needs one of its own.
 func NewSinkGuard(n *physical.Sink, _ Env) (*SinkGuard, error) {
 	for _, l := range n.Lengths {
 		if class := batch.ClassOf(n.Input.Base().Columns[l.Column].Type); class != batch.ClassBytes {

@@ -58,6 +58,7 @@ type windowAggregate struct {
 	refs    []state.Ref
 	created []bool
 	slots   [][]byte
+	rows    agg.Rows // of a bucket
 
 	fire agg.Rows // rows of a closed window, copied from its entries
 	buf  []byte
@@ -362,7 +363,8 @@ func (o *windowAggregate) add(in *batch.Batch, b *bucket) error {
 			binary.LittleEndian.PutUint64(s, c)
 		}
 	}
-	return o.aggs.update(&agg.Rows{In: in, Map: m, Pos: b.rows, Slots: o.slots, Refs: o.refs}, b.ns)
+	o.rows = agg.Rows{In: in, Map: m, Pos: b.rows, Slots: o.slots, Refs: o.refs}
+	return o.aggs.update(&o.rows, b.ns)
 }
 
 func (o *windowAggregate) Watermark(wm exec.Watermark, out exec.Emitter) error {
