@@ -11,15 +11,10 @@ import (
 // vector, and every other column is computed for the selected rows only; change kinds are carried.
 type calc struct {
 	stateless
-	filter     filter // nil: all rows
+	filter     *expr.Filter // nil: all rows
 	projection *expr.Projection
 	sel        []int32
 	view       batch.Batch
-}
-
-// filter appends the rows of b that count and satisfy a condition to dst.
-type filter interface {
-	Apply(b *batch.Batch, dst []int32) ([]int32, error)
 }
 
 func newCalc(n *physical.Calc, env Env) (exec.Operator, error) {
@@ -29,7 +24,7 @@ func newCalc(n *physical.Calc, env Env) (exec.Operator, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.filter = f
+		c.filter = &f
 	}
 	p, err := expr.CompileProjection(n.Exprs, env.Expr)
 	if err != nil {
