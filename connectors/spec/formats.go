@@ -88,7 +88,7 @@ func csv() *c.FormatSpec {
 			opt("trim-spaces", c.OptBool, "false", "Whether spaces around unquoted fields are dropped.", "true"),
 			opt("ignore-trailing-unmappable", c.OptBool, "false", "Whether fields behind the last column are ignored.", "true"),
 			opt("allow-trailing-comma", c.OptBool, "true", "Whether one delimiter behind the last field is allowed.", "false"),
-			opt("fail-on-missing-columns", c.OptBool, "false", "Whether a line with fewer fields than columns is an error.", "true"),
+			opt("fail-on-missing-columns", c.OptBool, "false", "With ignore-parse-errors: whether a line with fewer fields than columns is dropped; otherwise what is missing is NULL.", "true"),
 			opt("empty-string-as-null", c.OptBool, "false", "Whether an empty field is NULL.", "true"),
 			opt("ignore-first-line", c.OptBool, "false", "Whether the first line of each file is skipped.", "true"),
 		},

@@ -1,0 +1,302 @@
+package filesystem
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/connectors/formats"
+	"weir/exec"
+	"weir/exec/batch"
+)
+
+// chunk is how much of a file is read at once.
+const chunk = 256 << 10
+
+func (s *source) Reader(ctx *exec.TaskContext) (exec.SourceReader, error) {
+	dec, err := s.format.Decoder(s.decoder)
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", s.table, err)
+	}
+	return &reader{source: s, ctx: ctx, dec: dec, wake: make(chan struct{}, 1), batch: batch.New(s.types, batch.TargetRows)}, nil
+}
+
+type reader struct {
+	*source
+	ctx    *exec.TaskContext
+	dec    formats.Decoder
+	splits []*split
+	wake   chan struct{}
+
+	// The file under way.
+	current int // index into splits; == len(splits) when all are read
+	file    *os.File
+	buf     []byte // read and not yet decoded: the file's bytes from the split's offset on
+	fill    int    // bytes of buf in use
+
+	payloads formats.Payloads
+	batch    *batch.Batch
+	rows     []int32
+	starts   []int64 // offset of each payload in the file
+	out      exec.SourceBatch
+	idle     []byte // the buffer whose turn is next
+}
+
+type split struct {
+	path string
+	pos  position
+	done bool
+}
+
+func (r *reader) AddSplits(splits []exec.Split) error {
+	for _, s := range splits {
+		p, err := decodePosition(s)
+		if err != nil {
+			return exec.Fatalf("", "restore split "+s.ID+" of table "+r.table, err)
+		}
+		r.splits = append(r.splits, &split{path: s.ID, pos: p, done: p.Offset >= p.Size})
+	}
+	return nil
+}
+
+func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatch, error) {
+	for {
+		for r.current < len(r.splits) && r.splits[r.current].done {
+			r.current++
+		}
+		if r.current == len(r.splits) {
+			timer := time.NewTimer(wait)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-r.wake:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			return nil, nil
+		}
+		out, err := r.read(r.splits[r.current])
+		if out != nil || err != nil {
+			return out, err
+		}
+		// Nothing but skipped records or the end of a file: go on, unless somebody waits.
+		select {
+		case <-r.wake:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		default:
+		}
+	}
+}
+
+// read decodes the next records of s; nil when they gave no rows.
+func (r *reader) read(s *split) (*exec.SourceBatch, error) {
+	if r.file == nil {
+		f, err := os.Open(s.path)
+		if err != nil {
+			return nil, exec.Restartf("", fmt.Sprintf("read file %s of table %s", s.path, r.table), err)
+		}
+		if _, err := f.Seek(s.pos.Offset, io.SeekStart); err != nil {
+			f.Close()
+			return nil, exec.Restartf("", fmt.Sprintf("read file %s of table %s", s.path, r.table), err)
+		}
+		r.file, r.fill = f, 0
+	}
+	consumed, err := r.frame(s)
+	if err != nil {
+		return nil, err
+	}
+	r.batch.Reset()
+	p := &r.payloads
+	rows, skipped, err := r.dec.Decode(p, 0, len(p.Off), r.batch, r.rows[:0])
+	r.rows = rows
+	r.ctx.Metrics.Skipped.Add(int64(skipped))
+	if err != nil {
+		var re *formats.RecordError
+		if !errors.As(err, &re) {
+			return nil, err
+		}
+		at := r.starts[re.Payload]
+		if r.batch.N == 0 {
+			where := fmt.Sprintf("read table %s, file %s, byte %d", r.table, s.path, at)
+			return nil, exec.Fatalf(re.Help, where, err)
+		}
+		consumed = int(at - s.pos.Offset) // the rows before it first; it fails again at the next Poll
+	}
+	r.ctx.Metrics.Bytes.Add(int64(consumed))
+	s.pos.Offset += int64(consumed)
+	// What is left moves to a buffer of its own: the batch has views into this one until the next Poll.
+	left := r.buf[consumed:r.fill]
+	r.metadata(s)
+	if s.pos.Offset >= s.pos.Size {
+		s.done = true
+		err := r.file.Close()
+		r.file, r.fill = nil, 0
+		if err != nil {
+			return nil, exec.Restartf("", "close file "+s.path, err)
+		}
+	} else if r.batch.N == 0 {
+		r.fill = copy(r.buf, left)
+	} else {
+		next := r.spare(len(left))
+		r.fill = copy(next, left)
+		r.buf = next
+	}
+	if r.batch.N == 0 {
+		return nil, nil
+	}
+	r.out.Batch = r.batch
+	r.out.Runs = append(r.out.Runs[:0], exec.SplitRun{Split: r.current, From: 0, To: r.batch.N})
+	return &r.out, nil
+}
+
+// spare is a buffer other than buf, with room for n bytes and a chunk: two take turns.
+func (r *reader) spare(n int) []byte {
+	other := r.idle
+	r.idle = r.buf
+	if len(other) < n+chunk {
+		other = make([]byte, n+chunk)
+	}
+	return other
+}
+
+// frame reads on until the buffer holds a record or more, notes them in payloads, and returns
+// how many bytes they take.
+func (r *reader) frame(s *split) (consumed int, err error) {
+	p := &r.payloads
+	short := r.fill == 0 // the buffer does not hold a whole record
+	for {
+		rest := s.pos.Size - s.pos.Offset - int64(r.fill)
+		if rest > 0 && (short || r.fill < chunk/2) {
+			if len(r.buf)-r.fill < chunk/2 {
+				bigger := make([]byte, 2*len(r.buf)+chunk)
+				copy(bigger, r.buf[:r.fill])
+				r.buf = bigger
+			}
+			n, err := r.file.Read(r.buf[r.fill : r.fill+int(min(rest, int64(len(r.buf)-r.fill)))])
+			r.fill += n
+			if err == io.EOF {
+				return 0, exec.Fatalf("files may not be cut while they are read; start the job anew from an empty state", "read file "+s.path+" of table "+r.table,
+					fmt.Errorf("the file ends at byte %d, and had %d bytes when it was found", s.pos.Offset+int64(r.fill), s.pos.Size))
+			}
+			if err != nil {
+				return 0, exec.Restartf("", "read file "+s.path+" of table "+r.table, err)
+			}
+			rest -= int64(n)
+		}
+		p.Data, p.Off, p.Len, r.starts = r.buf[:r.fill], p.Off[:0], p.Len[:0], r.starts[:0]
+		at := 0
+		for at < r.fill && len(p.Off) < batch.TargetRows {
+			n, next := r.record(r.buf[at:r.fill], rest == 0)
+			if next < 0 {
+				break
+			}
+			header := r.framing.skipFirst && s.pos.Offset == 0 && at == 0
+			if !header && !(r.framing.skipBlank && len(bytes.TrimSpace(r.buf[at:at+n])) == 0) {
+				p.Off, p.Len = append(p.Off, uint32(at)), append(p.Len, uint32(n))
+				r.starts = append(r.starts, s.pos.Offset+int64(at))
+			}
+			at += next
+		}
+		if at > 0 || rest == 0 {
+			return at, nil
+		}
+		short = true
+	}
+}
+
+// record is the length of the record at the start of b without its line end, and with it; next is -1
+// when b does not hold all of it.
+func (r *reader) record(b []byte, last bool) (n, next int) {
+	if r.framing.csv != nil {
+		n = r.framing.csv.Next(b)
+	} else {
+		n = bytes.IndexByte(b, '\n')
+	}
+	switch {
+	case n < 0 && !last:
+		return 0, -1
+	case n < 0:
+		n, next = len(b), len(b)
+	default:
+		next = n + 1
+	}
+	if n > 0 && b[n-1] == '\r' {
+		n--
+	}
+	return n, next
+}
+
+// metadata fills the metadata columns of the batch.
+func (r *reader) metadata(s *split) {
+	for k, key := range r.metaKeys {
+		v := r.batch.Cols[r.metaCols[k]]
+		switch key {
+		case "file.path", "file.name":
+			text := s.path
+			if key == "file.name" {
+				text = filepath.Base(text)
+			}
+			v.Data = append(v.Data, text...)
+			for range r.batch.N {
+				v.AppendView(0, uint32(len(text)))
+			}
+		case "file.size":
+			for range r.batch.N {
+				v.AppendInt(s.pos.Size)
+			}
+		case "file.modification-time":
+			for range r.batch.N {
+				v.AppendInt(s.pos.Modified * 1000)
+			}
+		}
+	}
+}
+
+func (r *reader) Positions() []exec.Split {
+	out := make([]exec.Split, len(r.splits))
+	for i, s := range r.splits {
+		out[i] = s.pos.encode(s.path)
+	}
+	return out
+}
+
+func (r *reader) Done() []int {
+	var out []int
+	for i, s := range r.splits {
+		if s.done {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Locate says which file and byte a row of the last batch came from.
+func (r *reader) Locate(row int) string {
+	if len(r.out.Runs) == 0 || row >= len(r.rows) {
+		return r.table
+	}
+	return fmt.Sprintf("%s byte %d", r.splits[r.out.Runs[0].Split].path, r.starts[r.rows[row]])
+}
+
+func (r *reader) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.file = nil
+	return err
+}
