@@ -558,6 +558,12 @@ func (c *committer) classify(doing string, err error) error {
 		return d
 	}
 	if !fenced {
+		// A producer whose transaction was ended by a newer one is told so in several ways.
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if owner, e := c.owner(ctx, true); e == nil && owner != "" && !c.spec.own(owner) {
+			return fencedBy(doing, owner)
+		}
 		if errors.Is(err, exec.ErrRestart) {
 			return err
 		}

@@ -67,7 +67,6 @@ rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *, const rd_kafka_vu_t *, size_t
 int rd_kafka_error_code(const rd_kafka_error_t *);
 void rd_kafka_error_destroy(rd_kafka_error_t *);
 int rd_kafka_flush(rd_kafka_t *, int);
-int rd_kafka_outq_len(rd_kafka_t *);
 int rd_kafka_version(void);
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *);
@@ -553,8 +552,6 @@ func flushQueue(rk *C.rd_kafka_t, timeoutMS int) bool {
 // its own bookkeeping of single messages, and would make a Go object of every record just to throw it away. It
 // reports whether librdkafka agreed; where it does not, reports of successes are ignored when they come.
 func reportErrorsOnly(rk *C.rd_kafka_t) bool { return C.weir_report_errors_only(rk) == 0 }
-
-func queued(rk *C.rd_kafka_t) int { return int(C.rd_kafka_outq_len(rk)) }
 
 func linkedVersion() int { return int(C.rd_kafka_version()) }
 

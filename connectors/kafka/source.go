@@ -284,7 +284,9 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 	}
 	s.mu.Lock()
 	for _, in := range infos {
-		s.topicIDs[in.name] = in.id
+		if _, ok := s.topicIDs[in.name]; !ok { // the first one seen stays: another is never the same topic
+			s.topicIDs[in.name] = in.id
+		}
 	}
 	s.mu.Unlock()
 	for _, st := range have {
