@@ -15,13 +15,15 @@ import (
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"weir/connectors/kafka/kafkatest/realkafka"
 )
 
 // Broker is a running Kafka of one node.
 type Broker struct {
 	Addr    string         // bootstrap address
 	Cluster *kfake.Cluster // the embedded broker, nil for a real one
-	real    *realBroker
+	real    *realkafka.Broker
 }
 
 // Real reports whether the broker is Apache Kafka.
@@ -48,9 +50,9 @@ func Real(t testing.TB) *Broker {
 	}
 	r, err := shared()
 	if err == nil {
-		return &Broker{Addr: r.addr, real: r}
+		return &Broker{Addr: r.Addr, real: r}
 	}
-	var missing *missingError
+	var missing *realkafka.MissingError
 	if errors.As(err, &missing) && os.Getenv("WEIR_REQUIRE_KAFKA") != "1" {
 		fmt.Fprintf(os.Stderr, "\n*** NOT RUN ON REAL KAFKA: %s: %v ***\n", t.Name(), err)
 		t.Skipf("no real Kafka: %v", err)

@@ -1,0 +1,284 @@
+// Package realkafka runs an Apache Kafka of one node, for tests and benchmarks: its jars are fetched by Maven at the first
+// use on a machine and kept in a cache folder; the broker listens on free loopback ports and dies with its process.
+package realkafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/gofrs/flock"
+)
+
+// Version is the Apache Kafka that is run.
+const Version = "4.1.0"
+
+const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>weir</groupId><artifactId>kafkatest</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>` + Version + `</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>` + Version + `</version></dependency>
+  </dependencies>
+</project>
+`
+
+// MissingError says that this machine has not what a broker needs: Java, or Maven to fetch it with.
+type MissingError struct{ what string }
+
+func (e *MissingError) Error() string { return e.what }
+
+// Broker is a process of Apache Kafka. Its methods are any goroutine's, one at a time.
+type Broker struct {
+	Addr string // bootstrap address
+	dir  string // configuration, data, server.log
+	lib  string // the jars
+
+	mu   sync.Mutex
+	proc *os.Process
+	done chan struct{} // closed when proc has ended
+}
+
+func cacheDir() (string, error) {
+	if d := os.Getenv("WEIR_CACHE"); d != "" {
+		return filepath.Join(d, "kafka-"+Version), nil
+	}
+	d, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(d, "weir", "kafka-"+Version), nil
+}
+
+// jars is the folder with Kafka's jars, fetched by Maven at the first use on a machine.
+func jars() (string, error) {
+	if _, err := exec.LookPath("java"); err != nil {
+		return "", &MissingError{"no java on this machine (Java 17 or newer is needed)"}
+	}
+	dir, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	lock := flock.New(filepath.Join(dir, "lock")) // packages are tested side by side
+	if err := lock.Lock(); err != nil {
+		return "", err
+	}
+	defer lock.Unlock()
+	lib, complete := filepath.Join(dir, "lib"), filepath.Join(dir, "complete")
+	if _, err := os.Stat(complete); err == nil {
+		return lib, nil
+	}
+	mvn, err := exec.LookPath("mvn")
+	if err != nil {
+		return "", &MissingError{"no mvn on this machine to fetch Apache Kafka with"}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(pom), 0o644); err != nil {
+		return "", err
+	}
+	cmd := exec.Command(mvn, "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory="+lib)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", &MissingError{fmt.Sprintf("mvn could not fetch Apache Kafka %s: %v\n%s", Version, err, tail(string(out)))}
+	}
+	return lib, os.WriteFile(complete, nil, 0o644)
+}
+
+func tail(s string) string {
+	if len(s) > 2000 {
+		s = "..." + s[len(s)-2000:]
+	}
+	return s
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// sweep removes what brokers of processes that are gone left behind.
+func sweep(root string) {
+	dirs, _ := filepath.Glob(filepath.Join(root, "run-*"))
+	for _, d := range dirs {
+		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(d), "run-"))
+		if err != nil {
+			continue
+		}
+		if p, err := os.FindProcess(pid); err == nil && alive(p) {
+			continue
+		}
+		_ = os.RemoveAll(d)
+	}
+}
+
+// Start makes a new broker with an empty log and returns when it answers. One process starts at most one. The error is a
+// *MissingError where the machine lacks something. The caller ends the broker with Close; a process that ends without it leaves
+// none either: the kernel kills it (Linux), and the next Start on the machine removes its data.
+func Start() (*Broker, error) {
+	lib, err := jars()
+	if err != nil {
+		return nil, err
+	}
+	root := filepath.Dir(lib)
+	sweep(root)
+	b := &Broker{lib: lib, dir: filepath.Join(root, fmt.Sprintf("run-%d", os.Getpid()))}
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	controller, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	b.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+	props := fmt.Sprintf(`process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:%[2]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=%[3]s/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+auto.create.topics.enable=false
+log.retention.check.interval.ms=1000
+`, port, controller, b.dir)
+	conf := filepath.Join(b.dir, "server.properties")
+	if err := os.WriteFile(conf, []byte(props), 0o644); err != nil {
+		return nil, err
+	}
+	format := exec.Command("java", "-Xmx256m", "-cp", lib+"/*", "kafka.tools.StorageTool", "format", "-t", "d2VpcnRlc3R3ZWlydGVzdA", "-c", conf)
+	if out, err := format.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("format Kafka's storage: %w\n%s", err, tail(string(out)))
+	}
+	if err := b.start(); err != nil {
+		b.Kill()
+		return nil, err
+	}
+	return b, nil
+}
+
+// start runs the broker and returns when it answers.
+func (b *Broker) start() error {
+	log, err := os.OpenFile(filepath.Join(b.dir, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("java", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-cp", b.lib+"/*", "kafka.Kafka", filepath.Join(b.dir, "server.properties"))
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = dieWithParent()
+	started, done := make(chan error), make(chan struct{})
+	go func() {
+		// The kernel kills the child when the thread that started it ends, so this one stays.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how a broker ended is in its log
+		}
+		log.Close()
+		close(done)
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.proc, b.done = cmd.Process, done
+	b.mu.Unlock()
+	return b.ready(60 * time.Second)
+}
+
+func (b *Broker) ready(limit time.Duration) error {
+	a, err := ck.NewAdminClient(&ck.ConfigMap{"bootstrap.servers": b.Addr, "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200, "log_level": 0,
+		"enable.metrics.push": false})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for ctx.Err() == nil {
+		select {
+		case <-b.done:
+			out, _ := os.ReadFile(filepath.Join(b.dir, "server.log"))
+			return fmt.Errorf("Kafka ended while it started:\n%s", tail(string(out)))
+		default:
+		}
+		step, stop := context.WithTimeout(ctx, time.Second)
+		d, err := a.DescribeCluster(step)
+		stop()
+		if err == nil && len(d.Nodes) > 0 {
+			return nil
+		}
+	}
+	return errors.New("Kafka does not answer: see " + filepath.Join(b.dir, "server.log"))
+}
+
+// Kill ends the broker by SIGKILL and returns when it is gone. It may have ended before.
+func (b *Broker) Kill() {
+	b.mu.Lock()
+	proc, done := b.proc, b.done
+	b.mu.Unlock()
+	if proc != nil {
+		_ = proc.Kill() // it may have ended by itself
+		<-done
+	}
+}
+
+// Restart starts the broker again, killed or not, with its data and at its address, and returns when it answers.
+func (b *Broker) Restart() error {
+	b.Kill()
+	return b.start()
+}
+
+// Close kills the broker and removes its data.
+func (b *Broker) Close() error {
+	b.Kill()
+	return os.RemoveAll(b.dir)
+}
+
+// Pid is the broker's process.
+func (b *Broker) Pid() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.proc.Pid
+}
+
+// Tool runs a main class of Kafka's jars, such as org.apache.kafka.tools.consumer.ConsoleConsumer, and returns what it
+// wrote to standard output.
+func (b *Broker) Tool(class string, args ...string) (string, error) {
+	cmd := exec.Command("java", append([]string{"-Xmx256m", "-cp", b.lib + "/*", class}, args...)...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%s: %w\n%s", class, err, tail(stderr.String()))
+	}
+	return stdout.String(), nil
+}
