@@ -59,7 +59,7 @@ func (s *Session) createTable(st *ast.CreateTable) Result {
 		s.diags.Errorf(codes.ComputedColumn, st.Name.Sp, "table %s has no columns", name)
 		sound = false
 	}
-	if optsOK && s.checkOptions(t, st.OptionsSpan) && sound {
+	if optsOK && (sound || st.Like == nil) && s.checkOptions(t, st.OptionsSpan) && sound {
 		if s.metadata(t) {
 			s.checkTable(t, catalog.UseDefine)
 		}
@@ -195,8 +195,7 @@ func (s *Session) computed(t *catalog.Table) bool {
 
 func (s *Session) watermark(t *catalog.Table, w *ast.WatermarkDef) bool {
 	if len(w.Column.Parts) > 1 {
-		s.diags.Errorf(codes.Watermark, w.Column.Sp, "a WATERMARK on a field of a ROW is not supported yet").
-			Help("make a column of it: ts AS %s, and put the WATERMARK on that", w.Column)
+		s.diags.Errorf(codes.Watermark, w.Column.Sp, "a WATERMARK on a field of a ROW is not supported yet")
 		return false
 	}
 	if t.Watermark != nil {

@@ -93,12 +93,13 @@ func (s *Session) insert(st *ast.Insert) *rules.Output {
 
 // checkSources checks the tables that a query reads in that role.
 func (s *Session) checkSources(b *bind.Binder) {
-	for _, t := range b.Used() {
-		if c := s.connector(t); c != nil && !c.Source {
-			s.diags.Errorf(codes.ConnectorRole, t.NameSpan, "table %s cannot be read: connector '%s' only writes", t.Name, t.Connector)
+	for _, u := range b.Used() {
+		if c := s.connector(u.Table); c != nil && !c.Source {
+			s.diags.Errorf(codes.ConnectorRole, u.At, "table %s cannot be read: connector '%s' only writes", u.Table.Name, u.Table.Connector).
+				Label(u.Table.NameSpan, "defined here")
 			continue
 		}
-		s.checkTable(t, catalog.UseSource)
+		s.checkTable(u.Table, catalog.UseSource)
 	}
 }
 

@@ -34,7 +34,8 @@ func TestTexts(t *testing.T) {
 			switch d.Cmd {
 			case "setup":
 				setup = d.Input + "\n"
-				return ""
+				_, diags := compile(d, "")
+				return render(diags)
 			case "plan":
 				var details []string
 				if d.HasArg("details") {
@@ -45,7 +46,7 @@ func TestTexts(t *testing.T) {
 					}
 				}
 				p, diags := compile(d, setup)
-				out := render(diags, len(setup))
+				out := render(diags)
 				if p == nil {
 					return out
 				}
@@ -61,11 +62,11 @@ func TestTexts(t *testing.T) {
 				if len(diags.All) == 0 {
 					return "ok\n"
 				}
-				return render(diags, len(setup))
+				return render(diags)
 			case "scan":
 				p, diags := compile(d, setup)
 				if p == nil {
-					return render(diags, len(setup))
+					return render(diags)
 				}
 				return scans(p)
 			case "run":
@@ -105,7 +106,7 @@ func compile(d *datadriven.TestData, setup string) (*Program, *diag.List) {
 	return Compile(files, options(d))
 }
 
-func render(l *diag.List, _ int) string {
+func render(l *diag.List) string {
 	var b strings.Builder
 	if err := diag.Render(&b, l, diag.RenderOptions{}); err != nil {
 		return err.Error()
@@ -119,12 +120,12 @@ func run(d *datadriven.TestData, setup string) string {
 	s := NewSession(o)
 	var out strings.Builder
 	script, diags := parser.Parse(&diag.File{Name: "repl", Text: setup + d.Input})
-	out.WriteString(render(diags, 0))
+	out.WriteString(render(diags))
 	for _, st := range script.Statements {
 		quiet := st.Span().Start < len(setup)
 		r, found := s.Execute(st)
 		if !quiet || found.HasErrors() {
-			out.WriteString(render(found, 0))
+			out.WriteString(render(found))
 		}
 		if quiet {
 			continue

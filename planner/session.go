@@ -307,7 +307,7 @@ func (s *Session) bindView(v *catalog.View) logical.Node {
 		return nil
 	}
 	if v.Columns != nil && len(v.Columns) != len(n.Cols()) {
-		s.diags.Errorf(codes.ColumnCount, v.Columns[0].Sp.To(v.Columns[len(v.Columns)-1].Sp), "view %s names %d columns and its query has %d", v.Name, len(v.Columns), len(n.Cols()))
+		s.diags.Errorf(codes.ColumnCount, v.Columns[0].Sp.To(v.Columns[len(v.Columns)-1].Sp), "view %s has %d names for the %d columns of its query", v.Name, len(v.Columns), len(n.Cols()))
 		return nil
 	}
 	seen := map[string]bool{}

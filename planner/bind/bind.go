@@ -41,7 +41,7 @@ type Binder struct {
 
 	ctes  []*cte   // in scope, innermost last
 	views []string // being expanded, against circles
-	used  []*catalog.Table
+	used  []Use
 }
 
 type cte struct {
@@ -54,8 +54,14 @@ type cte struct {
 	node  logical.Node
 }
 
+// Use is a table that a query reads, and where it is named first.
+type Use struct {
+	Table *catalog.Table
+	At    diag.Span
+}
+
 // Used is the tables that the bound queries read, each once, in order.
-func (b *Binder) Used() []*catalog.Table { return b.used }
+func (b *Binder) Used() []Use { return b.used }
 
 // rel is one named relation of FROM.
 type rel struct {
@@ -232,7 +238,12 @@ func (b *Binder) find(s *scope, start, end int, id ast.Ident) int {
 					}
 				}
 			}
-			d.Help("put the table's name in front of it, or give the columns different names")
+			if strings.HasPrefix(id.Name, "window_") && len(d.Labels) < 2 {
+				d.Note("a window adds window_start, window_end and window_time to the columns of its input")
+				d.Help("give the column %s of the window's input another name with AS", id.Name)
+			} else {
+				d.Help("put the table's name in front of it, or give the columns different names")
+			}
 			return -2
 		}
 		at = i
@@ -249,7 +260,9 @@ func (b *Binder) unknown(s *scope, id ast.Ident, rel string, cols []logical.Colu
 	}
 	var names []string
 	for _, c := range cols {
-		names = append(names, c.Name)
+		if c.Name != "" {
+			names = append(names, c.Name)
+		}
 	}
 	if g, ok := diag.Suggest(id.Name, names); ok {
 		d.Help("did you mean %s?", scalar.QuoteName(g))

@@ -138,7 +138,7 @@ func (b *Binder) view(v *catalog.View, at diag.Span) logical.Node {
 // rename gives the columns of n new names.
 func (b *Binder) rename(n logical.Node, names []ast.Ident, at diag.Span) logical.Node {
 	if len(names) != len(n.Cols()) {
-		b.Diags.Errorf(codes.ColumnCount, names[0].Sp.To(names[len(names)-1].Sp), "there are %d names for %d columns", len(names), len(n.Cols())).
+		b.Diags.Errorf(codes.ColumnCount, names[0].Sp.To(names[len(names)-1].Sp), "there are %s for %s", count(len(names), "name"), count(len(n.Cols()), "column")).
 			Note("the query has %s", columnNames(n.Cols()))
 		return nil
 	}
@@ -165,8 +165,8 @@ func (b *Binder) aliased(n logical.Node, a ast.Alias, name string, at diag.Span)
 
 // scan reads a table: its physical and metadata columns, then whatever is computed of them.
 func (b *Binder) scan(t *catalog.Table, at diag.Span) logical.Node {
-	if !slices.Contains(b.used, t) {
-		b.used = append(b.used, t)
+	if !slices.ContainsFunc(b.used, func(u Use) bool { return u.Table == t }) {
+		b.used = append(b.used, Use{t, at})
 	}
 	s := &logical.Scan{Base: logical.Base{Sp: at}, Table: t}
 	exprs := make([]scalar.Expr, len(t.Columns)) // every column of the table over the scan's output

@@ -18,14 +18,15 @@ import (
 // grouping is what a query with GROUP BY or aggregates gathers while its SELECT list and HAVING are
 // bound. The aggregation's output is the keys, then the aggregates in the order in which they were met.
 type grouping struct {
-	input  logical.Node
-	scope  *scope // of the input
-	at     diag.Span
-	keys   []scalar.Expr // over the input
-	names  []string
-	forms  map[reflect.Type]bool // of the keys' syntax: what may be one
-	lookup map[string]int        // digest of a key: its position
-	window *groupWindow          // GROUP BY TUMBLE(...)
+	input    logical.Node
+	scope    *scope        // of the input
+	at       diag.Span     // the keys; zero without GROUP BY
+	firstAgg diag.Span     // the first aggregate of the query, as far as it is known
+	keys     []scalar.Expr // over the input
+	names    []string
+	forms    map[reflect.Type]bool // of the keys' syntax: what may be one
+	lookup   map[string]int        // digest of a key: its position
+	window   *groupWindow          // GROUP BY TUMBLE(...)
 
 	pre    []scalar.Expr // the aggregates' arguments and filters, over the input
 	preAt  map[string]int
@@ -109,11 +110,11 @@ func walkAST(e ast.Expr, f func(ast.Expr) bool) {
 // newGrouping binds the GROUP BY of core over in.
 func (b *Binder) newGrouping(core *ast.SelectCore, in logical.Node, s *scope) *grouping {
 	g := &grouping{
-		input: in, scope: s, at: core.GroupAt, forms: map[reflect.Type]bool{}, lookup: map[string]int{},
+		input: in, scope: s, forms: map[reflect.Type]bool{}, lookup: map[string]int{},
 		preAt: map[string]int{}, aggAt: map[string]int{},
 	}
-	if g.at.IsZero() {
-		g.at = core.Sp
+	for _, item := range core.GroupBy {
+		g.at = g.at.To(item.Sp)
 	}
 	for _, item := range core.GroupBy {
 		if item.Sets != "" {
@@ -283,17 +284,21 @@ func (g *grouping) key(x *exprBinder, e ast.Expr) scalar.Expr {
 func (g *grouping) notGrouped(x *exprBinder, e *ast.ColumnRef, col *scalar.Column) {
 	d := x.Diags.Errorf(codes.NotGrouped, e.Sp, "column %s is neither grouped by nor inside an aggregate", e.Name)
 	if len(g.keys) == 0 {
-		d.Label(g.at, "the aggregates make one row of all rows").Help("add GROUP BY %s", e.Sp.Text())
+		if g.firstAgg.IsZero() {
+			d.Note("HAVING without GROUP BY makes one row of all rows")
+		} else {
+			d.Label(g.firstAgg, "an aggregate makes one row of all rows")
+		}
+		d.Help("add GROUP BY %s", e.Name)
 		return
 	}
 	d.Label(g.at, "groups have many values of %s", col.Name)
-	for i, k := range g.keys {
+	for _, k := range g.keys {
 		if _, ok := k.(*scalar.Literal); ok {
 			d.Note("GROUP BY %s groups by the constant %s, not by a column's position", k.Span().Text(), k.Span().Text())
 		}
-		_ = i
 	}
-	d.Help("add %s to GROUP BY, or take MAX(%s)", e.Sp.Text(), e.Sp.Text())
+	d.Help("add %s to GROUP BY, or take MAX(%s)", e.Name, e.Name)
 }
 
 // aggregate binds an aggregate call where that is allowed.
@@ -398,7 +403,11 @@ func (g *grouping) node() *logical.Aggregate {
 		}
 		pos[i] = p
 	}
-	calc := logical.NewCalc(g.input, nil, exprs, names, g.at)
+	place := g.at
+	if place.IsZero() && len(g.aggs) > 0 {
+		place = g.aggs[0].Span
+	}
+	calc := logical.NewCalc(g.input, nil, exprs, names, place)
 	var keys []int
 	for i := range g.keys {
 		keys = append(keys, i)
@@ -415,7 +424,7 @@ func (g *grouping) node() *logical.Aggregate {
 		}
 		aggs[i] = a
 	}
-	return newAggregate(calc, keys, aggs, g.at)
+	return newAggregate(calc, keys, aggs, place)
 }
 
 // newAggregate groups in by keys; the groups end with their window when the keys hold its start and end.
@@ -443,7 +452,8 @@ func newAggregate(in logical.Node, keys []int, aggs []logical.Agg, at diag.Span)
 	for i := range a.Columns {
 		c := &a.Columns[i]
 		if c.Time != catalog.NoTime && !(a.Windowed && i == win.Time) {
-			c.Time, c.Lost = catalog.NoTime, &logical.Lost{Column: c.Name, Why: "GROUP BY without window_start and window_end makes a plain value of it", Span: at}
+			c.Time, c.Lost = catalog.NoTime, &logical.Lost{Column: c.Name, Why: "GROUP BY without window_start and window_end makes a plain value of it",
+				Help: "group by window_start, window_end and window_time, and use window_time", Span: at}
 		}
 	}
 	if a.Windowed {

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"strconv"
 	"strings"
 
 	"weir/parser/ast"
@@ -71,6 +72,9 @@ func (b *Binder) Insert(st *ast.Insert, t *catalog.Table) *Insert {
 	for i, c := range cols {
 		ok = b.checkStore(st, t, &t.Columns[targets[i]], c, i) && ok
 	}
+	if v, constant := q.(*logical.Values); constant {
+		ok = b.noNulls(t, targets, v) && ok
+	}
 	if !ok {
 		return nil
 	}
@@ -91,6 +95,27 @@ func (b *Binder) Insert(st *ast.Insert, t *catalog.Table) *Insert {
 		}
 	}
 	return &Insert{Table: t, Query: logical.NewCalc(q, nil, exprs, names, st.Query.Sp), Fields: fields}
+}
+
+// noNulls reports constant NULLs for NOT NULL columns.
+func (b *Binder) noNulls(t *catalog.Table, targets []int, v *logical.Values) bool {
+	ok := true
+	for _, r := range v.Rows {
+		for i, l := range r {
+			if c := &t.Columns[targets[i]]; l.Value == nil && !c.Type.Nullable {
+				b.Diags.Errorf(codes.NullStored, l.Sp, "column %s of %s is NOT NULL", c.Name, t.Name).Label(c.Span, "declared here")
+				ok = false
+			}
+		}
+	}
+	return ok
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }
 
 // store converts e for a column of type t. Lengths of strings are left alone: the sink's own
@@ -181,7 +206,7 @@ func (b *Binder) columnCount(st *ast.Insert, t *catalog.Table, cols []logical.Co
 	if st.Columns != nil {
 		what = "the column list has"
 	}
-	d := b.Diags.Errorf(codes.ColumnCount, selectList(st.Query), "the query gives %d columns and %s %d", len(cols), what, len(targets))
+	d := b.Diags.Errorf(codes.ColumnCount, selectList(st.Query), "the query gives %s and %s %d", count(len(cols), "column"), what, len(targets))
 	d.At("%s", columnNames(cols))
 	if st.Columns == nil {
 		d.Label(st.Table.Sp, "%s", strings.Join(names, ", "))
@@ -218,7 +243,7 @@ func itemSpan(q *ast.Query, i, n int) diag.Span {
 	switch c := q.Body.(type) {
 	case *ast.SelectCore:
 		if len(c.Items) == n && !c.Items[i].Star {
-			return c.Items[i].Sp
+			return c.Items[i].Expr.Span()
 		}
 	case *ast.Values:
 		if len(c.Rows) == 1 {
@@ -245,7 +270,7 @@ func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column
 		Label(to.Span, "declared as %s", to.Type)
 	if ok, _ := fn.CanCast(from.Type, to.Type); ok {
 		text := at.Text()
-		if strings.ContainsAny(text, "\n*") || strings.Contains(strings.ToUpper(text), " AS ") || len(text) > 40 {
+		if strings.ContainsAny(text, "\n*") || len(text) > 40 {
 			text = scalar.QuoteName(from.Name)
 		}
 		d.Help("write CAST(%s AS %s)", text, to.Type.WithNullable(true))

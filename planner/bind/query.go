@@ -116,11 +116,18 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 	}
 	var g *grouping
 	grouped := len(c.GroupBy) > 0 || c.Having != nil || !c.GroupAt.IsZero()
+	var firstAgg diag.Span
 	for _, it := range c.Items {
-		grouped = grouped || it.Expr != nil && b.containsAggregate(it.Expr)
+		if it.Expr != nil && b.containsAggregate(it.Expr) {
+			grouped = true
+			if firstAgg.IsZero() {
+				firstAgg = it.Expr.Span()
+			}
+		}
 	}
 	if grouped {
 		g = b.newGrouping(c, in, s)
+		g.firstAgg = firstAgg
 		if g.broken {
 			return nil
 		}
@@ -145,7 +152,9 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 		for i := range keys {
 			keys[i] = i
 		}
-		out = newAggregate(out, keys, nil, c.Sp)
+		at := c.Sp
+		at.End = at.Start + len(strings.TrimRight(at.File.Text[at.Start:c.Items[0].Sp.Start], " \t\r\n"))
+		out = newAggregate(out, keys, nil, at)
 	}
 	return out
 }
@@ -159,9 +168,13 @@ func errorsSince(l *diag.List, n int) bool {
 	return false
 }
 
-// oneRow is the input of a SELECT without FROM.
+// oneRow is the input of a SELECT without FROM. Its column cannot be named; it is there because rows have columns.
 func oneRow(at diag.Span) *logical.Values {
-	return &logical.Values{Base: logical.Base{Sp: at}, Rows: [][]*scalar.Literal{{}}}
+	zero := &scalar.Literal{Value: int64(0), Typ: types.TInt.NotNull()}
+	return &logical.Values{
+		Base: logical.Base{Sp: at, Columns: []logical.Column{{Name: "ZERO", Type: zero.Typ}}},
+		Rows: [][]*scalar.Literal{{zero}},
+	}
 }
 
 // items binds the SELECT list, stars expanded.
@@ -230,6 +243,8 @@ func (x *exprBinder) relation(n ast.Name) *rel {
 	d := x.Diags.Errorf(codes.UnknownTable, n.Sp, "FROM has no table called %s", n)
 	if s, ok := diag.Suggest(last, names); ok {
 		d.Help("did you mean %s?", scalar.QuoteName(s))
+	} else if len(names) > 0 {
+		d.Note("it has %s", list(names, 8))
 	}
 	return nil
 }
@@ -309,7 +324,8 @@ func (b *Binder) union(ins []logical.Node, at diag.Span) logical.Node {
 			if o := in.Cols()[i]; o.Time != col.Time {
 				lost := o.Lost
 				if lost == nil {
-					lost = &logical.Lost{Column: c.Name, Why: "it is a time attribute in only some of the queries of this UNION", Span: at}
+					lost = &logical.Lost{Column: c.Name, Why: "it is a time attribute in only some of the queries of this UNION",
+						Help: "give every query of the UNION a table with a WATERMARK", Span: at}
 				}
 				col.Time, col.Lost = catalog.NoTime, lost
 			}
@@ -348,7 +364,7 @@ func (b *Binder) values(v *ast.Values, want []types.Type) logical.Node {
 	ok := true
 	for i, r := range v.Rows {
 		if len(r.Items) != len(v.Rows[0].Items) {
-			b.Diags.Errorf(codes.ColumnCount, r.Sp, "this row has %d values and the first one %d", len(r.Items), len(v.Rows[0].Items)).
+			b.Diags.Errorf(codes.ColumnCount, r.Sp, "this row has %s and the first one %d", count(len(r.Items), "value"), len(v.Rows[0].Items)).
 				Label(v.Rows[0].Sp, "the first row")
 			ok = false
 			continue

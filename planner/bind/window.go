@@ -210,7 +210,12 @@ func (b *Binder) timeAttribute(c logical.Column, at diag.Span) bool {
 	d := b.Diags.Errorf(codes.WindowTime, at, "a window needs a time attribute, and %s is none", c.Name)
 	switch {
 	case c.Lost != nil:
-		d.Label(c.Lost.Span, "%s", c.Lost.Why).Help("hand on %s unchanged to the window", c.Lost.Column)
+		d.Label(c.Lost.Span, "%s", c.Lost.Why)
+		if c.Lost.Help != "" {
+			d.Help("%s", c.Lost.Help)
+		} else {
+			d.Help("hand on %s unchanged to the window", c.Lost.Column)
+		}
 	case !c.Type.IsTimestamp():
 		d.At("this is %s", c.Type.WithNullable(true)).Help("a time attribute is a TIMESTAMP(3) or TIMESTAMP_LTZ(3) column with a WATERMARK")
 	case c.Table != nil && c.Table.Watermark != nil:
@@ -230,28 +235,16 @@ func newWindowTVF(in logical.Node, time int, w logical.Window, at diag.Span) *lo
 	t := &logical.WindowTVF{Base: logical.Base{Sp: at}, Input: in, Time: time, Window: w}
 	t.Columns = append(t.Columns, in.Cols()...)
 	n := len(t.Columns)
-	name := func(s string) string {
-		for {
-			free := true
-			for _, c := range t.Columns {
-				free = free && c.Name != s
-			}
-			if free {
-				return s
-			}
-			s += "0" // as Flink calls the second one
-		}
-	}
 	ts := types.MakeTimestamp(3).NotNull()
-	t.Columns = append(t.Columns, logical.Column{Name: name("window_start"), Type: ts})
-	t.Columns = append(t.Columns, logical.Column{Name: name("window_end"), Type: ts})
+	t.Columns = append(t.Columns, logical.Column{Name: "window_start", Type: ts})
+	t.Columns = append(t.Columns, logical.Column{Name: "window_end", Type: ts})
 	rt := in.Cols()[time]
 	wt := rt.Type.NotNull()
 	wt.Prec = 3
-	t.Columns = append(t.Columns, logical.Column{Name: name("window_time"), Type: wt, Time: catalog.RowTime})
+	t.Columns = append(t.Columns, logical.Column{Name: "window_time", Type: wt, Time: catalog.RowTime})
 	t.Win = &logical.WindowColumns{Start: n, End: n + 1, Time: n + 2, Spec: w}
 	// Flink: behind the window the original time attribute is a plain column, window_time takes its place.
 	t.Columns[time].Time = catalog.NoTime
-	t.Columns[time].Lost = &logical.Lost{Column: t.Columns[n+2].Name, Why: "behind the window its time attribute is " + t.Columns[n+2].Name, Span: at}
+	t.Columns[time].Lost = &logical.Lost{Column: t.Columns[n+2].Name, Why: "behind the window its time attribute is " + t.Columns[n+2].Name, Help: "use DESCRIPTOR(" + t.Columns[n+2].Name + ")", Span: at}
 	return t
 }

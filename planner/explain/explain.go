@@ -173,7 +173,7 @@ func (p *printer) props(n physical.Node) []string {
 		if w := n.Watermark; w != nil {
 			text := scalar.Format(w.Expr, false)
 			if w.Idle > 0 {
-				text += " idle after " + w.Idle.String()
+				text += " idle after " + length(w.Idle.Microseconds())
 			}
 			out = append(out, "watermark "+scalar.QuoteName(w.Name)+"="+text)
 		}
@@ -193,7 +193,12 @@ func state(ttl time.Duration) string {
 	if ttl == 0 {
 		return "state kept for ever"
 	}
-	return "state ttl=" + ttl.String()
+	return "state ttl=" + length(ttl.Microseconds())
+}
+
+// length is microseconds in the largest unit that fits: 10 SECOND.
+func length(micros int64) string {
+	return strings.ReplaceAll(strings.TrimPrefix(scalar.IntervalText(micros), "INTERVAL "), "'", "")
 }
 
 // letters is the change kinds that n puts out, in Flink's letters.
@@ -294,9 +299,6 @@ func agg(a physical.AggCall, in []physical.Column) string {
 
 func window(w physical.Window, in []physical.Column) string {
 	col := func(i int) string { return scalar.QuoteName(in[i].Name) }
-	length := func(v int64) string {
-		return strings.ReplaceAll(strings.TrimPrefix(scalar.IntervalText(v), "INTERVAL "), "'", "")
-	}
 	over := ""
 	if w.TimeColumn >= 0 {
 		over = col(w.TimeColumn)

@@ -27,6 +27,7 @@ type Column struct {
 type Lost struct {
 	Column string // the time attribute's name
 	Why    string // "CAST makes a plain value of it"
+	Help   string // what to do; empty for the usual
 	Span   diag.Span
 }
 

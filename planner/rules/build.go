@@ -104,7 +104,7 @@ func (b *builder) sink(out Output) *physical.Sink {
 	if t.updating && out.SinkMode == catalog.InsertOnly {
 		d := b.diags.Errorf(codes.UpdatingIntoAppend, out.At, "%s takes new rows only, and this query also changes rows", out.Table.Name)
 		d.At("connector '%s' cannot take back what it has written", out.Table.Connector).
-			Label(t.at, "%s updates its earlier results", t.clause)
+			Label(t.at, "%s", t.clause)
 		if out.Table.Connector == "kafka" {
 			d.Help("use connector 'upsert-kafka' with a PRIMARY KEY for %s", out.Table.Name)
 		} else {
@@ -384,7 +384,7 @@ func (b *builder) appendOnly(in logical.Node, at diag.Span) bool {
 		return true
 	}
 	b.diags.Errorf(codes.UpdatingWindow, at, "windows over a stream that changes rows are not supported yet").
-		Label(t.at, "%s updates its earlier results", t.clause).
+		Label(t.at, "%s", t.clause).
 		Help("window the append-only input first, or aggregate without a window")
 	return false
 }
@@ -460,8 +460,12 @@ func (b *builder) grows(n *logical.Aggregate) {
 	d := b.diags.Warnf(codes.StateGrows, n.Sp, "the state of this %s grows for ever", clause).
 		At("no key of an unbounded stream is ever complete")
 	if rt, table := rowTime(n); rt != "" {
-		d.Note("%s has a watermark on %s", table.Name, rt).
-			Help("add a window, as in TABLE(TUMBLE(TABLE %s, DESCRIPTOR(%s), INTERVAL '1' HOUR)) with GROUP BY window_start, window_end, or SET 'table.exec.state.ttl' = '7 d'", table.Name, rt)
+		d.Note("%s has a watermark on %s (%s)", table.Name, rt, table.Watermark.Span)
+		if clause == "GROUP BY" {
+			d.Help("add TUMBLE(%s, INTERVAL '1' HOUR) to GROUP BY, or SET 'table.exec.state.ttl' = '7 d'", scalar.QuoteName(rt))
+		} else {
+			d.Help("SET 'table.exec.state.ttl' = '7 d', if rows that were not seen for so long may come again")
+		}
 		return
 	}
 	d.Help("SET 'table.exec.state.ttl' = '7 d', if keys that were not seen for so long may start anew")

@@ -12,7 +12,7 @@ import (
 // traits is what is known of a relation's changes before the physical plan is made.
 type traits struct {
 	updating bool
-	// clause is what makes it updating: "GROUP BY", "SELECT DISTINCT", "table orders"; at is its place.
+	// clause says what makes it updating: "GROUP BY updates its earlier results"; at is its place.
 	clause string
 	at     diag.Span
 	// keys are sets of columns, each of which tells rows apart: an update or delete comes with the same values in
@@ -26,7 +26,7 @@ func (b *builder) traitsOf(n logical.Node) traits {
 	case *logical.Scan:
 		t := traits{}
 		if b.o.SourceMode(n.Table) != catalog.InsertOnly {
-			t.updating, t.clause, t.at = true, "table "+n.Table.Name, n.Span()
+			t.updating, t.clause, t.at = true, n.Table.Name+" is a stream of changes", n.Span()
 		}
 		if key := scanKey(n); key != nil {
 			t.keys = [][]int{key}
@@ -44,7 +44,7 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		}
 		t.keys = [][]int{key}
 		if !t.updating {
-			t.updating, t.at, t.clause = true, n.Span(), clauseName(n)
+			t.updating, t.at, t.clause = true, n.Span(), clauseName(n)+" updates its earlier results"
 		}
 		return t
 	case *logical.WindowAggregate:
@@ -84,7 +84,7 @@ func clauseName(n *logical.Aggregate) string {
 		return "an aggregate without GROUP BY"
 	case startsWith(text, "UNION"):
 		return "UNION without ALL"
-	case startsWith(text, "SELECT"):
+	case len(n.Aggs) == 0 && startsWith(text, "SELECT"):
 		return "SELECT DISTINCT"
 	}
 	return "GROUP BY"

@@ -12,6 +12,9 @@ import (
 // prune rebuilds n so that it makes little more than the columns that are needed. at[i] is where the old column i
 // is now, -1 when it is gone.
 func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []int) {
+	if _, isScan := n.(*logical.Scan); !isScan {
+		need = atLeastOne(need, n.Cols())
+	}
 	switch n := n.(type) {
 	case *logical.Scan:
 		return o.pruneScan(n, need)
@@ -66,6 +69,38 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		at[i] = i
 	}
 	return n, at
+}
+
+// atLeastOne keeps the column that is the cheapest to have where none is needed: rows are counted by their columns.
+func atLeastOne(need []bool, cols []logical.Column) []bool {
+	if slices.Contains(need, true) || len(need) == 0 {
+		return need
+	}
+	need = slices.Clone(need)
+	best := 0
+	for i, c := range cols {
+		if width(c.Type) < width(cols[best].Type) {
+			best = i
+		}
+	}
+	need[best] = true
+	return need
+}
+
+func width(t types.Type) int {
+	switch {
+	case t.Kind == types.Boolean:
+		return 1
+	case t.Nested != nil:
+		return 100
+	case t.IsString() || t.IsBinary():
+		return 10
+	case t.Kind == types.Decimal:
+		return 5
+	case t.IsTimestamp():
+		return 3
+	}
+	return 2
 }
 
 func kept(need []bool) []int {
@@ -127,7 +162,7 @@ func (o *Optimizer) pruneScan(n *logical.Scan, need []bool) (logical.Node, []int
 			need[i] = need[i] || slices.Contains(n.Table.PrimaryKey, f)
 		}
 	}
-	keep := kept(need)
+	keep := kept(atLeastOne(need, n.Columns))
 	at := places(keep, len(need))
 	s := *n
 	s.Columns, s.Fields = pick(n.Columns, keep), pick(n.Fields, keep)
