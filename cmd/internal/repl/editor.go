@@ -1,0 +1,171 @@
+package repl
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/reeflective/readline"
+)
+
+// The prompts: before a statement, and before its further lines.
+const (
+	prompt     = "weir> "
+	promptMore = "   -> "
+)
+
+// editor reads what a person enters: a command, or statements up to a semicolon.
+type editor interface {
+	// read returns errInterrupted on ^C, with what was in the line, and errLeave on ^D or when the shell is to end.
+	read() (string, error)
+}
+
+// aboveKey is a key that no keyboard binding of ours uses. It is fed to the line editor to make it print, on its own
+// goroutine, what came for the space above the line.
+const aboveKey = '\x1e'
+
+// lineEditor edits on a terminal: history, completion, colours, several lines.
+type lineEditor struct {
+	s     *Shell
+	rl    *readline.Shell
+	above []byte // text for above the line; guarded by desk.mu
+	poked bool   // aboveKey is under way; guarded by desk.mu
+}
+
+func newLineEditor(s *Shell) *lineEditor {
+	e := &lineEditor{s: s, rl: readline.NewShell()}
+	rl := e.rl
+	for key, value := range map[string]any{
+		"cursor-position-probe":        false, // the prompt always starts a line of its own
+		"completion-ignore-case":       true,
+		"menu-complete-display-prefix": true,
+		"multiline-column":             false,
+		"echo-control-characters":      true,
+	} {
+		// The keys are the library's own: a failure would only mean its default.
+		_ = rl.Config.Set(key, value)
+	}
+	rl.Keymap.Register(map[string]func(){"weir-above": e.show})
+	for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert", "vi-command", "vi"} {
+		_ = rl.Config.Bind(keymap, string(aboveKey), "weir-above", false)
+	}
+	rl.Prompt.Primary(func() string {
+		return paint(s.o.Color, colorKeyword) + prompt + paint(s.o.Color, colorReset)
+	})
+	rl.Prompt.Secondary(func() string { return paint(s.o.Color, colorDim) + promptMore + paint(s.o.Color, colorReset) })
+	rl.AcceptMultiline = func(line []rune) bool { return complete(string(line)) }
+	rl.Completer = e.complete
+	if s.o.Color {
+		rl.SyntaxHighlighter = func(line []rune) string { return highlight(string(line)) }
+	}
+	if s.o.History != "" {
+		if err := os.MkdirAll(filepath.Dir(s.o.History), 0o700); err != nil {
+			s.note("the history is not kept: " + err.Error())
+		} else {
+			rl.History.AddFromFile("history", s.o.History)
+		}
+	}
+	return e
+}
+
+func (e *lineEditor) read() (string, error) {
+	d := e.s.desk
+	d.mu.Lock()
+	gone := d.gone
+	d.editor = e
+	d.mu.Unlock()
+	if gone {
+		return "", errLeave
+	}
+	text, err := e.rl.Readline()
+	d.mu.Lock()
+	d.editor = nil
+	left := e.above
+	e.above, gone = nil, d.gone
+	d.mu.Unlock()
+	if len(left) > 0 {
+		e.s.o.Stderr.Write(left)
+	}
+	switch {
+	case gone, errors.Is(err, io.EOF):
+		return "", errLeave
+	case errors.Is(err, readline.ErrInterrupt):
+		return text, errInterrupted
+	case err != nil:
+		return "", fmt.Errorf("read the terminal: %w", err)
+	}
+	return text, nil
+}
+
+// poke makes the editor call show on its goroutine. The caller holds desk.mu.
+func (e *lineEditor) poke() {
+	if !e.poked {
+		e.poked = true
+		e.rl.Keys.Feed(false, aboveKey)
+	}
+	e.rl.Keys.RequestRefresh()
+}
+
+// show prints what came for above the line, or ends the line when the shell is to end.
+func (e *lineEditor) show() {
+	d := e.s.desk
+	d.mu.Lock()
+	text, gone := e.above, d.gone
+	e.above, e.poked = nil, false
+	d.mu.Unlock()
+	if gone {
+		e.rl.Display.AcceptLine()
+		e.rl.History.Accept(false, false, io.EOF)
+		return
+	}
+	if len(text) > 0 {
+		e.rl.PrintTransientf("%s", strings.TrimSuffix(string(text), "\n"))
+	}
+}
+
+// plainEditor reads lines from a terminal that cannot move its cursor.
+type plainEditor struct {
+	s     *Shell
+	lines chan string
+}
+
+func newPlainEditor(s *Shell) *plainEditor {
+	e := &plainEditor{s: s, lines: make(chan string)}
+	go func() {
+		defer close(e.lines)
+		in := bufio.NewScanner(s.o.Stdin)
+		in.Buffer(nil, 16<<20)
+		for in.Scan() {
+			select {
+			case e.lines <- in.Text():
+			case <-s.quit:
+				return
+			}
+		}
+	}()
+	return e
+}
+
+func (e *plainEditor) read() (string, error) {
+	text, p := "", prompt
+	for {
+		fmt.Fprint(e.s.o.Stdout, p)
+		select {
+		case <-e.s.quit:
+			return "", errLeave
+		case line, ok := <-e.lines:
+			if !ok {
+				return "", errLeave
+			}
+			text += line + "\n"
+		}
+		if complete(text) {
+			return text, nil
+		}
+		p = promptMore
+	}
+}

@@ -1,0 +1,260 @@
+package repl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/exec/runtime"
+	"weir/parser/ast"
+	"weir/planner/physical"
+)
+
+// job is an INSERT or a statement set that runs, or has run, in this shell.
+type job struct {
+	id      string
+	name    string
+	runner  *runtime.Runner
+	started time.Time
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when Run has returned
+	// Written before done is closed.
+	summary runtime.Summary
+	err     error
+}
+
+func (j *job) ended() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// status is the word that SHOW JOBS shows, Flink's.
+func (j *job) status() string {
+	st := j.runner.Status()
+	if j.ended() {
+		switch {
+		case j.err != nil:
+			return "FAILED"
+		case j.summary.Stopped:
+			return "STOPPED"
+		}
+		return "FINISHED"
+	}
+	switch st.State {
+	case runtime.StateStarting:
+		return "STARTING"
+	case runtime.StateStopping:
+		return "STOPPING"
+	case runtime.StateRestarting:
+		return "RESTARTING"
+	}
+	return "RUNNING"
+}
+
+// jobs is the jobs of a shell. The shell's goroutine starts and stops them; each runs in its own.
+type jobs struct {
+	list []*job
+	wg   sync.WaitGroup
+}
+
+// start runs j in the background; ended is called from its goroutine when it has ended.
+func (s *Shell) start(j *physical.Job, ended func(*job)) (*job, error) {
+	for _, other := range s.jobs.list {
+		if other.name == j.Name && !other.ended() {
+			return nil, &refusal{
+				fmt.Sprintf("a job called %s runs already, as job %s", j.Name, other.id),
+				fmt.Sprintf("stop it with STOP JOB '%s', or SET 'pipeline.name' to another name", other.id),
+			}
+		}
+	}
+	dir, err := s.o.StateDir(j)
+	if err != nil {
+		return nil, err
+	}
+	r, err := runtime.New(j, runtime.Options{
+		Connectors: s.connectors, StateDir: dir, Log: s.log.With("job", j.Name), UntilEnd: s.o.UntilEnd,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	run := &job{id: itoa(len(s.jobs.list) + 1), name: j.Name, runner: r, started: time.Now(), cancel: cancel, done: make(chan struct{})}
+	s.jobs.list = append(s.jobs.list, run)
+	s.jobs.wg.Add(1)
+	go func() {
+		defer s.jobs.wg.Done()
+		defer cancel()
+		run.summary, run.err = r.Run(ctx)
+		close(run.done)
+		ended(run)
+	}()
+	return run, nil
+}
+
+// insert runs an INSERT or a statement set: as a background job from a person, to its end in a script, unless
+// 'table.dml-sync' says otherwise.
+func (s *Shell) insert(j *physical.Job) error {
+	sync := !s.o.Interactive
+	if j.Config.IsSet("table.dml-sync") {
+		sync = j.Config.Bool("table.dml-sync")
+	}
+	if sync {
+		run, err := s.start(j, func(*job) {})
+		if err != nil {
+			return err
+		}
+		return s.wait(run)
+	}
+	run, err := s.start(j, s.announce)
+	if err != nil {
+		return err
+	}
+	s.note(fmt.Sprintf("job %s (%s) is running; SHOW JOBS lists it, STOP JOB '%s' stops it", run.id, run.name, run.id))
+	return nil
+}
+
+// wait waits for a job of the foreground. The first interrupt stops it with a last checkpoint, the second leaves at once.
+func (s *Shell) wait(run *job) error {
+	interrupted := false
+	done := s.foreground(func(n int) {
+		interrupted = true
+		if n > 1 {
+			run.cancel()
+			return
+		}
+		s.note("stopping " + run.name + ": a last checkpoint is taken and committed")
+		run.runner.Stop()
+	})
+	<-run.done
+	done()
+	if run.err != nil && !(interrupted && errors.Is(run.err, context.Canceled)) {
+		return run.err
+	}
+	s.note(s.o.Summary(run.name, run.summary))
+	if interrupted {
+		return errInterrupted
+	}
+	return nil
+}
+
+// announce says how a background job ended.
+func (s *Shell) announce(run *job) {
+	switch {
+	case run.err == nil:
+		s.note("job " + run.id + " " + s.o.Summary(run.name, run.summary))
+	case errors.Is(run.err, context.Canceled):
+	default:
+		s.o.ShowError(s.talk, fmt.Errorf("job %s (%s): %w", run.id, run.name, run.err))
+		s.failed.CompareAndSwap(nil, &run.err)
+	}
+}
+
+// showJobs is SHOW JOBS.
+func (s *Shell) showJobs() error {
+	rows := make([][]string, 0, len(s.jobs.list))
+	for _, j := range s.jobs.list {
+		st := j.runner.Status()
+		epoch := "NULL"
+		if st.HasEpoch {
+			epoch = fmt.Sprint(st.Epoch)
+		}
+		rows = append(rows, []string{
+			j.id, j.name, j.status(), j.started.Format("2006-01-02T15:04:05"),
+			fmt.Sprint(st.Rows.In), fmt.Sprint(st.Rows.Out), epoch,
+		})
+	}
+	return s.rows([]string{"job id", "job name", "status", "start time", "rows in", "rows out", "epoch"}, rows)
+}
+
+// stopJob is STOP JOB.
+func (s *Shell) stopJob(st *ast.StopJob) error {
+	if st.Savepoint || st.Drain {
+		return &refusal{
+			"STOP JOB WITH SAVEPOINT and WITH DRAIN are not supported",
+			fmt.Sprintf("write STOP JOB '%s': a last checkpoint is taken and committed, and the next start goes on from there", st.Job.Value),
+		}
+	}
+	var ids []string
+	for _, j := range s.jobs.list {
+		if j.id == st.Job.Value || j.name == st.Job.Value && !j.ended() {
+			if j.ended() {
+				s.note("job " + j.id + " (" + j.name + ") has ended already")
+				return nil
+			}
+			s.note("stopping " + j.name + ": a last checkpoint is taken and committed")
+			j.runner.Stop()
+			done := s.foreground(func(int) { j.cancel() })
+			<-j.done
+			done()
+			return nil
+		}
+		if !j.ended() {
+			ids = append(ids, "'"+j.id+"' ("+j.name+")")
+		}
+	}
+	help := "no job is running here"
+	if len(ids) > 0 {
+		help = "running: " + strings.Join(ids, ", ")
+	}
+	return &refusal{fmt.Sprintf("there is no job '%s' in this shell", st.Job.Value), help}
+}
+
+// leave stops all jobs that run, each with a last checkpoint, and waits for them. A second interrupt leaves at once.
+func (s *Shell) leave() {
+	running := 0
+	for _, j := range s.jobs.list {
+		if !j.ended() {
+			running++
+		}
+	}
+	if running > 0 {
+		s.note(fmt.Sprintf("stopping %s: a last checkpoint is taken and committed (^C leaves at once)", plural(running, "job")))
+	}
+	for _, j := range s.jobs.list {
+		j.runner.Stop()
+	}
+	done := s.foreground(func(int) {
+		for _, j := range s.jobs.list {
+			j.cancel()
+		}
+	})
+	s.jobs.wg.Wait()
+	done()
+}
+
+// waitAll waits for the background jobs of a script; an interrupt stops them.
+func (s *Shell) waitAll() error {
+	interrupted := false
+	done := s.foreground(func(n int) {
+		interrupted = true
+		for _, j := range s.jobs.list {
+			j.runner.Stop()
+			if n > 1 {
+				j.cancel()
+			}
+		}
+	})
+	s.jobs.wg.Wait()
+	done()
+	if interrupted {
+		return errInterrupted
+	}
+	if err := s.failed.Load(); err != nil {
+		return &shownError{*err}
+	}
+	return nil
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
