@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"weir/exec"
+)
+
+// printError shows an operational error: what was being done, the cause, and what to do.
+func (a *app) printError(err error) {
+	red, bold, reset := "", "", ""
+	if a.colored(a.stderr) {
+		red, bold, reset = "\x1b[31m", "\x1b[1m", "\x1b[0m"
+	}
+	fmt.Fprintf(a.stderr, "%s%serror%s%s: %v%s\n", red, bold, reset, bold, err, reset)
+	for _, help := range helps(err) {
+		fmt.Fprintf(a.stderr, "  = help: %s\n", help)
+	}
+}
+
+// helps collects the help texts in a tree of errors, outermost first, each once.
+func helps(err error) []string {
+	var out []string
+	seen := map[string]bool{}
+	var walk func(error)
+	walk = func(err error) {
+		if err == nil {
+			return
+		}
+		var help string
+		switch e := err.(type) { //nolint:errorlint // the tree is walked by hand
+		case *exec.Error:
+			help = e.Help
+		case interface{ Help() string }:
+			help = e.Help()
+		}
+		if help != "" && !seen[help] {
+			seen[help] = true
+			out = append(out, help)
+		}
+		switch e := err.(type) { //nolint:errorlint // as above
+		case interface{ Unwrap() []error }:
+			for _, x := range e.Unwrap() {
+				walk(x)
+			}
+		default:
+			walk(errors.Unwrap(err))
+		}
+	}
+	walk(err)
+	return out
+}
+
+// exitCode is the code for how a job ended.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, exec.ErrFenced):
+		return exitFenced
+	}
+	return exitFailed
+}

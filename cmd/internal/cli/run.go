@@ -1,0 +1,301 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"weir/connectors/kafka/embedded"
+	"weir/exec/runtime"
+	"weir/planner/config"
+	"weir/planner/physical"
+)
+
+// runOptions are the flags of run.
+type runOptions struct {
+	stateDir    string
+	until       string
+	dev         bool
+	acceptEpoch int64
+	restore     string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	o := runOptions{acceptEpoch: -1}
+	c := &cobra.Command{
+		Use:   "run FILE...",
+		Short: "Run the jobs of SQL files",
+		Long: `run plans the files, in order, as one script, and runs what they insert. Every INSERT is a job, and so is every
+STATEMENT SET; several jobs run side by side.
+
+A job whose sources are all bounded ends by itself. SIGTERM and SIGINT take a last checkpoint, commit it and leave;
+a second signal leaves at once, and loses nothing that was committed.
+
+Exit code 0: ended, or stopped by SIGTERM; 1: the SQL has errors; 2: usage; 3: the job failed; 4: a newer instance of
+the job has taken over; 130: interrupted.`,
+		Example: `  weir run job.sql
+  weir run ddl.sql job.sql --set 'execution.checkpointing.interval=1 s'
+  weir run job.sql --until end     read what is there now, commit, leave
+  weir run job.sql --dev           with an embedded broker at the address that the file names`,
+		Args: files,
+		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args, o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.stateDir, "state-dir", "", "`directory` for local state; each job makes a folder of its name in it (default $XDG_STATE_HOME/weir)")
+	f.StringVar(&o.until, "until", "", "`end`: read unbounded sources up to where they end now, commit, leave")
+	f.BoolVar(&o.dev, "dev", false, "serve the embedded broker at the bootstrap address that the file names, with its topics")
+	f.Int64Var(&o.acceptEpoch, "accept-epoch", -1, "go on from this `epoch` of the local state although the broker has forgotten it; read the refusal first")
+	f.StringVar(&o.restore, "restore", "", "start from the retained checkpoint in this `directory`, on fresh state")
+	return c
+}
+
+func (a *app) run(ctx context.Context, args []string, o runOptions) error {
+	if o.until != "" && o.until != "end" {
+		return usageError{fmt.Errorf("--until knows only 'end', found %q", o.until)}
+	}
+	program, err := a.compile(args)
+	if err != nil {
+		return err
+	}
+	if len(program.Jobs) == 0 {
+		return usageError{fmt.Errorf("%s: nothing to run: no INSERT and no STATEMENT SET", strings.Join(args, ", "))}
+	}
+	log := a.logger(a.stderr)
+	setMemoryLimit(program.Jobs[0].Config)
+	if o.dev {
+		broker, err := a.devBroker(program.Jobs, log)
+		if err != nil {
+			return err
+		}
+		if broker != nil {
+			defer broker.Close()
+		}
+	}
+	group, err := a.newJobs(program.Jobs, o, log)
+	if err != nil {
+		return err
+	}
+	return group.run(ctx)
+}
+
+// setMemoryLimit makes the garbage collector respect the budget.
+func setMemoryLimit(cfg *config.Config) {
+	if n := cfg.Memory(config.MemoryBudget); n > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(n)
+	}
+}
+
+// devBroker serves the embedded broker at the address that the jobs' Kafka tables name. Jobs
+// without Kafka tables need none.
+func (a *app) devBroker(jobs []*physical.Job, log *slog.Logger) (*embedded.Broker, error) {
+	opts := embedded.Options{AutoCreate: true, Log: log}
+	for _, t := range kafkaTables(jobs) {
+		servers, _ := t.Options.Get("properties.bootstrap.servers")
+		addr, _, _ := strings.Cut(servers, ",")
+		if opts.Addr != "" && opts.Addr != addr {
+			return nil, usageError{fmt.Errorf("--dev serves one broker, but the tables name two: %s and %s", opts.Addr, addr)}
+		}
+		opts.Addr = addr
+		topics, _ := t.Options.Get("topic")
+		for _, name := range strings.Split(topics, ";") {
+			if name = strings.TrimSpace(name); name != "" {
+				opts.Topics = append(opts.Topics, embedded.Topic{Name: name})
+			}
+		}
+	}
+	if opts.Addr == "" {
+		return nil, nil
+	}
+	return embedded.Start(opts)
+}
+
+// jobGroup is the jobs of one run.
+type jobGroup struct {
+	*app
+	log     *slog.Logger
+	names   []string
+	runners []*runtime.Runner
+}
+
+func (a *app) newJobs(jobs []*physical.Job, o runOptions, log *slog.Logger) (*jobGroup, error) {
+	g := &jobGroup{app: a, log: log}
+	connectors := connectorRegistry(a.stdout, a.stderr)
+	for _, job := range jobs {
+		dir, err := stateDir(o.stateDir, job)
+		if err != nil {
+			return nil, err
+		}
+		opts := runtime.Options{
+			Connectors: connectors,
+			StateDir:   dir,
+			Log:        log,
+			UntilEnd:   o.until == "end",
+			Restore:    o.restore,
+		}
+		if len(jobs) > 1 {
+			opts.Log = log.With("job", job.Name)
+		}
+		if o.acceptEpoch >= 0 {
+			n := uint64(o.acceptEpoch)
+			opts.AcceptEpoch = &n
+		}
+		r, err := runtime.New(job, opts)
+		if err != nil {
+			return nil, err
+		}
+		g.names = append(g.names, job.Name)
+		g.runners = append(g.runners, r)
+	}
+	return g, nil
+}
+
+// stateDir is where a job keeps its state: a folder of its name below the flag, the setting, or
+// the user's state directory. A job that is not checkpointed keeps none.
+func stateDir(flag string, job *physical.Job) (string, error) {
+	if job.Config.Duration(config.CheckpointInterval) == 0 {
+		return "", nil
+	}
+	base := flag
+	if base == "" {
+		base = job.Config.String(config.StateDir)
+	}
+	if base == "" {
+		var err error
+		if base, err = stateHome(); err != nil {
+			return "", usageError{fmt.Errorf("no place for the job's state: %w; say where with --state-dir", err)}
+		}
+	}
+	return filepath.Join(base, folderName(job.Name)), nil
+}
+
+// stateHome is the user's folder for what weir keeps: $XDG_STATE_HOME/weir.
+func stateHome() (string, error) {
+	home := os.Getenv("XDG_STATE_HOME")
+	if home == "" {
+		dir, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		home = filepath.Join(dir, ".local", "state")
+	}
+	return filepath.Join(home, "weir"), nil
+}
+
+// folderName is name as a folder: what a file system or a shell may trip over is replaced.
+func folderName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '_'
+	}, strings.TrimLeft(name, "."))
+}
+
+// run runs all jobs until they end. The first that fails stops the others.
+func (g *jobGroup) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var interrupted atomic.Bool
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	ended := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case s := <-signals:
+				if n > 0 {
+					g.log.Warn("second signal: leaving at once; what was committed stays committed")
+					os.Exit(128 + int(s.(syscall.Signal)))
+				}
+				interrupted.Store(s == syscall.SIGINT)
+				g.log.Info("stopping: a last checkpoint is taken and committed", "signal", s.String())
+				for _, r := range g.runners {
+					r.Stop()
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+
+	status := g.newStatusLine()
+	go status.follow(ended)
+	errs := make([]error, len(g.runners))
+	summaries := make([]runtime.Summary, len(g.runners))
+	var wg sync.WaitGroup
+	for i, r := range g.runners {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			summaries[i], errs[i] = r.Run(ctx)
+			if errs[i] != nil {
+				for _, other := range g.runners {
+					other.Stop()
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	close(ended)
+	status.clear()
+	for i, s := range summaries {
+		g.summary(g.names[i], s)
+	}
+	return g.outcome(errs, interrupted.Load())
+}
+
+// outcome shows what failed and says the exit code.
+func (g *jobGroup) outcome(errs []error, interrupted bool) error {
+	code := exitOK
+	for i, err := range errs {
+		if err == nil || errors.Is(err, context.Canceled) {
+			continue
+		}
+		if len(errs) > 1 {
+			err = fmt.Errorf("job %s: %w", g.names[i], err)
+		}
+		g.printError(err)
+		code = max(code, exitCode(err))
+	}
+	if code == exitOK && interrupted {
+		code = exitInterrupted
+	}
+	if code != exitOK {
+		return exit(code)
+	}
+	return nil
+}
+
+// summary is the one line at the end.
+func (g *jobGroup) summary(name string, s runtime.Summary) {
+	if !g.quiet {
+		fmt.Fprintln(g.stderr, summaryLine(name, s))
+	}
+}
+
+// summaryLine says what a job has done.
+func summaryLine(name string, s runtime.Summary) string {
+	line := fmt.Sprintf("%s: %d rows in, %d rows out, %d epochs committed, %.1f s", name, s.Rows.In, s.Rows.Out, s.Epochs, s.Took.Seconds())
+	if s.Rows.Late > 0 {
+		line += fmt.Sprintf(", %d late rows dropped", s.Rows.Late)
+	}
+	if s.Rows.Skipped > 0 {
+		line += fmt.Sprintf(", %d records skipped", s.Rows.Skipped)
+	}
+	if s.HasEpoch {
+		line += fmt.Sprintf(", last epoch %d", s.Epoch)
+	}
+	return line
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"weir/connectors/blackhole"
+	"weir/connectors/datagen"
+	"weir/connectors/filesystem"
+	"weir/connectors/formats"
+	"weir/connectors/formats/csv"
+	"weir/connectors/formats/json"
+	"weir/connectors/formats/raw"
+	"weir/connectors/kafka"
+	"weir/connectors/print"
+	"weir/connectors/spec"
+	"weir/exec"
+	"weir/exec/expr"
+	"weir/planner"
+	"weir/planner/config"
+	"weir/planner/fn"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// plannerOptions is what the planner knows of this build. It needs no broker.
+func plannerOptions(cfg *config.Config) planner.Options {
+	return planner.Options{
+		Registry:  spec.Registry(),
+		Functions: fn.Builtins(),
+		Config:    cfg,
+		Fold: func(e scalar.Expr) (types.Value, error) {
+			return expr.Fold(e, expr.Env{Zone: cfg.Zone(), Clock: time.Now})
+		},
+		Env: os.LookupEnv,
+	}
+}
+
+// connectorRegistry is the connectors of this build; print tables write to out and errOut.
+func connectorRegistry(out, errOut io.Writer) exec.Registry {
+	known := formats.Registry{}
+	for _, f := range []formats.Format{json.Format(), csv.Format(), raw.Format()} {
+		known[f.Name] = f
+	}
+	r := exec.Registry{}
+	add := func(cs ...exec.Connector) {
+		for _, c := range cs {
+			r[c.Name] = c
+		}
+	}
+	add(kafka.Connectors(known)...)
+	add(filesystem.Connector(known), datagen.Connector(), print.Connector(out, errOut), blackhole.Connector())
+	return r
+}
