@@ -81,6 +81,7 @@ func (r *Runner) attempt(ctx context.Context) (err error) {
 	}
 	r.view.state(StateRunning)
 	a.start()
+	r.log.Info("job running", "job", r.job.Name, "from", "epoch "+r.view.committed())
 	return a.coordinate()
 }
 
