@@ -1,0 +1,163 @@
+package expr
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"weir/planner/decimal"
+	"weir/planner/scalar"
+)
+
+var miscKernels = map[string]builder{
+	"MD5":    hashed(func(s []byte) []byte { h := md5.Sum(s); return h[:] }),
+	"SHA1":   hashed(func(s []byte) []byte { h := sha1.Sum(s); return h[:] }),
+	"SHA224": hashed(sha224), "SHA256": hashed(sha256sum), "SHA384": hashed(sha384), "SHA512": hashed(sha512sum),
+	"SHA2": rows(sha2), "UUID": withNulls(uuid), "PARSE_URL": rows(parseURL),
+	"IS_ALPHA": letters(func(r rune) bool { return unicode.IsLetter(r) }), "IS_DIGIT": letters(unicode.IsDigit), "IS_DECIMAL": isDecimal,
+	"TYPEOF": func(_ *compiler, e *scalar.Call, _ []node) (node, error) {
+		return newConstant(e.Args[0].Type().String(), e.Typ), nil
+	},
+}
+
+func sha224(s []byte) []byte    { h := sha256.Sum224(s); return h[:] }
+func sha256sum(s []byte) []byte { h := sha256.Sum256(s); return h[:] }
+func sha384(s []byte) []byte    { h := sha512.Sum384(s); return h[:] }
+func sha512sum(s []byte) []byte { h := sha512.Sum512(s); return h[:] }
+
+func hashed(f func([]byte) []byte) builder {
+	return rows(func(k *rowKernel, i int) error {
+		k.end(i, hex.AppendEncode(k.arena(), f(k.str(0, i))))
+		return nil
+	})
+}
+
+func sha2(k *rowKernel, i int) error {
+	f := map[int64]func([]byte) []byte{224: sha224, 256: sha256sum, 384: sha384, 512: sha512sum}[k.int(1, i)]
+	if f == nil {
+		return k.fail(i, "", "SHA2 has 224, 256, 384 or 512 bits, not %d", k.int(1, i))
+	}
+	k.end(i, hex.AppendEncode(k.arena(), f(k.str(0, i))))
+	return nil
+}
+
+// uuid is a random UUID of version 4.
+func uuid(k *rowKernel, i int) error {
+	var b [16]byte
+	putLE64(b[:], k.x.rand.Uint64())
+	putLE64(b[8:], k.x.rand.Uint64())
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	data := k.arena()
+	for n, from := range []int{0, 4, 6, 8, 10} {
+		to := []int{4, 6, 8, 10, 16}[n]
+		if n > 0 {
+			data = append(data, '-')
+		}
+		data = hex.AppendEncode(data, b[from:to])
+	}
+	k.end(i, data)
+	return nil
+}
+
+func parseURL(k *rowKernel, i int) error {
+	u, err := url.Parse(string(k.str(0, i)))
+	if err != nil || u.Scheme == "" {
+		return k.setNull(i)
+	}
+	var s string
+	file := u.EscapedPath()
+	if u.RawQuery != "" {
+		file += "?" + u.RawQuery
+	}
+	part := string(k.str(1, i))
+	switch part {
+	case "HOST":
+		s = u.Hostname()
+	case "PATH":
+		k.setStr(i, []byte(u.EscapedPath()))
+		return nil
+	case "QUERY":
+		s = u.RawQuery
+	case "REF":
+		s = u.EscapedFragment()
+	case "PROTOCOL":
+		s = u.Scheme
+	case "AUTHORITY":
+		if s = u.Host; u.User != nil {
+			s = u.User.String() + "@" + s
+		}
+	case "FILE":
+		k.setStr(i, []byte(file))
+		return nil
+	case "USERINFO":
+		if u.User != nil {
+			s = u.User.String()
+		}
+	}
+	if len(k.in) > 2 {
+		if part != "QUERY" {
+			return k.setNull(i)
+		}
+		key, found := string(k.str(2, i))+"=", false
+		for pair := range strings.SplitSeq(u.RawQuery, "&") {
+			if strings.HasPrefix(pair, key) {
+				s, found = pair[len(key):], true
+				break
+			}
+		}
+		if !found {
+			return k.setNull(i)
+		}
+		k.setStr(i, []byte(s))
+		return nil
+	}
+	if s == "" {
+		return k.setNull(i)
+	}
+	k.setStr(i, []byte(s))
+	return nil
+}
+
+// letters is a test of every character; FALSE for NULL and the empty string. A number is never made of letters; its digits count.
+func letters(is func(rune) bool) builder {
+	return func(_ *compiler, e *scalar.Call, args []node) (node, error) {
+		number := e.Args[0].Type().IsNumeric()
+		digits := e.Func.Name == "IS_DIGIT"
+		k := newRows(e, args, func(k *rowKernel, i int) error {
+			k.setBool(i, false)
+			switch {
+			case k.null(0, i):
+				return nil
+			case number:
+				k.setBool(i, digits)
+				return nil
+			}
+			s := k.str(0, i)
+			ok := len(s) > 0
+			for len(s) > 0 && ok {
+				r, n := utf8.DecodeRune(s)
+				ok, s = is(r), s[n:]
+			}
+			k.setBool(i, ok)
+			return nil
+		})
+		k.nulls = true
+		return k, nil
+	}
+}
+
+func isDecimal(_ *compiler, e *scalar.Call, args []node) (node, error) {
+	number := e.Args[0].Type().IsNumeric()
+	k := newRows(e, args, func(k *rowKernel, i int) error {
+		k.setBool(i, !k.null(0, i) && (number || decimal.IsNumber(k.str(0, i))))
+		return nil
+	})
+	k.nulls = true
+	return k, nil
+}
