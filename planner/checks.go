@@ -100,16 +100,13 @@ func (s *Session) checkTransactions(exact []*catalog.Table) {
 			d.At("the transaction timeout %s %s", set, show(timeout))
 			s.labelSet(d, config.CheckpointInterval, "a commit every "+show(interval))
 			d.Note("the rule is: checkpoint interval < transaction timeout <= the broker's transaction.max.timeout.ms")
-			if 3*interval <= brokerTransactionLimit {
-				d.Help("set '%s' = '%d'", key, 3*interval.Milliseconds())
-			}
-			d.Help("or shorten 'execution.checkpointing.interval'")
+			longer(d, "set", interval)
 		case 3*interval > timeout:
 			d := s.diags.Warnf(codes.IntervalTight, here, "transactions of %s have little time left for a slow checkpoint", t.Name)
 			d.At("the transaction timeout %s %s", set, show(timeout))
 			s.labelSet(d, config.CheckpointInterval, "a commit every "+show(interval))
 			d.Note("an epoch is cut early when its transaction is open for a third of the timeout")
-			d.Help("make the timeout at least three times the interval: '%s' = '%d'", key, 3*interval.Milliseconds())
+			longer(d, "make the timeout at least three times the interval:", interval)
 		}
 		switch {
 		case timeout > brokerTransactionLimit:
@@ -128,6 +125,15 @@ func (s *Session) checkTransactions(exact []*catalog.Table) {
 		d.Severity = diag.Note
 		d.Help("to survive the loss of its disk, add SET 'execution.checkpointing.dir' = 'file:///...' on other storage")
 	}
+}
+
+// longer advises a timeout of three intervals, where brokers allow that by default.
+func longer(d *diag.Diagnostic, advice string, interval time.Duration) {
+	if 3*interval > brokerTransactionLimit {
+		d.Help("shorten 'execution.checkpointing.interval'")
+		return
+	}
+	d.Help("%s 'properties.transaction.timeout.ms' = '%d', or shorten 'execution.checkpointing.interval'", advice, 3*interval.Milliseconds())
 }
 
 // labelSet points at the SET of a key, where there is one in the text.

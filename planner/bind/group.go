@@ -403,6 +403,10 @@ func (g *grouping) node() *logical.Aggregate {
 		}
 		pos[i] = p
 	}
+	if len(exprs) == 0 { // COUNT(*) alone: rows are counted by a column
+		exprs = append(exprs, &scalar.Literal{Value: int64(0), Typ: types.TInt.NotNull()})
+		names = append(names, "ZERO")
+	}
 	place := g.at
 	if place.IsZero() && len(g.aggs) > 0 {
 		place = g.aggs[0].Span

@@ -377,9 +377,12 @@ func jsonText(job *physical.Job) string {
 	for _, s := range job.Sinks {
 		walk(s)
 	}
-	b, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return fmt.Sprintf("{\"error\": %q}\n", err.Error()) // plain structs of strings: cannot happen
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		panic(fmt.Sprintf("explain: %v", err)) // structs of strings and numbers: cannot happen
 	}
-	return string(b) + "\n"
+	return b.String()
 }
