@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/connectors/formats/literal"
 	"weir/parser/diag"
 	c "weir/planner/catalog"
 	"weir/planner/types"
@@ -139,9 +140,7 @@ func (k *checker) field(col int, name string, o c.Option) {
 	}
 	number := func() {
 		if t.IsInteger() || t.IsInterval() {
-			if _, err := strconv.ParseInt(strings.TrimSpace(o.Value), 10, 64); err != nil {
-				k.diags.Errorf(CodeGenerator, at, "'%s' must be a whole number, found '%s'", o.Key, o.Value)
-			}
+			k.whole(t, o, at)
 		} else if _, err := strconv.ParseFloat(strings.TrimSpace(o.Value), 64); err != nil {
 			k.diags.Errorf(CodeGenerator, at, "'%s' must be a number, found '%s'", o.Key, o.Value)
 		}
@@ -187,9 +186,20 @@ func (k *checker) field(col int, name string, o c.Option) {
 			k.diags.Errorf(CodeGenerator, at, "'%s': column %s is NOT NULL", o.Key, k.t.Columns[col].Name).Help("remove it, or NOT NULL")
 		}
 	case "start", "end":
-		if _, err := strconv.ParseInt(strings.TrimSpace(o.Value), 10, 64); err != nil {
-			k.diags.Errorf(CodeGenerator, at, "'%s' must be a whole number, found '%s'", o.Key, o.Value)
-		}
+		k.whole(t, o, at)
+	}
+}
+
+// whole checks that an option is a whole number that fits the column's type.
+func (k *checker) whole(t types.Type, o c.Option, at diag.Span) {
+	n, err := strconv.ParseInt(strings.TrimSpace(o.Value), 10, 64)
+	if err != nil {
+		k.diags.Errorf(CodeGenerator, at, "'%s' must be a whole number, found '%s'", o.Key, o.Value)
+		return
+	}
+	if lo, hi := literal.Range(t.Kind); n < lo || n > hi {
+		k.diags.Errorf(CodeGenerator, at, "'%s': %s does not fit %s", o.Key, o.Value, t.WithNullable(true)).
+			Help("the values of the type are %d to %d", lo, hi)
 	}
 }
 

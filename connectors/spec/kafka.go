@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/connectors/spec/kafkaprops"
 	"weir/parser/diag"
 	c "weir/planner/catalog"
 )
@@ -219,6 +220,7 @@ func checkKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) 
 		k.keyFields()
 		k.kafkaSinkOptions()
 		k.partitioner()
+		k.properties(use)
 		k.sourceOptions()
 		k.noPartitions()
 		k.noPrimaryKey("connector 'kafka' appends records and cannot replace the row of a key",
@@ -226,7 +228,9 @@ func checkKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) 
 	case c.UseSink:
 		k.topicsOfSink()
 		k.headersOfSink()
+		k.properties(use)
 	case c.UseSource:
+		k.properties(use)
 	}
 }
 
@@ -239,13 +243,16 @@ func checkUpsertKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.
 		k.upsertKey()
 		k.prefix(t.PrimaryKey)
 		k.bufferFlush()
+		k.properties(use)
 		k.kafkaSinkOptions()
 		k.sourceOptions()
 		k.noPartitions()
 	case c.UseSink:
 		k.topicsOfSink()
 		k.headersOfSink()
+		k.properties(use)
 	case c.UseSource:
+		k.properties(use)
 	}
 }
 
@@ -350,6 +357,46 @@ func (k *checker) bounded() {
 		k.diags.Errorf(CodeOptionCombination, k.at("scan.bounded.mode"), "'scan.bounded.mode' = 'group-offsets' needs 'properties.group.id'").
 			Help("add 'properties.group.id' = '...'")
 	}
+}
+
+// properties checks the settings of the Kafka client. What is wrong in both roles is said when the table is
+// defined, what is wrong in one only when the table is used so.
+func (k *checker) properties(use c.Use) {
+	writer := kafkaprops.Sink
+	if KafkaDelivery(k.t) == "exactly-once" {
+		writer = kafkaprops.ExactlyOnceSink
+	}
+	_, readNotes, read := kafkaprops.Translate(k.t.Options, kafkaprops.Source)
+	_, writeNotes, write := kafkaprops.Translate(k.t.Options, writer)
+	problem := func(p *kafkaprops.Problem) string { return p.Key + "\x00" + p.Text }
+	note := func(n kafkaprops.Note) string { return n.Key + "\x00" + n.Text }
+	for _, p := range byUse(use, read, write, problem) {
+		d := k.diags.Errorf(CodeOptionRefused, k.atKey("properties."+p.Key), "'properties.%s' %s", p.Key, p.Text)
+		if p.Help != "" {
+			d.Help("%s", p.Help)
+		}
+	}
+	for _, n := range byUse(use, readNotes, writeNotes, note) {
+		k.diags.Warnf(CodeOptionNoEffect, k.atKey("properties."+n.Key), "'properties.%s' %s", n.Key, n.Text)
+	}
+}
+
+// byUse is what read and write have in common for UseDefine, and what only one of them has for its use.
+func byUse[T any](use c.Use, read, write []T, id func(T) string) (out []T) {
+	from, other := read, write
+	if use == c.UseSink {
+		from, other = write, read
+	}
+	known := map[string]bool{}
+	for _, x := range other {
+		known[id(x)] = true
+	}
+	for _, x := range from {
+		if known[id(x)] == (use == c.UseDefine) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 func oneOf(v string, values ...string) bool {

@@ -19,18 +19,18 @@ import (
 
 // Codes of the diagnostics that connectors and formats report. Codes are never reused.
 const (
-	CodeOptionCombination = "SQ4001" // options that contradict or need each other
-	CodeOptionValue       = "SQ4002" // an option's value cannot be understood
-	CodeOptionRefused     = "SQ4003" // an option that weir knows and does not support
-	CodeOptionNoEffect    = "SQ4004" // an option that has no effect here (warning)
-	CodeKeyFields         = "SQ4005" // key fields that the table does not have or that do not fit
-	CodePrimaryKey        = "SQ4006" // a primary key that is missing or that the connector cannot keep
-	CodeMetadata          = "SQ4007" // metadata columns that do not go together
-	CodeDelivery          = "SQ4008" // a delivery guarantee that lacks what it needs
-	CodePartitioned       = "SQ4009" // PARTITIONED BY where it is not supported
-	CodeFormatColumn      = "SQ4101" // a column that the format cannot carry
-	CodeFormatOption      = "SQ4102" // a format option that cannot be understood
-	CodeGenerator         = "SQ4201" // a datagen field option that does not fit its column
+	CodeOptionCombination = "SQ5001" // options that contradict or need each other
+	CodeOptionValue       = "SQ5002" // an option's value cannot be understood
+	CodeOptionRefused     = "SQ5003" // an option that weir knows and does not support
+	CodeOptionNoEffect    = "SQ5004" // an option that has no effect here (warning)
+	CodeKeyFields         = "SQ5005" // key fields that the table does not have or that do not fit
+	CodePrimaryKey        = "SQ5006" // a primary key that is missing or that the connector cannot keep
+	CodeMetadata          = "SQ5007" // metadata columns that do not go together
+	CodeDelivery          = "SQ5008" // a delivery guarantee that lacks what it needs
+	CodePartitioned       = "SQ5009" // PARTITIONED BY where it is not supported
+	CodeFormatColumn      = "SQ5101" // a column that the format cannot carry
+	CodeFormatOption      = "SQ5102" // a format option that cannot be understood
+	CodeGenerator         = "SQ5201" // a datagen field option that does not fit its column
 )
 
 // Registry is every connector and format of this build. The result is the caller's.

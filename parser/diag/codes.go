@@ -2,7 +2,8 @@ package diag
 
 // Codes are the codes of all diagnostics with what each means, in one line. Whoever adds
 // a diagnostic adds its code here; a code is never reused. SQ1xxx belong to the parser,
-// SQ2xxx to the planner, SQ3xxx to options and settings, SQ4xxx to functions and types.
+// SQ2xxx to the planner, SQ3xxx to options and settings, SQ4xxx to functions and types,
+// SQ5xxx to connectors and formats.
 var Codes = map[string]string{
 	"SQ1001": "something else is expected at this place",
 	"SQ1002": "a reserved word is used as a name",
@@ -90,4 +91,17 @@ var Codes = map[string]string{
 	"SQ3106": "exactly-once sinks of one job are on different clusters",
 	"SQ3107": "a table reads uncommitted what is written exactly once",
 	"SQ3108": "the state of an exactly-once job is on one machine only",
+
+	"SQ5001": "options contradict or need each other",
+	"SQ5002": "an option's value cannot be understood by its connector",
+	"SQ5003": "an option is known and not supported",
+	"SQ5004": "an option has no effect",
+	"SQ5005": "a key field is no column of the table or does not fit",
+	"SQ5006": "a connector needs a PRIMARY KEY, or cannot keep one",
+	"SQ5007": "metadata columns are missing or do not go together",
+	"SQ5008": "a delivery guarantee lacks what it needs",
+	"SQ5009": "PARTITIONED BY is not supported by the connector",
+	"SQ5101": "a format cannot carry a column",
+	"SQ5102": "an option of a format cannot be understood",
+	"SQ5201": "an option of a generated column does not fit it",
 }
