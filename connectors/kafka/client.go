@@ -82,7 +82,12 @@ type health struct {
 
 	mu       sync.Mutex
 	fatal    error
+	failed   chan struct{} // closed with the first fatal error
 	lastSaid time.Time
+}
+
+func newHealth(log *slog.Logger, servers string) *health {
+	return &health{log: log, servers: servers, failed: make(chan struct{})}
 }
 
 // event takes an error event of a client.
@@ -92,6 +97,7 @@ func (h *health) event(e ck.Error) {
 	if fatalCode(e.Code()) || e.IsFatal() {
 		if h.fatal == nil {
 			h.fatal = e
+			close(h.failed)
 		}
 		return
 	}
@@ -140,8 +146,7 @@ func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, whe
 	pause := 50 * time.Millisecond
 	for {
 		step, cancel := context.WithTimeout(ctx, min(5*time.Second, limit))
-		err := try(step)
-		cancel()
+		err := tryUnless(step, cancel, h, try)
 		if err == nil {
 			return nil
 		}
@@ -154,7 +159,7 @@ func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, whe
 				return e
 			}
 		}
-		if errors.Is(err, exec.ErrFatal) || !waitable(err) && !errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, exec.ErrFatal) || !waitable(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			return err
 		}
 		if time.Since(start) > limit {
@@ -173,6 +178,22 @@ func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, whe
 		}
 		pause = min(2*pause, time.Second)
 	}
+}
+
+// tryUnless runs try and cancels it when the client reports that it never will succeed.
+func tryUnless(ctx context.Context, cancel context.CancelFunc, h *health, try func(ctx context.Context) error) error {
+	defer cancel()
+	if h == nil {
+		return try(ctx)
+	}
+	go func() {
+		select {
+		case <-h.failed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return try(ctx)
 }
 
 // createHelp is what to do about a topic that is not there.

@@ -66,7 +66,7 @@ func newProducer(conf ck.ConfigMap, cfg *config.Config, log *slog.Logger, name s
 		return nil, err
 	}
 	pr := &producer{p: p, admin: a, cfg: cfg, log: log, where: servers(conf), name: name,
-		health: &health{log: log, servers: servers(conf)}, topics: map[string]*outTopic{}}
+		health: newHealth(log, servers(conf)), topics: map[string]*outTopic{}}
 	rk, err := rkOf(p)
 	if err != nil {
 		p.Close()

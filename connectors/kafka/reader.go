@@ -68,7 +68,7 @@ func newReader(s *source, ctx *exec.TaskContext) (*reader, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	return &reader{src: s, ctx: ctx, c: c, q: q, dec: dec, byPart: map[partKey]int{},
-		health: &health{log: s.log, servers: s.where}}, nil
+		health: newHealth(s.log, s.where)}, nil
 }
 
 // AddSplits assigns further partitions.

@@ -525,8 +525,8 @@ func TestKeysHeadersTimestampsAndTopicsAreWritten(t *testing.T) {
 		tab := table("kafka", []string{"line STRING", "id BIGINT", "to STRING topic", "at LTZ timestamp", "heads MAP headers"}, "connector", "kafka",
 			"topic", "out-x;out-y", "format", "plain", "key.format", "plain", "key.fields", "id", "value.fields-include", "EXCEPT_KEY", "properties.bootstrap.servers", b.Addr)
 		s := openSink(t, tab)
-		writeAll(t, s, tab, 0, []string{"a|1|out-x|1500000|h=1,g=2", "b|2|out-y|2500000|h=3"})
-		for topic, want := range map[string]string{x: `1=a at 1500 [h="1" g="2"]`, y: `2=b at 2500 [h="3"]`} {
+		writeAll(t, s, tab, 0, []string{"a|1|out-x|" + at(500) + "000|h=1,g=2", "b|2|out-y|" + at(1500) + "000|h=3"})
+		for topic, want := range map[string]string{x: "1=a at " + at(500) + ` [h="1" g="2"]`, y: "2=b at " + at(1500) + ` [h="3"]`} {
 			rs := b.Read(t, topic, "read_committed")
 			if len(rs) != 1 {
 				t.Fatalf("%s: %d records", topic, len(rs))
@@ -604,23 +604,61 @@ func TestPartitioners(t *testing.T) {
 	}
 }
 
+// alice is options of a user of the real broker's listener with logins.
+func alice(b *kafkatest.Broker, topic, password string, more ...string) []string {
+	o := sourceOptions(b, topic, append(more, "properties.security.protocol", "SASL_PLAINTEXT", "properties.sasl.mechanism", "PLAIN",
+		"properties.sasl.jaas.config", `org.apache.kafka.common.security.plain.PlainLoginModule required username="alice" password="`+password+`";`)...)
+	o[7] = b.SASLAddr
+	return o
+}
+
 func TestWrongCredentialsAreSaidAtOnce(t *testing.T) {
-	b := kafkatest.Fake(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "alice", "secret"))
-	options := sourceOptions(b, "x", "scan.startup.mode", "earliest-offset", "properties.security.protocol", "SASL_PLAINTEXT", "properties.sasl.mechanism", "PLAIN",
-		"properties.sasl.jaas.config", `org.apache.kafka.common.security.plain.PlainLoginModule required username="alice" password="wrong";`)
+	b := kafkatest.Real(t)
 	start := time.Now()
-	_, err := openSource(t, table("kafka", []string{"line STRING"}, options...)).Discover(context.Background(), nil)
+	_, err := openSource(t, table("kafka", []string{"line STRING"}, alice(b, "x", "wrong", "scan.startup.mode", "earliest-offset")...)).Discover(context.Background(), nil)
 	var e *exec.Error
 	if !errors.As(err, &e) || !errors.Is(err, exec.ErrFatal) || !strings.Contains(err.Error(), "the broker refuses the credentials") || strings.Contains(err.Error(), "wrong") ||
 		!strings.Contains(e.Help, "'properties.sasl.password'") {
 		t.Fatalf("source: %v", err)
 	}
-	options = append(options, "sink.delivery-guarantee", "exactly-once", "sink.transactional-id-prefix", "p-")
-	if _, err := tryInstance(t, openSink(t, table("kafka", []string{"line STRING"}, options...)), "one", nil); !errors.Is(err, exec.ErrFatal) || !strings.Contains(err.Error(), "the broker refuses the credentials") {
+	o := alice(b, "x", "wrong", "sink.delivery-guarantee", "exactly-once", "sink.transactional-id-prefix", "p-")
+	if _, err := tryInstance(t, openSink(t, table("kafka", []string{"line STRING"}, o...)), "one", nil); !errors.Is(err, exec.ErrFatal) || !strings.Contains(err.Error(), "the broker refuses the credentials") {
 		t.Fatalf("sink: %v", err)
 	}
 	if d := time.Since(start); d > 20*time.Second {
 		t.Fatalf("after %s", d)
+	}
+}
+
+func TestMissingPermissionsAreNamed(t *testing.T) {
+	b := kafkatest.Real(t)
+	topic := b.Topic(t, "acl", 1)
+	b.Produce(t, topic, kafkatest.Lines("a")...)
+	sinkOf := func() *sink {
+		return openSink(t, table("kafka", []string{"line STRING"}, alice(b, topic, "secret", "sink.delivery-guarantee", "exactly-once", "sink.transactional-id-prefix", "acl-")...))
+	}
+	var tab = table("kafka", []string{"line STRING"}, alice(b, topic, "secret", "scan.startup.mode", "earliest-offset")...)
+	steps := []struct{ missing, kind, name, op string }{
+		{"DESCRIBE and WRITE on the topics acl", "topic", topic, "WRITE"},
+		{"READ on the groups weir.acl-* (prefixed)", "group", "weir.acl-", "READ"},
+		{"WRITE on the transactional id acl-weir", "transactional-id", "acl-", "WRITE"},
+		{"WRITE and READ on the topics acl", "topic", topic, "READ"},
+	}
+	for _, s := range steps {
+		_, err := tryInstance(t, sinkOf(), "one", nil)
+		var e *exec.Error
+		if !errors.As(err, &e) || !errors.Is(err, exec.ErrFatal) || !strings.Contains(e.Help, s.missing) {
+			t.Fatalf("without %s: %v", s.missing, err)
+		}
+		b.Grant(t, "alice", s.kind, s.name, s.op)
+	}
+	in := openInstance(t, sinkOf(), "one", nil)
+	if err := in.epoch(t, 1, tab, "b"); err != nil {
+		t.Fatal(err)
+	}
+	src := openSource(t, tab)
+	if got := readRows(t, openReader(t, src, discover(t, src, nil)), 2); !slices.Equal(got, []string{"+I[a]", "+I[b]"}) {
+		t.Fatalf("read %q", got)
 	}
 }
 

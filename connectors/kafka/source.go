@@ -115,7 +115,7 @@ func newSource(scan *physical.Scan, cfg *config.Config, log *slog.Logger, fmts f
 	if v, _ := s.props["isolation.level"].(string); v == "read_uncommitted" {
 		s.isolation = ck.IsolationLevelReadUncommitted
 	}
-	s.health = &health{log: log, servers: s.where}
+	s.health = newHealth(log, s.where)
 	if err := s.options(); err != nil {
 		return nil, exec.Fatalf("mend the table's options", "table "+t.Name, err)
 	}

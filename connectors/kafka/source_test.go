@@ -20,14 +20,20 @@ func sourceOptions(b *kafkatest.Broker, topic string, more ...string) []string {
 	return append([]string{"connector", "kafka", "topic", topic, "format", "plain", "properties.bootstrap.servers", b.Addr}, more...)
 }
 
-// numbered is records 0 .. n-1 of partition 0, a second apart from 1970-01-01 00:00:01000.
+// origin is the time that tests count from: a broker deletes what is a week old.
+var origin = time.Now().Add(-time.Hour).Truncate(time.Second)
+
+// numbered is records 0 .. n-1 of partition 0, the first a second after the origin, then a second apart.
 func numbered(n int) []kafkatest.Record {
 	out := make([]kafkatest.Record, n)
 	for i := range out {
-		out[i] = kafkatest.Record{Value: fmt.Appendf(nil, "r%d", i), Timestamp: time.UnixMilli(int64(1000 * (i + 1)))}
+		out[i] = kafkatest.Record{Value: fmt.Appendf(nil, "r%d", i), Timestamp: origin.Add(time.Duration(i+1) * time.Second)}
 	}
 	return out
 }
+
+// at is a number of milliseconds after the origin.
+func at(ms int64) string { return fmt.Sprint(origin.UnixMilli() + ms) }
 
 func TestStartAndStopPositions(t *testing.T) {
 	cases := []struct {
@@ -37,15 +43,15 @@ func TestStartAndStopPositions(t *testing.T) {
 	}{
 		{"earliest", []string{"scan.startup.mode", "earliest-offset"}, "r0 r1 r2 r3 r4 r5"},
 		{"latest", []string{"scan.startup.mode", "latest-offset"}, "r5"},
-		{"timestamp", []string{"scan.startup.mode", "timestamp", "scan.startup.timestamp-millis", "2500"}, "r2 r3 r4 r5"},
-		{"timestamp behind the end", []string{"scan.startup.mode", "timestamp", "scan.startup.timestamp-millis", "99000"}, "r5"},
+		{"timestamp", []string{"scan.startup.mode", "timestamp", "scan.startup.timestamp-millis", at(2500)}, "r2 r3 r4 r5"},
+		{"timestamp behind the end", []string{"scan.startup.mode", "timestamp", "scan.startup.timestamp-millis", at(99000)}, "r5"},
 		{"specific", []string{"scan.startup.mode", "specific-offsets", "scan.startup.specific-offsets", "partition:0,offset:3"}, "r3 r4 r5"},
 		{"specific for another partition", []string{"scan.startup.mode", "specific-offsets", "scan.startup.specific-offsets", "partition:1,offset:3"}, "r0 r1 r2 r3 r4 r5"},
 		{"group", []string{"properties.group.id", "g"}, "r4 r5"},
 		{"group without offsets, reset earliest", []string{"properties.group.id", "nobody", "properties.auto.offset.reset", "earliest"}, "r0 r1 r2 r3 r4 r5"},
 		{"group without offsets, reset latest", []string{"properties.group.id", "nobody", "properties.auto.offset.reset", "latest"}, "r5"},
 		{"bounded at latest", []string{"scan.startup.mode", "earliest-offset", "scan.bounded.mode", "latest-offset"}, "r0 r1 r2 r3 r4 end"},
-		{"bounded at a time", []string{"scan.startup.mode", "earliest-offset", "scan.bounded.mode", "timestamp", "scan.bounded.timestamp-millis", "3000"}, "r0 r1 end"},
+		{"bounded at a time", []string{"scan.startup.mode", "earliest-offset", "scan.bounded.mode", "timestamp", "scan.bounded.timestamp-millis", at(3000)}, "r0 r1 end"},
 		{"bounded at an offset", []string{"scan.startup.mode", "earliest-offset", "scan.bounded.mode", "specific-offsets", "scan.bounded.specific-offsets", "partition:0,offset:2"}, "r0 r1 end"},
 		{"bounded at the group", []string{"scan.startup.mode", "earliest-offset", "scan.bounded.mode", "group-offsets", "properties.group.id", "g"}, "r0 r1 r2 r3 end"},
 		{"bounded before the start", []string{"scan.startup.mode", "latest-offset", "scan.bounded.mode", "latest-offset"}, "end"},
@@ -59,7 +65,7 @@ func TestStartAndStopPositions(t *testing.T) {
 				commitGroup(t, b, "g", topic, 4)
 				s := openSource(t, table("kafka", []string{"line STRING"}, sourceOptions(b, topic, c.options...)...))
 				r := openReader(t, s, discover(t, s, nil))
-				b.Produce(t, topic, kafkatest.Record{Value: []byte("r5"), Timestamp: time.UnixMilli(6000)})
+				b.Produce(t, topic, kafkatest.Record{Value: []byte("r5"), Timestamp: origin.Add(6 * time.Second)})
 				want := strings.Fields(c.want)
 				ends := want[len(want)-1] == "end"
 				n := len(want)
@@ -136,11 +142,11 @@ func TestKeysTombstonesAndMetadata(t *testing.T) {
 	kafkatest.Each(t, func(t *testing.T, b *kafkatest.Broker) {
 		topic := b.Topic(t, "metadata", 1)
 		b.Produce(t, topic,
-			kafkatest.Record{Key: []byte("7"), Value: []byte("a"), Timestamp: time.UnixMilli(1500), Headers: []ck.Header{
+			kafkatest.Record{Key: []byte("7"), Value: []byte("a"), Timestamp: origin.Add(500 * time.Millisecond), Headers: []ck.Header{
 				{Key: "h", Value: []byte("1")}, {Key: "g", Value: nil}, {Key: "h", Value: []byte("2")}}},
-			kafkatest.Record{Key: []byte("8"), Value: []byte("b"), Timestamp: time.UnixMilli(2500)},
-			kafkatest.Record{Key: []byte("9"), Value: []byte{}, Timestamp: time.UnixMilli(3500)},
-			kafkatest.Record{Key: nil, Value: []byte("no key"), Timestamp: time.UnixMilli(4500)},
+			kafkatest.Record{Key: []byte("8"), Value: []byte("b"), Timestamp: origin.Add(1500 * time.Millisecond)},
+			kafkatest.Record{Key: []byte("9"), Value: []byte{}, Timestamp: origin.Add(2500 * time.Millisecond)},
+			kafkatest.Record{Key: nil, Value: []byte("no key"), Timestamp: origin.Add(3500 * time.Millisecond)},
 		)
 		cols := []string{"line STRING", "k_id BIGINT", "topic STRING topic", "part INT partition", "off BIGINT offset", "at LTZ timestamp",
 			"kind STRING timestamp-type", "heads MAP headers"}
@@ -149,9 +155,9 @@ func TestKeysTombstonesAndMetadata(t *testing.T) {
 		r := openReader(t, s, discover(t, s, nil))
 		got := readRows(t, r, 3)
 		want := []string{
-			"+I[a, 7, metadata, 0, 0, 1500000, CreateTime, [[g <nil>] [h [50]]]]",
-			"+I[b, 8, metadata, 0, 1, 2500000, CreateTime, []]",
-			"+I[, 9, metadata, 0, 2, 3500000, CreateTime, []]", // and the record without a key gives no row
+			"+I[a, 7, metadata, 0, 0, " + at(500) + "000, CreateTime, [[g <nil>] [h [50]]]]",
+			"+I[b, 8, metadata, 0, 1, " + at(1500) + "000, CreateTime, []]",
+			"+I[, 9, metadata, 0, 2, " + at(2500) + "000, CreateTime, []]", // and the record without a key gives no row
 		}
 		if !slices.Equal(got, want) {
 			t.Fatalf("read\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

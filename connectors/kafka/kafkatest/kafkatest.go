@@ -21,9 +21,12 @@ import (
 
 // Broker is a running Kafka of one node.
 type Broker struct {
-	Addr    string         // bootstrap address
-	Cluster *kfake.Cluster // the embedded broker, nil for a real one
-	real    *realkafka.Broker
+	Addr string // bootstrap address
+	// SASLAddr is a real broker's address for clients that log in by SASL_PLAINTEXT and PLAIN, as alice with the password
+	// secret. She may do nothing until Grant allows it; clients of Addr may do everything.
+	SASLAddr string
+	Cluster  *kfake.Cluster // the embedded broker, nil for a real one
+	real     *realkafka.Broker
 }
 
 // Real reports whether the broker is Apache Kafka.
@@ -50,7 +53,7 @@ func Real(t testing.TB) *Broker {
 	}
 	r, err := shared()
 	if err == nil {
-		return &Broker{Addr: r.Addr, real: r}
+		return &Broker{Addr: r.Addr, SASLAddr: r.SASL, real: r}
 	}
 	var missing *realkafka.MissingError
 	if errors.As(err, &missing) && os.Getenv("WEIR_REQUIRE_KAFKA") != "1" {
@@ -320,4 +323,36 @@ func (b *Broker) GroupOffset(t testing.TB, group, topic string, partition int32)
 		metadata = *p.Metadata
 	}
 	return int64(p.Offset), metadata
+}
+
+// transactionalID is librdkafka's resource type, which the Go client has no name for.
+const transactionalID ck.ResourceType = 5
+
+// Grant allows a user an operation ("READ", "WRITE", ...) on a topic by its name, on groups ("group") or
+// transactional ids ("transactional-id") by the beginning of theirs.
+func (b *Broker) Grant(t testing.TB, user, kind, name, operation string) {
+	t.Helper()
+	a := b.admin(t)
+	defer a.Close()
+	op, err := ck.ACLOperationFromString(operation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bind := ck.ACLBinding{Type: ck.ResourceTopic, Name: name, ResourcePatternType: ck.ResourcePatternTypeLiteral, Principal: "User:" + user, Host: "*",
+		Operation: op, PermissionType: ck.ACLPermissionTypeAllow}
+	switch kind {
+	case "group":
+		bind.Type, bind.ResourcePatternType = ck.ResourceGroup, ck.ResourcePatternTypePrefixed
+	case "transactional-id":
+		bind.Type, bind.ResourcePatternType = transactionalID, ck.ResourcePatternTypePrefixed
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, err := a.CreateACLs(ctx, ck.ACLBindings{bind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r[0].Error.Code() != ck.ErrNoError {
+		t.Fatal(r[0].Error)
+	}
 }

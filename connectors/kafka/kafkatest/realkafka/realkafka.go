@@ -41,6 +41,7 @@ func (e *MissingError) Error() string { return e.what }
 // Broker is a process of Apache Kafka. Its methods are any goroutine's, one at a time.
 type Broker struct {
 	Addr string // bootstrap address
+	SASL string // another one, for clients that log in as alice with the password secret (SASL_PLAINTEXT, PLAIN), who may do nothing at first
 	dir  string // configuration, data, server.log
 	lib  string // the jars
 
@@ -149,14 +150,23 @@ func Start() (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	sasl, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	b.SASL = fmt.Sprintf("127.0.0.1:%d", sasl)
 	b.Addr = fmt.Sprintf("127.0.0.1:%d", port)
 	props := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d,SASL_PLAINTEXT://127.0.0.1:%[4]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,SASL_PLAINTEXT://127.0.0.1:%[4]d
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="admin" user_alice="secret";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 log.dirs=%[3]s/data
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -169,7 +179,7 @@ group.initial.rebalance.delay.ms=0
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 auto.create.topics.enable=false
 log.retention.check.interval.ms=1000
-`, port, controller, b.dir)
+`, port, controller, b.dir, sasl)
 	conf := filepath.Join(b.dir, "server.properties")
 	if err := os.WriteFile(conf, []byte(props), 0o644); err != nil {
 		return nil, err
