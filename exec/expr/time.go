@@ -16,7 +16,6 @@ var timeKernels = map[string]builder{
 	"CURRENT_TIMESTAMP":     now(instant),
 	"NOW":                   now(instant),
 	"CURRENT_ROW_TIMESTAMP": now(instant),
-	"PROCTIME":              now(instant),
 	"LOCALTIMESTAMP":        now(func(x *ctx) int64 { return datetime.Truncate(x.zone.Local(x.clock()), 3) }),
 	"EXTRACT":               extract,
 	"YEAR":                  part(datetime.Year), "QUARTER": part(datetime.Quarter), "MONTH": part(datetime.Month), "WEEK": part(datetime.Week),

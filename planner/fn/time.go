@@ -41,7 +41,6 @@ func timeFuncs() []*Func {
 		now("NOW", "NOW()", "The time when the row is processed.", ltz, "NOW() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("CURRENT_ROW_TIMESTAMP", "CURRENT_ROW_TIMESTAMP()", "The time when the row is processed.", ltz, "CURRENT_ROW_TIMESTAMP() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("LOCALTIMESTAMP", "LOCALTIMESTAMP", "The local time in the session's time zone, when the row is processed.", types.MakeTimestamp(3), "LOCALTIMESTAMP >= TIMESTAMP '2020-01-01 00:00:00'", "TRUE"),
-		now("PROCTIME", "PROCTIME()", "The time when the row is processed; declares a processing-time attribute.", ltz, "PROCTIME() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		f("EXTRACT", "EXTRACT(unit FROM t)", "A part of a time or interval as a number. WEEK is ISO's; DOW is 1 for Sunday, ISODOW 1 for Monday.",
 			resolve(form(is(types.TBigInt), partUnit, aTime), form(is(types.TBigInt), partUnit, anInterval)),
 			"EXTRACT(DAY FROM DATE '2006-06-05')", "5", "EXTRACT(QUARTER FROM TIMESTAMP '2026-05-01 10:20:30')", "2", "EXTRACT(MILLISECOND FROM TIMESTAMP '2026-05-01 10:20:30.450')", "30450",

@@ -27,6 +27,7 @@ func refusedFuncs() []*Func {
 		{WindowTVF, "CUMULATE", "TABLE(CUMULATE(...))", "CUMULATE windows are not supported; use TUMBLE or HOP"},
 		{WindowTVF, "SESSION", "TABLE(SESSION(...))", "SESSION windows are not supported; use TUMBLE or HOP"},
 		{Scalar, "CURRENT_WATERMARK", "CURRENT_WATERMARK(t)", "the watermark is not available to expressions; late rows are dropped by windows and counted in the metrics"},
+		{Scalar, "PROCTIME", "PROCTIME()", "processing-time attributes are not supported; CURRENT_TIMESTAMP is the time when a row is processed"},
 		{Scalar, "JSON_OBJECT", "JSON_OBJECT(...)", "JSON_OBJECT is not supported; write the columns with 'format' = 'json'"},
 		{Scalar, "JSON_ARRAY", "JSON_ARRAY(...)", "JSON_ARRAY is not supported"},
 		{Scalar, "JSON_STRING", "JSON_STRING(x)", "JSON_STRING is not supported; write the column with 'format' = 'json'"},
