@@ -182,8 +182,8 @@ func TestNewerInstanceFencesTheOlderOne(t *testing.T) {
 
 func TestStopCommitsWhatWasReadAndTheNextStartGoesOn(t *testing.T) {
 	w := runtimetest.New()
+	w.Pace = 50
 	want := fill(w, 3000, 3, false)
-	w.BatchRows = 50
 	cfg := settings(t)
 	j := newJob(t, w, func() *physical.Job { return copyJob(cfg, "exactly-once") })
 	r := j.runner()

@@ -162,18 +162,32 @@ func (w *World) Sorted(table string) []string {
 
 // AwaitOutput returns when a table has at least n committed rows.
 func (w *World) AwaitOutput(table string, n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for len(w.outputs[table]) < n {
-		w.changed.Wait()
-	}
+	w.await(func() bool { return len(w.outputs[table]) >= n })
 }
 
 // AwaitCommits returns when n transactions have been committed in all.
 func (w *World) AwaitCommits(n int) {
+	w.await(func() bool { return w.commits >= n })
+}
+
+// patience is how long await waits before it gives the test up.
+const patience = 30 * time.Second
+
+func (w *World) await(there func() bool) {
+	over := false
+	t := time.AfterFunc(patience, func() {
+		w.mu.Lock()
+		over = true
+		w.mu.Unlock()
+		w.changed.Broadcast()
+	})
+	defer t.Stop()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.commits < n {
+	for !there() {
+		if over {
+			panic("what the test waits for does not come")
+		}
 		w.changed.Wait()
 	}
 }

@@ -1,0 +1,41 @@
+package runtimetest
+
+import (
+	"weir/planner/catalog"
+)
+
+// Registry declares the connector 'memory' to the planner. Options of a table:
+//
+//	splits     number of splits, 1 when not given
+//	bounded    true when the table ends
+//	guarantee  see World.Sink
+//	changes    insert (the default), upsert or retract: what the table gives and takes
+func Registry() *catalog.Registry {
+	get := func(t *catalog.Table, k string) string { v, _ := t.Options.Get(k); return v }
+	mode := func(t *catalog.Table) catalog.ChangeMode {
+		switch get(t, "changes") {
+		case "upsert":
+			return catalog.Upsert
+		case "retract":
+			return catalog.Retract
+		}
+		return catalog.InsertOnly
+	}
+	memory := &catalog.ConnectorSpec{
+		Name: "memory", Doc: "Rows in the memory of a test.", Source: true, Sink: true,
+		Options: []catalog.OptionSpec{
+			{Key: "splits", Type: catalog.OptInt, Default: "1"},
+			{Key: "bounded", Type: catalog.OptBool, Default: "true"},
+			{Key: "guarantee", Type: catalog.OptEnum, Values: []string{"exactly-once", "at-least-once", "files"}, Default: "exactly-once"},
+			{Key: "changes", Type: catalog.OptEnum, Values: []string{"insert", "upsert", "retract"}, Default: "insert"},
+			{Key: "scan.parallelism", Type: catalog.OptInt},
+			{Key: "sink.parallelism", Type: catalog.OptInt},
+			{Key: "scan.watermark.idle-timeout", Type: catalog.OptDuration},
+			{Key: "scan.watermark.emit.strategy", Type: catalog.OptEnum, Values: []string{"on-periodic", "on-event"}, Default: "on-periodic"},
+		},
+		SourceMode: mode, SinkMode: mode,
+		Bounded:       func(t *catalog.Table) bool { return get(t, "bounded") != "false" },
+		Transactional: func(*catalog.Table) (bool, string) { return false, "" },
+	}
+	return &catalog.Registry{Connectors: map[string]*catalog.ConnectorSpec{"memory": memory}, Formats: map[string]*catalog.FormatSpec{}}
+}
