@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"weir/parser/ast"
@@ -42,7 +43,9 @@ func (s *Session) jobName(outs []rules.Output) string {
 	}
 	var names []string
 	for _, o := range outs {
-		names = append(names, o.Table.Name)
+		if !slices.Contains(names, o.Table.Name) {
+			names = append(names, o.Table.Name)
+		}
 	}
 	return "insert-into_" + strings.Join(names, "_")
 }

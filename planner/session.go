@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sort"
+	"strings"
 
 	"weir/parser/ast"
 	"weir/parser/diag"
@@ -392,7 +393,7 @@ func upper(what string) string {
 func (s *Session) binder() *bind.Binder {
 	return &bind.Binder{
 		Functions: s.o.Functions, Catalog: s, Registry: s.o.Registry, Zone: s.o.Config.Zone(), Diags: s.diags, Fold: s.o.Fold,
-		Hints: s.hinted,
+		Hints: s.hinted, LegacyCast: strings.EqualFold(s.o.Config.String(config.LegacyCast), "ENABLED"),
 	}
 }
 

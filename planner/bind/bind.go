@@ -34,6 +34,8 @@ type Binder struct {
 	Registry  *catalog.Registry
 	Zone      *time.Location
 	Diags     *diag.List
+	// LegacyCast: a CAST that fails gives NULL (table.exec.legacy-cast-behaviour).
+	LegacyCast bool
 	// Fold computes a constant expression; nil when only literals are known.
 	Fold func(scalar.Expr) (types.Value, error)
 	// Hints makes a copy of t with the options of a hint checked and added; nil when hints are refused.

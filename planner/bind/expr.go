@@ -387,11 +387,12 @@ func (x *exprBinder) cast(e *ast.Cast) scalar.Expr {
 			At("there is no such conversion")
 		return nil
 	}
-	t = t.WithNullable(v.Type().Nullable || e.Try)
+	try := e.Try || x.LegacyCast
+	t = t.WithNullable(v.Type().Nullable || try)
 	if v.Type().EqualIgnoringNull(t) {
 		return v
 	}
-	return x.fold(&scalar.Cast{X: v, Typ: t, Try: e.Try, Sp: e.Sp})
+	return x.fold(&scalar.Cast{X: v, Typ: t, Try: try, Sp: e.Sp})
 }
 
 // applyTo binds the operands and applies the function.
@@ -488,16 +489,14 @@ func convertLiteral(l *scalar.Literal, t types.Type) (types.Value, bool) {
 // fold is the constant that e is, or e. An expression that fails stays as it is: it fails when a
 // row reaches it, which may be never (a branch of CASE).
 func (b *Binder) fold(e scalar.Expr) scalar.Expr {
-	if b.Fold == nil || !scalar.Deterministic(e) {
+	if b.Fold == nil {
+		return e
+	}
+	if c, ok := e.(*scalar.Call); ok && !c.Func.Deterministic {
 		return e
 	}
 	for _, c := range scalar.Children(e) {
 		if _, ok := c.(*scalar.Literal); !ok {
-			return e
-		}
-	}
-	if len(scalar.Children(e)) == 0 {
-		if _, ok := e.(*scalar.Call); !ok {
 			return e
 		}
 	}
@@ -533,6 +532,9 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 		return nil
 	case auxiliary[name] != "":
 		return x.auxiliaryCall(e, name)
+	case f != nil && f.Unsupported != "" && f.Kind != fn.WindowTVF:
+		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not supported yet", name).Note("%s", f.Unsupported)
+		return nil
 	case f != nil && f.Kind == fn.Aggregate:
 		return x.aggregate(e, f)
 	case f == nil && name == "TUMBLE", f == nil && name == "HOP", f == nil && name == "SESSION", f == nil && name == "CUMULATE",

@@ -29,6 +29,7 @@ const (
 	NotNullEnforcer     = "table.exec.sink.not-null-enforcer"
 	TypeLengthEnforcer  = "table.exec.sink.type-length-enforcer"
 	UpsertMaterialize   = "table.exec.sink.upsert-materialize"
+	LegacyCast          = "table.exec.legacy-cast-behaviour"
 	RestartStrategy     = "restart-strategy.type"
 	StateDir            = "weir.state.dir"
 	MemoryBudget        = "weir.memory"

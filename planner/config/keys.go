@@ -26,7 +26,7 @@ var Keys = []c.OptionSpec{
 	{Key: NotNullEnforcer, Type: c.OptEnum, Values: []string{"ERROR", "DROP"}, Default: "ERROR", Doc: "What a NULL for a NOT NULL column of a sink does."},
 	{Key: TypeLengthEnforcer, Type: c.OptEnum, Values: []string{"IGNORE", "TRIM_PAD", "ERROR"}, Default: "IGNORE", Doc: "What a too long CHAR, VARCHAR or BINARY value does at a sink."},
 	{Key: UpsertMaterialize, Type: c.OptEnum, Values: []string{"NONE", "AUTO", "FORCE"}, Default: "AUTO", Doc: "Whether a sink orders the changes of rows whose key differs from its own."},
-	{Key: "table.exec.legacy-cast-behaviour", Type: c.OptEnum, Values: []string{"ENABLED", "DISABLED"}, Default: "DISABLED", Doc: "Whether a failing CAST gives NULL."},
+	{Key: LegacyCast, Type: c.OptEnum, Values: []string{"ENABLED", "DISABLED"}, Default: "DISABLED", Doc: "Whether a failing CAST gives NULL."},
 	{Key: "table.dml-sync", Type: c.OptBool, Default: "false", Doc: "Whether INSERT waits for the job in the shell."},
 	{Key: RestartStrategy, Type: c.OptEnum, Values: []string{"none", "off", "disable", "fixed-delay", "fixeddelay", "exponential-delay", "exponentialdelay", "failure-rate", "failurerate"}, Default: "exponential-delay", Doc: "What happens after a failure that a new attempt can mend."},
 	{Key: "restart-strategy.fixed-delay.attempts", Type: c.OptInt, Default: "1", Doc: "Attempts of the fixed-delay strategy."},
