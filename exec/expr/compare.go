@@ -115,6 +115,10 @@ func (k *compare) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 				return nil, err
 			}
 		}
+		if k.class == batch.ClassBytes && k.op <= opNE {
+			k.sameBytes(dst, a, b, out.Nulls, sel)
+			break
+		}
 		order := orderOf(k.class, k.sa, k.sb)
 		nulls := out.Nulls
 		if sel == nil {
@@ -132,6 +136,23 @@ func (k *compare) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 		}
 	}
 	return out, nil
+}
+
+// sameBytes is = and <> of strings.
+func (k *compare) sameBytes(dst []bool, a, b *batch.Vector, nulls batch.Bitmap, sel []int32) {
+	n := len(dst)
+	if sel != nil {
+		n = len(sel)
+	}
+	for s := range n {
+		i := s
+		if sel != nil {
+			i = int(sel[s])
+		}
+		if !nulls.Has(i) {
+			dst[i] = (string(a.Bytes(i)) == string(b.Bytes(i))) == (k.op == opEQ)
+		}
+	}
 }
 
 // orderOf compares row i of two vectors of one class: -1, 0, 1.
@@ -452,6 +473,10 @@ func (k *inSet) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 	}
 	out := k.begin(x.n)
 	orNulls(out, v, x.n)
+	if k.few != nil && !k.hasNull && dense(sel, x.n) {
+		fewOf(out.Bool[:x.n], v.Int[:x.n], k.few)
+		return out, nil
+	}
 	one := func(i int) {
 		if v.IsNull(i) {
 			return
@@ -472,6 +497,17 @@ func (k *inSet) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 		one(int(i))
 	}
 	return out, nil
+}
+
+// fewOf looks for each value among a few.
+func fewOf(dst []bool, src, few []int64) {
+	for i, v := range src {
+		found := false
+		for _, c := range few {
+			found = found || c == v
+		}
+		dst[i] = found
+	}
 }
 
 // inList is IN with elements that are computed for each row.

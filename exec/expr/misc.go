@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/binary"
 	"encoding/hex"
 	"net/url"
 	"strings"
@@ -16,9 +17,7 @@ import (
 )
 
 var miscKernels = map[string]builder{
-	"MD5":    hashed(func(s []byte) []byte { h := md5.Sum(s); return h[:] }),
-	"SHA1":   hashed(func(s []byte) []byte { h := sha1.Sum(s); return h[:] }),
-	"SHA224": hashed(sha224), "SHA256": hashed(sha256sum), "SHA384": hashed(sha384), "SHA512": hashed(sha512sum),
+	"MD5": hashed(md5Hex), "SHA1": hashed(sha1Hex), "SHA224": hashed(sha224Hex), "SHA256": hashed(sha256Hex), "SHA384": hashed(sha384Hex), "SHA512": hashed(sha512Hex),
 	"SHA2": rows(sha2), "UUID": withNulls(uuid), "PARSE_URL": rows(parseURL),
 	"IS_ALPHA": letters(func(r rune) bool { return unicode.IsLetter(r) }), "IS_DIGIT": letters(unicode.IsDigit), "IS_DECIMAL": isDecimal,
 	"TYPEOF": func(_ *compiler, e *scalar.Call, _ []node) (node, error) {
@@ -26,32 +25,46 @@ var miscKernels = map[string]builder{
 	},
 }
 
-func sha224(s []byte) []byte    { h := sha256.Sum224(s); return h[:] }
-func sha256sum(s []byte) []byte { h := sha256.Sum256(s); return h[:] }
-func sha384(s []byte) []byte    { h := sha512.Sum384(s); return h[:] }
-func sha512sum(s []byte) []byte { h := sha512.Sum512(s); return h[:] }
+// A hash appends the hash of s in hexadecimal digits.
+type hash = func(dst, s []byte) []byte
 
-func hashed(f func([]byte) []byte) builder {
+func md5Hex(dst, s []byte) []byte    { h := md5.Sum(s); return hex.AppendEncode(dst, h[:]) }
+func sha1Hex(dst, s []byte) []byte   { h := sha1.Sum(s); return hex.AppendEncode(dst, h[:]) }
+func sha224Hex(dst, s []byte) []byte { h := sha256.Sum224(s); return hex.AppendEncode(dst, h[:]) }
+func sha256Hex(dst, s []byte) []byte { h := sha256.Sum256(s); return hex.AppendEncode(dst, h[:]) }
+func sha384Hex(dst, s []byte) []byte { h := sha512.Sum384(s); return hex.AppendEncode(dst, h[:]) }
+func sha512Hex(dst, s []byte) []byte { h := sha512.Sum512(s); return hex.AppendEncode(dst, h[:]) }
+
+func hashed(f hash) builder {
 	return rows(func(k *rowKernel, i int) error {
-		k.end(i, hex.AppendEncode(k.arena(), f(k.str(0, i))))
+		k.end(i, f(k.arena(), k.str(0, i)))
 		return nil
 	})
 }
 
 func sha2(k *rowKernel, i int) error {
-	f := map[int64]func([]byte) []byte{224: sha224, 256: sha256sum, 384: sha384, 512: sha512sum}[k.int(1, i)]
-	if f == nil {
-		return k.fail(i, "", "SHA2 has 224, 256, 384 or 512 bits, not %d", k.int(1, i))
+	var f hash
+	switch bits := k.int(1, i); bits {
+	case 224:
+		f = sha224Hex
+	case 256:
+		f = sha256Hex
+	case 384:
+		f = sha384Hex
+	case 512:
+		f = sha512Hex
+	default:
+		return k.fail(i, "", "SHA2 has 224, 256, 384 or 512 bits, not %d", bits)
 	}
-	k.end(i, hex.AppendEncode(k.arena(), f(k.str(0, i))))
+	k.end(i, f(k.arena(), k.str(0, i)))
 	return nil
 }
 
 // uuid is a random UUID of version 4.
 func uuid(k *rowKernel, i int) error {
 	var b [16]byte
-	putLE64(b[:], k.x.rand.Uint64())
-	putLE64(b[8:], k.x.rand.Uint64())
+	binary.LittleEndian.PutUint64(b[:], k.x.rand.Uint64())
+	binary.LittleEndian.PutUint64(b[8:], k.x.rand.Uint64())
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	data := k.arena()
 	for n, from := range []int{0, 4, 6, 8, 10} {

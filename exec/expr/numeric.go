@@ -199,6 +199,9 @@ func rounding(half bool) builder {
 				return nil
 			}), nil
 		case batch.ClassFloat:
+			if c := digitsOf(args); c != nil && t.Kind == types.Double {
+				return &roundConst{newResult(t), args[0], c.v.Int[0], half}, nil
+			}
 			return newRows(e, args, func(k *rowKernel, i int) error {
 				k.out.Flt[i] = roundFloat(k.in[0].Flt[i], digits(k, i), half, t.Kind == types.Float)
 				return nil
@@ -228,6 +231,63 @@ func rounding(half bool) builder {
 			return nil
 		}), nil
 	}
+}
+
+// digitsOf is the number of digits of ROUND and TRUNCATE, where it is a constant.
+func digitsOf(args []node) *constant {
+	if len(args) == 1 {
+		return newConstant(int64(0), types.TInt)
+	}
+	if c := constOf(args[1]); c != nil && !c.null() {
+		return c
+	}
+	return nil
+}
+
+// roundConst is ROUND and TRUNCATE of a DOUBLE to a constant number of digits.
+type roundConst struct {
+	result
+	a      node
+	digits int64
+	half   bool
+}
+
+func (k *roundConst) eval(x *ctx, sel []int32) (*batch.Vector, error) {
+	a, err := k.a.eval(x, sel)
+	if err != nil {
+		return nil, err
+	}
+	out := k.begin(x.n)
+	orNulls(out, a, x.n)
+	dst, src := out.Flt[:x.n], a.Flt[:x.n]
+	p := 0.0 // no fast way
+	if k.half && k.digits >= 0 && k.digits < int64(len(pow10)) {
+		p = pow10[k.digits]
+	}
+	one := func(i int) {
+		dst[i] = roundFloat(src[i], k.digits, k.half, false)
+	}
+	if sel == nil {
+		for i, v := range src {
+			// As in roundFloat, for what is clear at once: positive and not near the middle of two results.
+			y := v * p
+			if n := float64(int64(y + 0.5)); y > 0 && y < 1<<50 && math.Abs(y-n)+y*4e-16 < 0.4999 {
+				dst[i] = n / p
+				continue
+			}
+			one(i)
+		}
+		return out, nil
+	}
+	for _, i := range sel {
+		y := src[i] * p
+		if n := float64(int64(y + 0.5)); y > 0 && y < 1<<50 && math.Abs(y-n)+y*4e-16 < 0.4999 {
+			dst[i] = n / p
+			continue
+		}
+		one(int(i))
+	}
+	return out, nil
 }
 
 func roundInt(x, digits int64, half bool) int64 {

@@ -3,6 +3,8 @@ package expr
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
+	"math/bits"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -87,7 +89,7 @@ func (k *caseKernel) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 func asciiCase(s []byte, upper bool) bool {
 	const (
 		ones = 0x0101010101010101
-		high = 0x8080808080808080
+		high = highBits
 	)
 	// In each byte below 0x80, adding 0x80-first sets the high bit from first on, and 0x7f-last behind last.
 	first, last := uint64('A'), uint64('Z')
@@ -96,12 +98,12 @@ func asciiCase(s []byte, upper bool) bool {
 	}
 	lo, hi := (0x80-first)*ones, (0x7f-last)*ones
 	for len(s) >= 8 {
-		w := le64(s)
+		w := binary.LittleEndian.Uint64(s)
 		if w&high != 0 {
 			return false
 		}
 		letters := (w + lo) & ^(w + hi) & high
-		putLE64(s, w^letters>>2)
+		binary.LittleEndian.PutUint64(s, w^letters>>2)
 		s = s[8:]
 	}
 	for i, c := range s {
@@ -113,17 +115,6 @@ func asciiCase(s []byte, upper bool) bool {
 		}
 	}
 	return true
-}
-
-func le64(s []byte) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-func putLE64(s []byte, w uint64) {
-	_ = s[7]
-	s[0], s[1], s[2], s[3] = byte(w), byte(w>>8), byte(w>>16), byte(w>>24)
-	s[4], s[5], s[6], s[7] = byte(w>>32), byte(w>>40), byte(w>>48), byte(w>>56)
 }
 
 // unicodeCase appends s; the sharp s has two letters in upper case.
@@ -241,13 +232,44 @@ func trimmed(s, chars []byte, start, end bool) (from, to int) {
 // charAt is the byte offset of the character at n, counted from 0; the length of s behind its end.
 func charAt(s []byte, n int64) int {
 	if n >= int64(len(s)) {
-		n = int64(len(s))
+		return len(s)
 	}
-	at := 0
-	for ; n > 0 && at < len(s); n-- {
+	if n <= 0 {
+		return 0
+	}
+	at := asciiPrefix(s[:n])
+	for left := n - int64(at); left > 0 && at < len(s); left-- {
 		at += runeLen(s[at:])
 	}
 	return at
+}
+
+const highBits = 0x8080808080808080
+
+// asciiPrefix is the number of ASCII characters that s begins with, or somewhat fewer.
+func asciiPrefix(s []byte) int {
+	at := 0
+	for len(s)-at >= 8 && binary.LittleEndian.Uint64(s[at:])&highBits == 0 {
+		at += 8
+	}
+	for at < len(s) && s[at] < utf8.RuneSelf {
+		at++
+	}
+	return at
+}
+
+// chars is the number of characters.
+func chars(s []byte) int64 {
+	n := 0
+	// Every byte but 10xxxxxx begins a character of valid UTF-8.
+	for ; len(s) >= 8; s = s[8:] {
+		w := binary.LittleEndian.Uint64(s)
+		n += 8 - bits.OnesCount64(w&^(w<<1)&highBits)
+	}
+	for _, c := range s {
+		n += bit(c&0xc0 != 0x80)
+	}
+	return int64(n)
 }
 
 func substring(k *rowKernel, i int) error {
@@ -262,7 +284,7 @@ func substring(k *rowKernel, i int) error {
 	case start > 0:
 		start--
 	case start < 0:
-		if start += int64(utf8.RuneCount(s)); start < 0 {
+		if start += chars(s); start < 0 {
 			length, start = 0, 0 // before the string: nothing
 		}
 	}
@@ -278,12 +300,12 @@ func left(k *rowKernel, i int) error {
 
 func right(k *rowKernel, i int) error {
 	s := k.str(0, i)
-	k.part(i, charAt(s, max(int64(utf8.RuneCount(s))-max(k.int(1, i), 0), 0)), len(s))
+	k.part(i, charAt(s, max(chars(s)-max(k.int(1, i), 0), 0)), len(s))
 	return nil
 }
 
 func charLength(k *rowKernel, i int) error {
-	k.setInt(i, int64(utf8.RuneCount(k.str(0, i))))
+	k.setInt(i, chars(k.str(0, i)))
 	return nil
 }
 
@@ -297,7 +319,7 @@ func indexFrom(s, part []byte, start int64) int64 {
 	if n < 0 || start > 0 && from == len(s) && len(part) > 0 {
 		return 0
 	}
-	return int64(utf8.RuneCount(s[:from+n])) + 1
+	return chars(s[:from+n]) + 1
 }
 
 // locate is POSITION and LOCATE; the numbers say which argument is the string, the part and the start.
@@ -326,8 +348,8 @@ func instr(k *rowKernel, i int) error {
 	}
 	if start < 0 {
 		// Occurrences that begin at the character start or before it, from the end.
-		limit := charAt(s, max(int64(utf8.RuneCount(s))+start, -1))
-		if int64(utf8.RuneCount(s))+start < 0 {
+		limit := charAt(s, max(chars(s)+start, -1))
+		if chars(s)+start < 0 {
 			return nil
 		}
 		for ; ; nth-- {
@@ -336,7 +358,7 @@ func instr(k *rowKernel, i int) error {
 				return nil
 			}
 			if nth == 1 {
-				k.setInt(i, int64(utf8.RuneCount(s[:n]))+1)
+				k.setInt(i, chars(s[:n])+1)
 				return nil
 			}
 			if n == 0 {
@@ -401,7 +423,7 @@ func reverse(k *rowKernel, i int) error {
 func pad(atStart bool) func(k *rowKernel, i int) error {
 	return func(k *rowKernel, i int) error {
 		s, n, with := k.str(0, i), k.int(1, i), k.str(2, i)
-		have := int64(utf8.RuneCount(s))
+		have := chars(s)
 		if n < 0 || len(with) == 0 {
 			return k.setNull(i)
 		}
@@ -419,7 +441,7 @@ func pad(atStart bool) func(k *rowKernel, i int) error {
 		for missing := n - have; missing > 0; {
 			part := with[:charAt(with, missing)]
 			data = append(data, part...)
-			missing -= int64(utf8.RuneCount(part))
+			missing -= chars(part)
 		}
 		if atStart {
 			data = append(data, s...)
@@ -431,11 +453,11 @@ func pad(atStart bool) func(k *rowKernel, i int) error {
 
 func overlay(k *rowKernel, i int) error {
 	s, repl, start := k.str(0, i), k.str(1, i), k.int(2, i)
-	n := int64(utf8.RuneCount(repl))
+	n := chars(repl)
 	if len(k.in) > 3 {
 		n = k.int(3, i)
 	}
-	if start <= 0 || start > int64(utf8.RuneCount(s)) {
+	if start <= 0 || start > chars(s) {
 		k.setStr(i, s)
 		return nil
 	}
@@ -495,7 +517,7 @@ func translate(k *rowKernel, i int) error {
 		case at < 0:
 			data = append(data, s[:n]...)
 		default:
-			if rest := to[charAt(to, int64(utf8.RuneCount(from[:at]))):]; len(rest) > 0 {
+			if rest := to[charAt(to, chars(from[:at])):]; len(rest) > 0 {
 				data = append(data, rest[:runeLen(rest)]...)
 			}
 		}
