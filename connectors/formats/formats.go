@@ -17,7 +17,9 @@ const NullLen = ^uint32(0)
 
 // Payloads is a number of record payloads in one buffer: payload i is Data[Off[i]:Off[i]+Len[i]],
 // or null when Len[i] is NullLen. Data may become the arena of the decoded strings, so that its
-// owner must not reuse it before the batch is done with.
+// owner must not reuse it before the batch is done with. A decoder may rewrite the bytes of a
+// payload that it has decoded (escapes are undone in place): a payload is decoded once. One that
+// failed with a RecordError is as it was.
 type Payloads struct {
 	Data     []byte
 	Off, Len []uint32

@@ -18,7 +18,7 @@ func filesystem() *c.ConnectorSpec {
 		opt("sink.rolling-policy.file-size", c.OptMemory, "128 mb", "A part file that has grown to this size is finished.", "64 mb"),
 		opt("sink.rolling-policy.rollover-interval", c.OptDuration, "30 min", "A part file is open for at most so long.", "10 min"),
 		opt("sink.rolling-policy.inactivity-interval", c.OptDuration, "30 min", "A part file without new rows for so long is finished.", "10 min"),
-		opt("sink.rolling-policy.check-interval", c.OptDuration, "1 min", "How often the two intervals are checked.", "30 s"),
+		opt("sink.rolling-policy.check-interval", c.OptDuration, "1 min", "Accepted for compatibility; the two intervals are checked with each checkpoint.", "30 s"),
 		opt("sink.parallelism", c.OptInt, "", "Subtasks that write; by default those of the input.", "2"),
 		enum("source.report-statistics", "ALL", "Accepted for compatibility; weir plans without statistics.", "NONE", "ALL"),
 		opt("auto-compaction", c.OptBool, "false", "Merging of small files; not supported.", "true"),
@@ -64,6 +64,14 @@ func checkFilesystem(t *c.Table, use c.Use, _ func(string) string, diags *diag.L
 		}
 	}
 	k.positive("sink.parallelism")
+	for _, o := range []struct{ key, why string }{
+		{"sink.rolling-policy.check-interval", "the age of part files is checked with each checkpoint"},
+		{"source.report-statistics", "weir plans without statistics"},
+	} {
+		if k.has(o.key) {
+			k.diags.Warnf(CodeOptionNoEffect, k.atKey(o.key), "'%s' has no effect: %s", o.key, o.why)
+		}
+	}
 	if strings.EqualFold(k.get("auto-compaction"), "true") {
 		k.refuse("small files are not merged", "raise 'sink.rolling-policy.file-size' and the checkpoint interval instead", "auto-compaction")
 	}

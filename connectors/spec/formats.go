@@ -32,6 +32,9 @@ func checkJSON(t *c.Table, columns []int, opts c.Options, use c.Use, diags *diag
 	if use != c.UseDefine {
 		return
 	}
+	if o := opts.Lookup("decode.json-parser.enabled"); o != nil {
+		diags.Warnf(CodeOptionNoEffect, o.KeySpan, "json: 'decode.json-parser.enabled' has no effect: there is one decoder")
+	}
 	missing, _ := opts.Get("fail-on-missing-field")
 	ignore, _ := opts.Get("ignore-parse-errors")
 	if strings.EqualFold(missing, "true") && strings.EqualFold(ignore, "true") {
