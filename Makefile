@@ -3,7 +3,7 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test test-fast lint fmt fuzz bench demo
+.PHONY: build test test-fast lint fmt fuzz bench bench-quick demo
 
 build: ## bin/weir
 	$(GO) build -trimpath -ldflags "-X weir/cmd/internal/cli.Version=$(VERSION)" -o bin/weir ./cmd/weir
@@ -22,8 +22,11 @@ lint: ## vet, gofmt and staticcheck
 fmt:
 	gofmt -w .
 
-bench: ## the three jobs beside a bare librdkafka loop, on real Kafka
+bench: ## the jobs of bench/jobs beside a bare librdkafka loop, on real Kafka; writes docs/benchmarks.md
 	$(GO) run ./bench
+
+bench-quick: ## the same with a million records, one round; writes nothing
+	$(GO) run ./bench -quick
 
 demo: ## kill -9 on the embedded broker
 	$(GO) run ./cmd/weir demo

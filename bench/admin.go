@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// admin makes and removes topics, and fills them.
+type admin struct{ a *ck.AdminClient }
+
+func newAdmin(servers string) (*admin, error) {
+	a, err := ck.NewAdminClient(&ck.ConfigMap{"bootstrap.servers": servers, "enable.metrics.push": false})
+	if err != nil {
+		return nil, err
+	}
+	return &admin{a}, nil
+}
+
+func (a *admin) close() { a.a.Close() }
+
+// create makes a topic and returns when its partitions have leaders.
+func (a *admin) create(ctx context.Context, topic string) error {
+	r, err := a.a.CreateTopics(ctx, []ck.TopicSpecification{{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1,
+		Config: map[string]string{"retention.ms": "-1"}}}, ck.SetAdminOperationTimeout(20*time.Second))
+	if err != nil {
+		return fmt.Errorf("create topic %s: %w", topic, err)
+	}
+	if r[0].Error.Code() != ck.ErrNoError {
+		return fmt.Errorf("create topic %s: %w", topic, r[0].Error)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		d, err := a.a.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames([]string{topic}))
+		if err == nil && len(d.TopicDescriptions) == 1 && len(d.TopicDescriptions[0].Partitions) == partitions {
+			led := 0
+			for _, p := range d.TopicDescriptions[0].Partitions {
+				if p.Leader != nil && p.Leader.ID >= 0 {
+					led++
+				}
+			}
+			if led == partitions {
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("topic %s has no leaders: %w", topic, ctx.Err())
+		}
+	}
+}
+
+func (a *admin) remove(topic string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, err := a.a.DeleteTopics(ctx, []string{topic}, ck.SetAdminOperationTimeout(20*time.Second))
+	if err == nil && r[0].Error.Code() != ck.ErrNoError {
+		err = r[0].Error
+	}
+	if err != nil {
+		return fmt.Errorf("delete topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+// fill makes an input topic.
+func (b *bench) fill(ctx context.Context, topic string) error {
+	if err := b.admin.create(ctx, topic); err != nil {
+		return err
+	}
+	say("filling %s with %d records", topic, b.records)
+	gens := make([]*generator, partitions)
+	for p := range gens {
+		gens[p] = newGenerator(p, keysOf(topic))
+	}
+	produce, done, err := newFiller(b.servers, topic)
+	if err != nil {
+		return err
+	}
+	var line []byte
+	var bytes int
+	var sum uint64
+	for i := range b.records {
+		if i%4096 == 0 && ctx.Err() != nil {
+			done()
+			return ctx.Err()
+		}
+		p := i % partitions
+		line = gens[p].next().appendJSON(line[:0])
+		bytes += len(line)
+		sum += lineSum(line)
+		if err := produce(int32(p), line); err != nil {
+			done()
+			return err
+		}
+	}
+	b.workload.bytes[topic], b.workload.sums[topic] = bytes, sum
+	return done()
+}
+
+// newFiller makes a producer; done waits until everything is acknowledged.
+func newFiller(servers, topic string) (produce func(part int32, value []byte) error, done func() error, err error) {
+	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": servers, "enable.idempotence": true, "enable.metrics.push": false,
+		"linger.ms": 20, "batch.size": 500000, "queue.buffering.max.messages": 500000, "go.delivery.reports": false})
+	if err != nil {
+		return nil, nil, err
+	}
+	produce = func(part int32, value []byte) error {
+		for {
+			// The client copies the value.
+			err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: part}, Value: value}, nil)
+			if ke, ok := err.(ck.Error); ok && ke.Code() == ck.ErrQueueFull {
+				p.Flush(10)
+				continue
+			}
+			return err
+		}
+	}
+	done = func() error {
+		defer p.Close()
+		if left := p.Flush(60000); left > 0 {
+			return fmt.Errorf("%d records were not acknowledged within a minute", left)
+		}
+		return nil
+	}
+	return produce, done, nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"math/bits"
+	"strconv"
+	"time"
+)
+
+// partitions of every topic. Record i is in partition i % partitions.
+const partitions = 4
+
+var (
+	colours = [8]string{"red", "green", "blue", "black", "white", "purple", "orange", "yellow"}
+	sizes   = [4]string{"s", "m", "l", "xl"}
+)
+
+// firstEvent is the event time of record 0; each record is 10 µs later than the one before.
+var firstEvent = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+const eventStep = 10 * time.Microsecond
+
+// random is splitmix64.
+type random struct{ state uint64 }
+
+func (r *random) next() uint64 {
+	r.state += 0x9e3779b97f4a7c15
+	z := r.state
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// below is uniform in 0 .. n-1.
+func (r *random) below(n uint64) uint64 {
+	hi, _ := bits.Mul64(r.next(), n)
+	return hi
+}
+
+// event is one record before it is JSON.
+type event struct {
+	user   int64
+	sku    int64
+	colour int
+	size   int
+	cents  int64
+	at     time.Duration // since firstEvent
+}
+
+// generator makes the records of one partition.
+type generator struct {
+	rnd  random
+	part int
+	i    int // of the next record in the partition
+	keys uint64
+}
+
+func newGenerator(part int, keys uint64) *generator {
+	return &generator{rnd: random{uint64(part)*0x5851f42d4c957f2d + 42}, part: part, keys: keys}
+}
+
+func (g *generator) next() event {
+	e := event{
+		user: int64(g.rnd.below(g.keys)), sku: int64(g.rnd.below(100000)), colour: int(g.rnd.below(8)), size: int(g.rnd.below(4)),
+		cents: int64(g.rnd.below(100000)), at: time.Duration(g.i*partitions+g.part) * eventStep,
+	}
+	g.i++
+	return e
+}
+
+// appendJSON writes e as the benchmark's record.
+func (e event) appendJSON(b []byte) []byte {
+	b = append(b, `{"user_id":`...)
+	b = strconv.AppendInt(b, e.user, 10)
+	b = append(b, `,"item":"sku-`...)
+	for d := int64(10000); d > 0; d /= 10 {
+		b = append(b, byte('0'+e.sku/d%10))
+	}
+	b = append(b, "-widget-"...)
+	b = append(b, colours[e.colour]...)
+	b = append(b, '-')
+	b = append(b, sizes[e.size]...)
+	b = append(b, `","price":`...)
+	b = strconv.AppendInt(b, e.cents/100, 10)
+	b = append(b, '.', byte('0'+e.cents/10%10), byte('0'+e.cents%10))
+	b = append(b, `,"ts":"`...)
+	b = firstEvent.Add(e.at).AppendFormat(b, "2006-01-02 15:04:05.000")
+	return append(b, `"}`...)
+}
+
+// workload is the input, and what must come out.
+type workload struct {
+	records int
+	passed  int               // rows of job filter
+	windows int               // rows of job tumble
+	users   uint64            // sum of the user ids of topic_1
+	bytes   map[string]int    // of a topic's values
+	sums    map[string]uint64 // of lineSum
+}
+
+// keysOf is the number of distinct users in a topic.
+func keysOf(topic string) uint64 {
+	if topic == "topic_1m" {
+		return 1_000_000
+	}
+	return 100_000
+}
+
+// newWorkload works out, from the generator alone, what the jobs must write.
+func newWorkload(records int) workload {
+	w := workload{records: records, bytes: map[string]int{}, sums: map[string]uint64{}}
+	seen := map[int64][]uint64{} // window -> bit set of users
+	for part := range partitions {
+		g := newGenerator(part, keysOf("topic_1"))
+		for range share(records, part) {
+			e := g.next()
+			w.users += uint64(e.user)
+			if e.cents >= 50000 && colours[e.colour] != "purple" {
+				w.passed++
+			}
+			win := int64(e.at / (10 * time.Second))
+			set := seen[win]
+			if set == nil {
+				set = make([]uint64, keysOf("topic_1")/64+1)
+				seen[win] = set
+			}
+			if set[e.user/64]&(1<<(e.user%64)) == 0 {
+				set[e.user/64] |= 1 << (e.user % 64)
+				w.windows++
+			}
+		}
+	}
+	return w
+}
+
+// share is the number of records of a partition.
+func share(records, part int) int { return (records - part + partitions - 1) / partitions }
