@@ -82,7 +82,19 @@ func (r *Runner) attempt(ctx context.Context) (err error) {
 	r.view.state(StateRunning)
 	a.start()
 	r.log.Info("job running", "job", r.job.Name, "from", "epoch "+r.view.committed())
-	return a.coordinate()
+	return a.rootCause(a.coordinate())
+}
+
+// rootCause is what the attempt failed of: when a task had failed before, err is as a rule a consequence of it.
+func (a *attempt) rootCause(err error) error {
+	cause := context.Cause(a.ctx)
+	if err == nil || cause == nil || a.ctx.Err() == nil {
+		return err
+	}
+	if isCancel(err) || reactionTo(err) == reactRestart {
+		return cause
+	}
+	return err
 }
 
 // prologue is everything before the first row; Stop interrupts it.

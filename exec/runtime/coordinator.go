@@ -216,7 +216,9 @@ func (a *attempt) epoch(durable bool) error {
 		return a.expired(e, opened, err)
 	}
 	r.expired = 0
-	r.view.epoch(e, r.clock.Now(), took, durable && r.durable)
+	if r.durable {
+		r.view.epoch(e, r.clock.Now(), took, true)
+	}
 	r.log.Debug("epoch committed", "job", r.job.Name, "epoch", e, "took", took)
 	return nil
 }
@@ -507,7 +509,9 @@ func (a *attempt) record(m *state.Manifest, acks []*ack) error {
 			w.committed(m.Epoch, m.Sources[s.id])
 		}
 	}
-	r.view.epoch(m.Epoch, r.clock.Now(), 0, false)
+	if r.durable {
+		r.view.epoch(m.Epoch, r.clock.Now(), 0, false)
+	}
 	return r.pass(killpoint.Step6After)
 }
 

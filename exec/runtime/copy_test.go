@@ -51,7 +51,7 @@ func TestBoundedJobWithoutCheckpointsFlushesAtItsEnd(t *testing.T) {
 	j := newJob(t, w, func() *physical.Job { return copyJob(cfg, "at-least-once") })
 	sum := j.mustRun()
 	equal(t, w.Sorted("output"), want)
-	if sum.HasEpoch && sum.Epochs > 0 {
+	if sum.HasEpoch || sum.Epochs > 0 {
 		t.Errorf("epochs in a job without checkpoints: %+v", sum)
 	}
 }
@@ -77,7 +77,7 @@ func TestEachRowOnceWhereverTheJobDies(t *testing.T) {
 					cfg := settings(t)
 					j := newJob(t, w, func() *physical.Job { return copyJob(cfg, guarantee) })
 					if !j.dieAt(point, nth) {
-						t.Fatal("the point was not reached")
+						t.Fatalf("the point was not reached: %v", j.failed)
 					}
 					j.mustRun()
 					equal(t, w.Sorted("output"), want)
@@ -101,8 +101,8 @@ func TestJobThatDiesAgainAndAgainLosesNothing(t *testing.T) {
 		if !j.dieAt(point, 2) {
 			break
 		}
-		if i > 100 {
-			t.Fatal("the job does not come forward")
+		if j.failed != nil || i > 100 {
+			t.Fatalf("the job does not come forward: %v", j.failed)
 		}
 	}
 	equal(t, w.Sorted("output"), want)

@@ -164,6 +164,9 @@ func (r *Runner) Run(ctx context.Context) (Summary, error) {
 	r.ran = true
 	began := r.clock.Now()
 	endStatus := r.publish()
+	if n := r.cfg.Int("execution.checkpointing.tolerable-failed-checkpoints"); n > 0 {
+		r.log.Warn("execution.checkpointing.tolerable-failed-checkpoints has no effect: after a checkpoint that fails the job goes back to the last one that did not", "job", r.job.Name)
+	}
 	err := r.open()
 	attempts := 0
 	if err == nil {
@@ -200,6 +203,9 @@ func (r *Runner) again(ctx context.Context, err *error, attempts int) bool {
 		return false
 	}
 	r.view.failed(*err)
+	if in := (*InternalError)(nil); errors.As(*err, &in) {
+		r.log.Debug("internal error", "job", r.job.Name, "operator", in.Operator, "stack", string(in.Stack))
+	}
 	if reactionTo(*err) != reactRestart {
 		return false
 	}

@@ -16,6 +16,7 @@ import (
 	"weir/exec/batch"
 	"weir/exec/expr"
 	"weir/exec/killpoint"
+	"weir/exec/runtime"
 	"weir/exec/runtime/runtimetest"
 	"weir/parser/diag"
 	"weir/planner"
@@ -276,7 +277,8 @@ type variant struct {
 	die   string // kill point
 	nth   int
 	disk  bool              // the disk is lost with the process
-	again map[string]string // settings of the start after the death
+	stop  int               // stopped after so many commits, and started again
+	again map[string]string // settings of the start after the death or stop
 }
 
 func variants(t *testing.T) []variant {
@@ -287,6 +289,7 @@ func variants(t *testing.T) []variant {
 		{name: "three subtasks", set: par("3"), batch: 2},
 		{name: "epoch every other row", pace: 2},
 		{name: "epoch every row, one subtask", pace: 1, set: par("1")},
+		{name: "stopped and started again", pace: 1, stop: 3, again: par("3")},
 	}
 	for i, p := range killpoint.Points {
 		vs = append(vs, variant{name: "dead at " + p, pace: 2, die: p, nth: 2 + i%2, set: par("2"), again: par([]string{"2", "3", "1"}[i%3])})
@@ -331,14 +334,36 @@ func (s *streamTest) runOne(t *testing.T, v variant) string {
 			}
 		}
 	} else if v.die != "" {
-		return s.show(plan, w) // too little input to get there: it ended
+		return s.outcome(t, v, plan, w, j.failed) // there was too little input to get there
 	}
-	if _, err := j.run(); err != nil {
-		var e *exec.Error
-		if errors.As(err, &e) {
-			return fmt.Sprintf("error: %v\n", err)
+	if v.stop > 0 {
+		left := v.stop
+		var r *runtime.Runner
+		j.opts = j.opts.WithHook(func(p string) error {
+			if p == killpoint.Step6After {
+				if left--; left == 0 {
+					r.Stop()
+				}
+			}
+			return nil
+		})
+		r = j.runner()
+		if _, err := j.drive(r); err != nil {
+			return s.outcome(t, v, plan, w, err)
 		}
+		set, left = v.again, -1
+	}
+	_, err := j.run()
+	return s.outcome(t, v, plan, w, err)
+}
+
+func (s *streamTest) outcome(t *testing.T, v variant, plan *physical.Job, w *runtimetest.World, err error) string {
+	t.Helper()
+	if err == nil {
+		return s.show(plan, w)
+	}
+	if !errors.Is(err, exec.ErrFatal) && !errors.As(err, new(*expr.RowError)) {
 		t.Fatalf("%s: %v", v.name, err)
 	}
-	return s.show(plan, w)
+	return fmt.Sprintf("error: %v\n", err)
 }
