@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,12 +48,34 @@ type outTopic struct {
 
 // producerConfig completes what the user gave.
 func producerConfig(user ck.ConfigMap, cfg *config.Config) ck.ConfigMap {
-	return with(unless(user, "enable.idempotence", true, "client.id", "weir-"+clientName(cfg), "socket.keepalive.enable", true,
+	return with(unless(user, "enable.idempotence", idempotent(user), "client.id", "weir-"+clientName(cfg), "socket.keepalive.enable", true,
 		"reconnect.backoff.max.ms", 2000, "queue.buffering.max.messages", 200000, "queue.buffering.max.kbytes", 131072),
 		// Only failed records are reported; the client's channels are as long as by default they would take 24 MB.
 		"go.delivery.reports", true, "go.delivery.report.fields", "none",
 		"go.events.channel.size", 1000, "go.produce.channel.size", 1, "go.logs.channel.enable", true,
 		"enable.metrics.push", false)
+}
+
+// idempotent reports whether a producer may be made idempotent: as in Java, what the user has set must not stand against it.
+func idempotent(user ck.ConfigMap) bool {
+	for _, key := range []string{"acks", "request.required.acks"} {
+		if v, ok := user[key]; ok && v != "all" && v != "-1" {
+			return false
+		}
+	}
+	for _, key := range []string{"retries", "message.send.max.retries"} {
+		if v, ok := user[key]; ok && v == "0" {
+			return false
+		}
+	}
+	for _, key := range []string{"max.in.flight.requests.per.connection", "max.in.flight"} {
+		if v, ok := user[key].(string); ok {
+			if n, err := strconv.Atoi(v); err == nil && n > 5 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func newProducer(conf ck.ConfigMap, cfg *config.Config, log *slog.Logger, name string) (*producer, error) {

@@ -62,7 +62,7 @@ func newReader(s *source, ctx *exec.TaskContext) (*reader, error) {
 		return nil, badConfig(s.table.Name, err)
 	}
 	go drainLogs(c.Logs(), s.log)
-	// Twice the batch: what is not copied for its size waits for the next Poll.
+	// What is taken and not copied for its size waits for the next Poll.
 	q, err := newQueue(c, batch.TargetRows)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -229,7 +229,6 @@ func (r *reader) turn() error {
 		limit, failed = bad, r.bad(bad, err)
 	}
 	r.ctx.Metrics.Skipped.Add(int64(d.skipped))
-	var bytes int64
 	for i := range r.recs.runs {
 		run := &r.recs.runs[i]
 		s, ok := r.byPart[partKey{run.topic, run.partition}]
@@ -257,8 +256,7 @@ func (r *reader) turn() error {
 			}
 		}
 	}
-	bytes = int64(len(r.recs.data))
-	r.ctx.Metrics.Bytes.Add(bytes)
+	r.ctx.Metrics.Bytes.Add(int64(len(r.recs.data)))
 	r.out.Batch = d.batch
 	r.out.Runs = d.runs(r.out.Runs[:0])
 	return failed
@@ -266,13 +264,7 @@ func (r *reader) turn() error {
 
 // bad words a record that could not be decoded.
 func (r *reader) bad(rec int, err error) error {
-	where := r.locate(rec)
-	var re interface{ HelpText() string }
-	help := helpOf(err)
-	if errors.As(err, &re) {
-		help = re.HelpText()
-	}
-	return exec.Fatalf(help, fmt.Sprintf("read table %s: %s", r.src.table.Name, where), err)
+	return exec.Fatalf(helpOf(err), fmt.Sprintf("read table %s: %s", r.src.table.Name, r.locate(rec)), err)
 }
 
 func (r *reader) locate(rec int) string {

@@ -215,9 +215,7 @@ func (s *source) control() (*ck.Consumer, *ck.AdminClient, error) {
 	}
 	s.ctl, s.admin = c, a
 	go drainLogs(c.Logs(), s.log)
-	s.polled.Add(1)
-	go func() {
-		defer s.polled.Done()
+	s.polled.Go(func() {
 		for {
 			select {
 			case <-s.stop:
@@ -226,7 +224,7 @@ func (s *source) control() (*ck.Consumer, *ck.AdminClient, error) {
 				serveEvent(c.Poll(100), c, s.health)
 			}
 		}
-	}()
+	})
 	return c, a, nil
 }
 
@@ -623,7 +621,18 @@ func (s *source) Committed(ctx context.Context, epoch exec.Epoch, splits []exec.
 		}
 		tps = append(tps, tp)
 	}
-	if _, err := ctl.CommitOffsets(tps); err != nil {
+	// The client's call has no context; Close waits for one that was left behind.
+	done := make(chan error, 1)
+	s.polled.Go(func() {
+		_, err := ctl.CommitOffsets(tps)
+		done <- err
+	})
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("report positions of epoch %d to group %s: %w", epoch, s.group, err)
 	}
 	return nil
@@ -638,9 +647,7 @@ func (s *source) checkTopics() {
 	}
 	s.watching = true
 	admin := s.admin
-	s.watch.Add(1)
-	go func() {
-		defer s.watch.Done()
+	s.watch.Go(func() {
 		tick := time.NewTicker(2 * time.Second)
 		defer tick.Stop()
 		for {
@@ -653,7 +660,7 @@ func (s *source) checkTopics() {
 				}
 			}
 		}
-	}()
+	})
 }
 
 // recreated compares the topics' ids with those that Discover saw. Brokers that do not answer are no finding.
