@@ -261,7 +261,9 @@ func (s *Session) checkValue(spec *catalog.OptionSpec, o *catalog.Option) {
 				d.Help("did you mean '%s'?", g)
 			}
 		}
+		return
 	}
+	o.Value = config.Canonical(&c, o.Value)
 }
 
 // checkTable asks the connector and the formats of t about it in a role.

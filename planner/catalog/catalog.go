@@ -141,6 +141,7 @@ const (
 	OptEnum     // one of Values, case as listed
 	OptList     // items separated by ';'
 	OptMemory
+	OptFloat // a number, "1.5"
 )
 
 // OptionSpec declares one option of a connector, a format or the session.

@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"sort"
 	"strconv"
 	"strings"
@@ -94,7 +95,7 @@ func (c *Config) Set(key, value string, from Origin) error {
 		}
 		c.zone = z
 	}
-	c.values[key] = entry{value, from}
+	c.values[key] = entry{Canonical(spec, value), from}
 	return nil
 }
 
@@ -144,6 +145,12 @@ func (c *Config) Int(key string) int {
 	return n
 }
 
+// Float is the value of a number key; 0 where it has none.
+func (c *Config) Float(key string) float64 {
+	f, _ := strconv.ParseFloat(c.String(key), 64)
+	return f
+}
+
 // Bool is the value of a boolean key.
 func (c *Config) Bool(key string) bool { return strings.EqualFold(c.String(key), "true") }
 
@@ -181,6 +188,19 @@ func Lookup(key string) *catalog.OptionSpec {
 	return nil
 }
 
+// Canonical is value as the rest of the code compares it: the value of an enum as it is declared, whatever
+// its case was. The value has been checked.
+func Canonical(spec *catalog.OptionSpec, value string) string {
+	if spec.Type == catalog.OptEnum {
+		for _, v := range spec.Values {
+			if strings.EqualFold(v, value) {
+				return v
+			}
+		}
+	}
+	return value
+}
+
 // CheckValue checks value against the type of spec; the error says what was expected.
 func CheckValue(spec *catalog.OptionSpec, value string) error {
 	var err error
@@ -189,6 +209,10 @@ func CheckValue(spec *catalog.OptionSpec, value string) error {
 		_, err = strconv.ParseInt(value, 10, 64)
 		if err != nil {
 			err = fmt.Errorf("'%s' expects a whole number, found '%s'", spec.Key, value)
+		}
+	case catalog.OptFloat:
+		if f, e := strconv.ParseFloat(value, 64); e != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			err = fmt.Errorf("'%s' expects a number such as 1.5, found '%s'", spec.Key, value)
 		}
 	case catalog.OptBool:
 		if !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
