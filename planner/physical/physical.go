@@ -65,7 +65,8 @@ type Scan struct {
 	// Fields has the index into Table.Columns of every output column; never a computed one.
 	Fields []int
 	// Filter is a condition over the output columns that the source may apply early; rows must satisfy it
-	// anyway: the Calc above still has it. nil when there is none.
+	// anyway: the Calc above still has it. nil when there is none, and always for a table with a watermark, which
+	// rows that are filtered out move on too.
 	Filter scalar.Expr
 	// Watermark is nil for a table without one.
 	Watermark *Watermark

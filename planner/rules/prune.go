@@ -310,7 +310,8 @@ func (o *Optimizer) pushdown(n logical.Node) logical.Node {
 			return n
 		}
 		s, ok := c.Input.(*logical.Scan)
-		if !ok || o.SourceMode(s.Table) != catalog.InsertOnly {
+		// With a watermark every row counts: one that is filtered out still says how far event time has come.
+		if !ok || s.Watermark != nil || o.SourceMode(s.Table) != catalog.InsertOnly {
 			return n
 		}
 		var early []scalar.Expr
