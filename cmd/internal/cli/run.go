@@ -29,6 +29,7 @@ type runOptions struct {
 	dev         bool
 	acceptEpoch int64
 	restore     string
+	profile     string
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -57,10 +58,11 @@ the job has taken over; 130: interrupted.`,
 	f.BoolVar(&o.dev, "dev", false, "serve the embedded broker at the bootstrap address that the file names, with its topics")
 	f.Int64Var(&o.acceptEpoch, "accept-epoch", -1, "go on from this `epoch` of the local state although the broker has forgotten it; read the refusal first")
 	f.StringVar(&o.restore, "restore", "", "start from the retained checkpoint in this `directory`, on fresh state")
+	f.StringVar(&o.profile, "profile", "", "write profiles of this run, for go tool pprof, into this `directory`")
 	return c
 }
 
-func (a *app) run(ctx context.Context, args []string, o runOptions) error {
+func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) {
 	if o.until != "" && o.until != "end" {
 		return usageError{fmt.Errorf("--until knows only 'end', found %q", o.until)}
 	}
@@ -71,6 +73,11 @@ func (a *app) run(ctx context.Context, args []string, o runOptions) error {
 	if len(program.Jobs) == 0 {
 		return usageError{fmt.Errorf("%s: nothing to run: no INSERT and no STATEMENT SET", strings.Join(args, ", "))}
 	}
+	stopProfile, err := startProfile(o.profile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
 	log := a.logger(a.stderr)
 	setMemoryLimit(program.Jobs[0].Config)
 	if o.dev {
