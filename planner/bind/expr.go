@@ -5,7 +5,6 @@ import (
 
 	"weir/parser/ast"
 	"weir/parser/diag"
-	"weir/planner/catalog"
 	"weir/planner/codes"
 	"weir/planner/fn"
 	"weir/planner/scalar"
@@ -570,6 +569,3 @@ func (x *exprBinder) auxiliaryCall(e *ast.Call, name string) scalar.Expr {
 		Help("over TABLE(%s(...)) the columns are called window_start, window_end and window_time", group)
 	return nil
 }
-
-// timeOf is the time attribute that column i of s has.
-func timeOf(s *scope, i int) catalog.TimeAttr { return s.cols[i].Time }

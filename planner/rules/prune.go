@@ -344,6 +344,13 @@ func harmless(e scalar.Expr) bool {
 		case *scalar.Cast:
 			return widening(x)
 		case *scalar.Call:
+			if x.Func.Name == "LIKE" {
+				for _, a := range x.Args[1:] {
+					if _, constant := a.(*scalar.Literal); !constant {
+						return false // a pattern from the data may be malformed
+					}
+				}
+			}
 			return harmlessFuncs[x.Func.Name] && x.Func.Deterministic
 		}
 		return true
