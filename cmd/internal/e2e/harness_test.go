@@ -136,9 +136,10 @@ func tail(s string) string {
 // feed sends records 0 .. n-1, made by value, round-robin to the topic's four partitions, in the
 // background, at a rate per second (0: as fast as it can).
 type feed struct {
-	sent atomic.Int64
-	done chan struct{}
-	err  error
+	sent   atomic.Int64
+	halted atomic.Bool // no more than the next multiple of keys
+	done   chan struct{}
+	err    error
 }
 
 const partitions = 4
@@ -161,6 +162,10 @@ func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, val
 			if rate > 0 {
 				due = min(n, int(time.Since(begin).Seconds()*float64(rate)))
 			}
+			if f.halted.Load() {
+				n = min(n, (i+keys-1)/keys*keys)
+				due = n
+			}
 			for ; i < due; i++ {
 				err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: int32(i % partitions)}, Value: value(i)}, nil)
 				var full ck.Error
@@ -179,6 +184,7 @@ func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, val
 			case <-time.After(2 * time.Millisecond):
 			}
 		}
+		f.sent.Store(int64(n))
 		if left := p.Flush(60_000); left > 0 {
 			f.err = fmt.Errorf("%d records were not acknowledged", left)
 		}
@@ -187,22 +193,21 @@ func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, val
 	return f
 }
 
-func (f *feed) finished() bool {
-	select {
-	case <-f.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// wait returns when everything is sent.
-func (f *feed) wait(t *testing.T) {
+// wait returns when everything is sent, and how much that was.
+func (f *feed) wait(t *testing.T) int {
 	t.Helper()
 	<-f.done
 	if f.err != nil {
 		t.Fatal(f.err)
 	}
+	return int(f.sent.Load())
+}
+
+// halt ends the feed early, at a multiple of keys.
+func (f *feed) halt(t *testing.T) int {
+	t.Helper()
+	f.halted.Store(true)
+	return f.wait(t)
 }
 
 // committed is what Kafka's own console consumer, reading read_committed, sees in a topic; on the

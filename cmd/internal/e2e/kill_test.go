@@ -203,17 +203,16 @@ func TestKilledAtEachPointOfTheProtocol(t *testing.T) {
 	b := kafkatest.Real(t)
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			const n = 50_000
 			in, out := s.topics(t, b)
 			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, n, 10_000, s.value)
+			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
 			for _, point := range killpoint.Points {
 				p := j.start([]string{"WEIR_KILL_AT=" + point + ":3"})
 				if code := p.ends(60 * time.Second); code != -1 {
 					t.Fatalf("%s: exit code %d, want a SIGKILL:\n%s", point, code, tail(p.output()))
 				}
 			}
-			f.wait(t)
+			n := f.halt(t)
 			j.start(nil, "--until", "end").endsWell(time.Minute)
 			s.check(t, n, committed(t, b, out))
 		})
