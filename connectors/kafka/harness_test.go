@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"weir/connectors/formats"
 	"weir/connectors/kafka/kafkatest"
 	"weir/exec"
@@ -26,6 +28,12 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	kafkatest.Shutdown()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	os.Exit(code)
 }
 

@@ -662,6 +662,22 @@ func TestMissingPermissionsAreNamed(t *testing.T) {
 	}
 }
 
+func TestAcknowledgementsOfTheUsersChoice(t *testing.T) {
+	b := kafkatest.Fake(t)
+	for acks, guarantee := range map[string]string{"1": "at-least-once", "0": "none", "all": "at-least-once"} {
+		topic := b.Topic(t, "acks-"+acks, 1)
+		tab := table("kafka", []string{"line STRING"}, sourceOptions(b, topic, "properties.acks", acks, "sink.delivery-guarantee", guarantee)...)
+		s := openSink(t, tab)
+		if s.Transactional() != nil {
+			t.Fatal("a transaction nobody asked for")
+		}
+		writeAll(t, s, tab, 0, []string{"a", "b"})
+		if got := kafkatest.Values(b.Read(t, topic, "read_committed")); !slices.Equal(got, []string{"a", "b"}) {
+			t.Fatalf("acks=%s: %q", acks, got)
+		}
+	}
+}
+
 func TestAbsentBrokerIsWaitedForAndThenGivenUp(t *testing.T) {
 	b := &kafkatest.Broker{Addr: "127.0.0.1:1"}
 	s := openSink(t, exactlyOnce(b, "x", "p-"), "weir.connect.timeout", "2 s")
