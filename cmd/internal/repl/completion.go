@@ -30,12 +30,19 @@ func (e *lineEditor) complete(line []rune, cursor int) readline.Completions {
 	// The library completes from blank to blank; our words may start behind a bracket or a quote.
 	blank := before[strings.LastIndexAny(before, " \t\n")+1:]
 	head := strings.TrimSuffix(blank, word)
+	// A menu that is higher than the screen would push the line out of sight.
+	_, height := e.s.size()
+	more := max(0, len(found)-max(height-8, 5))
+	found = found[:len(found)-more]
 	values := make([]readline.Completion, len(found))
 	for i, c := range found {
 		values[i] = readline.Completion{Value: head + c.text, Display: c.text, Description: c.doc, Tag: c.tag}
 	}
 	out := readline.CompleteRaw(values).NoSpace('(', '\'', '/', '.')
 	out.PREFIX = blank
+	if more > 0 {
+		out = out.Usage("and %d more", more)
+	}
 	return out
 }
 

@@ -28,6 +28,10 @@ type editor interface {
 // goroutine, what came for the space above the line.
 const aboveKey = '\x1e'
 
+// roomBelow moves down and up again: at the end of the screen that scrolls by a line. The library wants a free line below the
+// one it edits and cannot see for itself where the screen ends.
+const roomBelow = "\x1bD\x1b[A"
+
 // lineEditor edits on a terminal: history, completion, colours, several lines.
 type lineEditor struct {
 	s     *Shell
@@ -40,7 +44,7 @@ func newLineEditor(s *Shell) *lineEditor {
 	e := &lineEditor{s: s, rl: readline.NewShell()}
 	rl := e.rl
 	for key, value := range map[string]any{
-		"cursor-position-probe":        false, // the prompt always starts a line of its own
+		"cursor-position-probe":        false, // what is typed while it waits for the answer gets lost
 		"completion-ignore-case":       true,
 		"menu-complete-display-prefix": true,
 		"multiline-column":             false,
@@ -59,8 +63,12 @@ func newLineEditor(s *Shell) *lineEditor {
 	rl.Prompt.Secondary(func() string { return paint(s.o.Color, colorDim) + promptMore + paint(s.o.Color, colorReset) })
 	rl.AcceptMultiline = func(line []rune) bool { return complete(string(line)) }
 	rl.Completer = e.complete
-	if s.o.Color {
-		rl.SyntaxHighlighter = func(line []rune) string { return highlight(string(line)) }
+	rl.SyntaxHighlighter = func(line []rune) string {
+		text := string(line)
+		if s.o.Color {
+			text = highlight(text)
+		}
+		return text + roomBelow
 	}
 	if s.o.History != "" {
 		if err := os.MkdirAll(filepath.Dir(s.o.History), 0o700); err != nil {
@@ -122,9 +130,13 @@ func (e *lineEditor) show() {
 		e.rl.History.Accept(false, false, io.EOF)
 		return
 	}
-	if len(text) > 0 {
-		e.rl.PrintTransientf("%s", strings.TrimSuffix(string(text), "\n"))
+	if len(text) == 0 {
+		return
 	}
+	// The library's own PrintTransientf forgets how many lines the input has, and overwrites what it printed.
+	e.rl.Display.CursorToLineStart()
+	fmt.Fprint(e.s.o.Stdout, "\r\x1b[J"+strings.TrimSuffix(string(text), "\n")+"\n")
+	e.rl.Display.PrintPrimaryPrompt() // the library draws the line behind it
 }
 
 // plainEditor reads lines from a terminal that cannot move its cursor.

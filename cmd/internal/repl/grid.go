@@ -13,8 +13,10 @@ import (
 
 // Bounds of what a grid gathers before it decides how wide its columns are.
 const (
-	settleRows    = 1000                  // bounded queries, and pages of unbounded ones
+	settleRows    = 1000
 	settleTime    = 30 * time.Millisecond // unbounded queries on a terminal
+	settleLonger  = 80 * time.Millisecond // bounded queries on a terminal
+	settleLongest = 2 * time.Second       // bounded queries elsewhere
 	leastColumn   = 5                     // narrower columns are not readable: the rows are shown as lines
 	greatestWidth = 60                    // of a column on a terminal, unless there is room
 )
@@ -80,12 +82,26 @@ func (g *gridView) flush() error {
 	if g.lines != nil {
 		return g.lines.flush()
 	}
-	switch {
-	case g.headed, !g.r.bounded && (!g.r.terminal || !g.began.IsZero() && time.Since(g.began) >= settleTime):
+	if g.headed || g.settled() {
 		g.put()
 		return g.out.Flush()
 	}
 	return nil
+}
+
+// settled reports whether the first rows have been waited for long enough. An unbounded query that nobody looks at does
+// not wait: its widths are those of the types.
+func (g *gridView) settled() bool {
+	wait := settleTime
+	switch {
+	case !g.r.bounded && !g.r.terminal:
+		return true
+	case g.r.bounded && g.r.terminal:
+		wait = settleLonger
+	case g.r.bounded:
+		wait = settleLongest
+	}
+	return !g.began.IsZero() && time.Since(g.began) >= wait
 }
 
 func (g *gridView) end(rows int64, how ending, took time.Duration) error {

@@ -10,6 +10,7 @@ import (
 
 	"weir/exec/runtime"
 	"weir/parser/ast"
+	"weir/planner/config"
 	"weir/planner/physical"
 )
 
@@ -19,11 +20,20 @@ type job struct {
 	name    string
 	runner  *runtime.Runner
 	started time.Time
+	durable bool // it makes checkpoints
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when Run has returned
 	// Written before done is closed.
 	summary runtime.Summary
 	err     error
+}
+
+// last says what happens to the job when it is stopped; nothing special to one without checkpoints.
+func (j *job) last() string {
+	if j.durable {
+		return ": a last checkpoint is taken and committed"
+	}
+	return ""
 }
 
 func (j *job) ended() bool {
@@ -85,7 +95,8 @@ func (s *Shell) start(j *physical.Job, ended func(*job)) (*job, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	run := &job{id: itoa(len(s.jobs.list) + 1), name: j.Name, runner: r, started: time.Now(), cancel: cancel, done: make(chan struct{})}
+	run := &job{id: itoa(len(s.jobs.list) + 1), name: j.Name, runner: r, started: time.Now(), cancel: cancel, done: make(chan struct{}),
+		durable: j.Config.Duration(config.CheckpointInterval) > 0}
 	s.jobs.list = append(s.jobs.list, run)
 	s.jobs.wg.Add(1)
 	go func() {
@@ -129,7 +140,7 @@ func (s *Shell) wait(run *job) error {
 			run.cancel()
 			return
 		}
-		s.note("stopping " + run.name + ": a last checkpoint is taken and committed")
+		s.note("stopping " + run.name + run.last())
 		run.runner.Stop()
 	})
 	<-run.done
@@ -188,7 +199,7 @@ func (s *Shell) stopJob(st *ast.StopJob) error {
 				s.note("job " + j.id + " (" + j.name + ") has ended already")
 				return nil
 			}
-			s.note("stopping " + j.name + ": a last checkpoint is taken and committed")
+			s.note("stopping " + j.name + j.last())
 			j.runner.Stop()
 			done := s.foreground(func(int) { j.cancel() })
 			<-j.done
@@ -208,14 +219,15 @@ func (s *Shell) stopJob(st *ast.StopJob) error {
 
 // leave stops all jobs that run, each with a last checkpoint, and waits for them. A second interrupt leaves at once.
 func (s *Shell) leave() {
-	running := 0
+	running, last := 0, ""
 	for _, j := range s.jobs.list {
 		if !j.ended() {
 			running++
+			last = max(last, j.last())
 		}
 	}
 	if running > 0 {
-		s.note(fmt.Sprintf("stopping %s: a last checkpoint is taken and committed (^C leaves at once)", plural(running, "job")))
+		s.note(fmt.Sprintf("stopping %s%s (^C leaves at once)", plural(running, "job"), last))
 	}
 	for _, j := range s.jobs.list {
 		j.runner.Stop()

@@ -3,6 +3,7 @@ package repl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"sync"
@@ -113,6 +114,9 @@ func (s *Shell) query(q *planner.QueryResult) error {
 		how, err = endCancelled, nil
 	case err != nil:
 		how = endFailed
+	}
+	if interrupted && s.o.Terminal {
+		fmt.Fprint(s.o.Stdout, "\r\x1b[K") // the ^C that the terminal has echoed
 	}
 	took := time.Duration(0)
 	if s.timer {

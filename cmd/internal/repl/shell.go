@@ -66,7 +66,8 @@ type Shell struct {
 	timer   bool
 	null    string
 	maxRows int64
-	depth   int // of .read in .read
+	depth   int  // of .read in .read
+	silent  bool // what was defined is not said
 
 	jobs   jobs
 	failed atomic.Pointer[error] // the first background job that failed
@@ -193,6 +194,8 @@ func (s *Shell) Script(name, text string) Outcome {
 // Definitions executes the settings and definitions of text, and leaves its queries and INSERTs out.
 func (s *Shell) Definitions(name, text string) Outcome {
 	left := 0
+	s.silent = true
+	defer func() { s.silent = false }()
 	err := s.script(name, text, func(st ast.Statement) bool {
 		switch st.(type) {
 		case *ast.Set, *ast.Reset, *ast.CreateTable, *ast.CreateView, *ast.Drop:
@@ -422,7 +425,7 @@ func (s *Shell) statement(st ast.Statement) error {
 	}
 	switch r := r.(type) {
 	case *planner.Done:
-		if s.o.Interactive && r.Message != "" {
+		if s.o.Interactive && !s.silent && r.Message != "" {
 			s.note(r.Message)
 		}
 	case *planner.Rows:
