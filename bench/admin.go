@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,8 +66,19 @@ func (a *admin) remove(topic string) error {
 	return nil
 }
 
-// fill makes an input topic.
+// fill makes an input topic, or takes the one that an earlier run left on the broker.
 func (b *bench) fill(ctx context.Context, topic string) error {
+	if b.kafka != "" {
+		switch n, err := b.admin.records(ctx, topic); {
+		case err != nil:
+			return err
+		case n == int64(b.records):
+			say("%s is there", topic)
+			return nil
+		case n > 0:
+			return fmt.Errorf("the broker has a topic %s of %d records: give -records %d, or delete it", topic, n, n)
+		}
+	}
 	if err := b.admin.create(ctx, topic); err != nil {
 		return err
 	}
@@ -80,24 +92,40 @@ func (b *bench) fill(ctx context.Context, topic string) error {
 		return err
 	}
 	var line []byte
-	var bytes int
-	var sum uint64
 	for i := range b.records {
 		if i%4096 == 0 && ctx.Err() != nil {
-			done()
-			return ctx.Err()
+			return errors.Join(ctx.Err(), done())
 		}
 		p := i % partitions
 		line = gens[p].next().appendJSON(line[:0])
-		bytes += len(line)
-		sum += lineSum(line)
 		if err := produce(int32(p), line); err != nil {
-			done()
-			return err
+			return errors.Join(err, done())
 		}
 	}
-	b.workload.bytes[topic], b.workload.sums[topic] = bytes, sum
 	return done()
+}
+
+// records is how many records a topic has; 0 when it is not there.
+func (a *admin) records(ctx context.Context, topic string) (int64, error) {
+	ask := map[ck.TopicPartition]ck.OffsetSpec{}
+	for p := range int32(partitions) {
+		ask[ck.TopicPartition{Topic: &topic, Partition: p}] = ck.LatestOffsetSpec
+	}
+	r, err := a.a.ListOffsets(ctx, ask, ck.SetAdminRequestTimeout(20*time.Second))
+	if err != nil {
+		return 0, fmt.Errorf("offsets of %s: %w", topic, err)
+	}
+	var n int64
+	for _, i := range r.ResultInfos {
+		switch {
+		case i.Error.Code() == ck.ErrUnknownTopicOrPart:
+			return 0, nil
+		case i.Error.Code() != ck.ErrNoError:
+			return 0, fmt.Errorf("offsets of %s: %w", topic, i.Error)
+		}
+		n += int64(i.Offset)
+	}
+	return n, nil
 }
 
 // newFiller makes a producer; done waits until everything is acknowledged.

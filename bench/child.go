@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
-	"syscall"
 	"time"
 )
 
@@ -35,14 +35,52 @@ func runChild(ctx context.Context, name string, args ...string) (measure, error)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	start := time.Now()
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return measure{}, err
+	}
+	peak := watchMemory(cmd.Process.Pid)
+	err := cmd.Wait()
 	took := time.Since(start)
+	memory := peak()
 	if err != nil {
 		return measure{}, fmt.Errorf("%s %s: %w\n%s", name, args[0], err, stderr.Bytes())
 	}
-	m := measure{took: took, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		m.memory = maxRSS(u)
+	return measure{took: took, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), memory: memory}, nil
+}
+
+// watchMemory follows the peak of a process's resident set, in bytes, until stop is called. The peak that the kernel tells
+// of a process that has ended will not do: it counts what its parent had when it was started.
+func watchMemory(pid int) (stop func() int64) {
+	ended, told := make(chan struct{}), make(chan int64)
+	go func() {
+		var peak int64
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			peak = max(peak, peakOf(pid))
+			select {
+			case <-ended:
+				told <- peak
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() int64 {
+		close(ended)
+		return <-told
 	}
-	return m, nil
+}
+
+// peakOf is VmHWM of a process in bytes; 0 where it is not to be had (the process has ended, or this is not Linux).
+func peakOf(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	var kb int64
+	if _, err := fmt.Sscan(field(string(b), "VmHWM"), &kb); err != nil {
+		return 0
+	}
+	return kb << 10
 }

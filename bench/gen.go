@@ -90,11 +90,11 @@ func (e event) appendJSON(b []byte) []byte {
 // workload is the input, and what must come out.
 type workload struct {
 	records int
-	passed  int               // rows of job filter
-	windows int               // rows of job tumble
-	users   uint64            // sum of the user ids of topic_1
-	bytes   map[string]int    // of a topic's values
-	sums    map[string]uint64 // of lineSum
+	passed  int    // rows of job filter
+	windows int    // rows of job tumble
+	users   uint64 // sum of the user ids of topic_1
+	bytes   int    // of the values of topic_1
+	sum     uint64 // of lineSum over topic_1
 }
 
 // keysOf is the number of distinct users in a topic.
@@ -107,12 +107,16 @@ func keysOf(topic string) uint64 {
 
 // newWorkload works out, from the generator alone, what the jobs must write.
 func newWorkload(records int) workload {
-	w := workload{records: records, bytes: map[string]int{}, sums: map[string]uint64{}}
+	w := workload{records: records}
+	var line []byte
 	seen := map[int64][]uint64{} // window -> bit set of users
 	for part := range partitions {
 		g := newGenerator(part, keysOf("topic_1"))
 		for range share(records, part) {
 			e := g.next()
+			line = e.appendJSON(line[:0])
+			w.bytes += len(line)
+			w.sum += lineSum(line)
 			w.users += uint64(e.user)
 			if e.cents >= 50000 && colours[e.colour] != "purple" {
 				w.passed++

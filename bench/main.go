@@ -60,7 +60,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are reported")
 	flag.BoolVar(&o.quick, "quick", false, "1 million records, 1 round")
 	flag.StringVar(&o.jobs, "jobs", "bare,raw,passthrough,filter,tumble,group,first", "what to run, by name")
-	flag.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one")
+	flag.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one, and the input topics on it where they are there")
 	flag.IntVar(&o.starts, "starts", 5, "starts measured for the time to the first committed record")
 	flag.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per job in this `directory`")
 	flag.BoolVar(&o.write, "write", false, "with -quick or -jobs: write docs/benchmarks.md and the record all the same")
@@ -120,7 +120,7 @@ func run(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	b.weir = filepath.Join(b.dir, "weir")
 	say("building weir")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.weir, "./cmd/weir").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.weir, "./cmd/weir").CombinedOutput(); err != nil {
 		return fmt.Errorf("build weir: %w\n%s", err, out)
 	}
 	if b.servers == "" {
@@ -155,7 +155,9 @@ func run(ctx context.Context, o options) (err error) {
 		if err := b.fill(ctx, t); err != nil {
 			return fmt.Errorf("fill %s: %w", t, err)
 		}
-		defer b.dropLater(t)
+		if b.kafka == "" && !b.keep {
+			defer b.dropLater(t)
+		}
 	}
 	results := map[string][]measure{}
 	for round := range o.rounds {

@@ -75,7 +75,7 @@ func median[T int64 | float64](v []T) T {
 
 func newReport(o options, results map[string][]measure, starts []time.Duration) *report {
 	r := &report{Date: time.Now().UTC().Format(time.DateOnly), Commit: output("git", "rev-parse", "--short", "HEAD"), Machine: thisMachine(),
-		Records: o.records, Rounds: o.rounds, BytesPer: float64(o.workload.bytes["topic_1"]) / float64(o.records)}
+		Records: o.records, Rounds: o.rounds, BytesPer: float64(o.workload.bytes) / float64(o.records)}
 	of := func(ms []measure, f func(measure) float64) []float64 {
 		var v []float64
 		for _, m := range ms {

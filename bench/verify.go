@@ -101,8 +101,8 @@ func (b *bench) verify(ctx context.Context, job, topic string) (int, error) {
 	}
 	switch job {
 	case "bare", "raw":
-		if sum != b.workload.sums[source(job)] {
-			return rows, fmt.Errorf("wrong output: %d rows, but not those of %s", rows, source(job))
+		if sum != b.workload.sum {
+			return rows, fmt.Errorf("wrong output: %d rows, but not those of topic_1", rows)
 		}
 	case "passthrough":
 		if counted != b.workload.users {
