@@ -51,13 +51,23 @@ func fixed(f float64) builder {
 	return func(_ *compiler, e *scalar.Call, _ []node) (node, error) { return newConstant(f, e.Typ), nil }
 }
 
-// log10 is exact for powers of ten, which the library's is not.
+// log10 splits off the power of two, whose logarithm is kept in two parts: exact for powers of ten, and the
+// digits that Java gives.
 func log10(x float64) float64 {
-	l := math.Log10(x)
-	if r := math.Round(l); r != l && math.Abs(l-r) < 1e-9 && math.Pow10(int(r)) == x {
-		return r
+	const (
+		perE    = 4.34294481903251816668e-01 // 1/ln 10
+		twoHigh = 3.01029995663611771306e-01 // log10 2
+		twoLow  = 3.69423907715893078616e-13
+	)
+	if x <= 0 || x != x || math.IsInf(x, 0) {
+		return math.Log(x)
 	}
-	return l
+	frac, exp := math.Frexp(x) // frac from 0.5 to below 1
+	if exp > 0 {
+		frac, exp = 2*frac, exp-1
+	}
+	y := float64(exp)
+	return y*twoLow + perE*math.Log(frac) + y*twoHigh
 }
 
 func cotangent(k *rowKernel, i int) error {

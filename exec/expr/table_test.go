@@ -53,3 +53,12 @@ func tryTable(cols []catalog.Column, sql string) (scalar.Expr, *diag.List) {
 	calc := n.(*logical.Calc)
 	return calc.Exprs[0], diags
 }
+
+// exprs binds expressions over the benchmark's columns.
+func exprs(tb testing.TB, sql ...string) []scalar.Expr {
+	var es []scalar.Expr
+	for _, s := range sql {
+		es = append(es, overTable(tb, benchColumns, s))
+	}
+	return es
+}

@@ -1,6 +1,10 @@
 package fn
 
-import "weir/planner/types"
+import (
+	"fmt"
+
+	"weir/planner/types"
+)
 
 // Units of time, upper case as the planner passes them.
 var (
@@ -59,7 +63,7 @@ func timeFuncs() []*Func {
 			resolveTimestampAdd, "TIMESTAMPADD(WEEK, 1, DATE '2003-01-02')", "2003-01-09", "TIMESTAMPADD(MONTH, 1, TIMESTAMP '2026-01-31 10:00:00')", "2026-02-28 10:00:00",
 			"TIMESTAMPADD(HOUR, 1, DATE '2026-01-01')", "2026-01-01 01:00:00.000"),
 		f("TIMESTAMPDIFF", "TIMESTAMPDIFF(unit, a, b)", "How many whole units b is after a; negative if before.",
-			resolve(form(is(types.TInt), addUnit, aDayTime, aDayTime)), "TIMESTAMPDIFF(DAY, TIMESTAMP '2003-01-02 10:00:00', TIMESTAMP '2003-01-03 10:00:00')", "1",
+			resolveTimestampDiff, "TIMESTAMPDIFF(DAY, TIMESTAMP '2003-01-02 10:00:00', TIMESTAMP '2003-01-03 10:00:00')", "1",
 			"TIMESTAMPDIFF(MONTH, DATE '2026-01-31', DATE '2026-02-28')", "1", "TIMESTAMPDIFF(SECOND, TIMESTAMP '2026-01-01 00:01:00', TIMESTAMP '2026-01-01 00:00:00')", "-60"),
 		f("DATE_FORMAT", "DATE_FORMAT(t, pattern)", "t in a pattern of letters as Java's DateTimeFormatter has them. A string is read as a TIMESTAMP first; NULL if it is none.",
 			resolve(form(str, aDay, convert).nulls(always), form(str, aString, convert).nulls(always)),
@@ -109,6 +113,15 @@ func resolveTimestampAdd(args []Arg) (types.Type, []types.Type, error) {
 	t, casts, err := resolve(form(result, addUnit, anInt, aTime))(args)
 	if err == nil && casts[2].Kind == types.Date && t.Kind == types.Timestamp {
 		casts[2] = t.WithNullable(casts[2].Nullable)
+	}
+	return t, casts, err
+}
+
+// resolveTimestampDiff refuses a TIMESTAMP with a TIMESTAMP_LTZ: what is between them depends on the time zone.
+func resolveTimestampDiff(args []Arg) (types.Type, []types.Type, error) {
+	t, casts, err := resolve(form(is(types.TInt), addUnit, aDayTime, aDayTime))(args)
+	if err == nil && (casts[1].Kind == types.TimestampLTZ) != (casts[2].Kind == types.TimestampLTZ) {
+		return t, nil, fmt.Errorf("%s and %s cannot be subtracted; CAST one to the type of the other", casts[1].WithNullable(true), casts[2].WithNullable(true))
 	}
 	return t, casts, err
 }
