@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"unicode/utf8"
 
 	"weir/exec/batch"
@@ -22,8 +23,14 @@ func (c *compiler) cast(e *scalar.Cast) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, lit := e.X.(*scalar.Literal); e.Implicit && !lit && e.X.Type().IsString() && !e.Typ.IsString() {
+		// A string that is compared with a time: one that is no time is NULL, as in Flink.
+		try := *e
+		try.Try = true
+		e = &try
+	}
 	n, err := convert(x, e.X.Type(), e.Typ, e)
-	if err != nil || n != x || e.X.Type().Kind == e.Typ.Kind {
+	if err != nil || n != x || e.X.Type().EqualIgnoringNull(e.Typ) {
 		return n, err
 	}
 	// The same vector under another type: what reads it may go by the type.
@@ -75,6 +82,8 @@ func sameForm(from, to types.Type) bool {
 		return from.Kind <= to.Kind
 	case from.Kind == types.Float && to.Kind == types.Double:
 		return true
+	case from.Kind == types.Decimal && to.Kind == types.Decimal:
+		return from.Scale == to.Scale && from.Prec <= to.Prec
 	case from.IsString() && to.Kind == types.VarChar, from.IsBinary() && to.Kind == types.VarBinary:
 		return to.Len >= from.Len
 	case from.Kind == to.Kind && (from.IsTimestamp() || from.Kind == types.Time):
@@ -158,6 +167,12 @@ func padded(dst, s []byte, n int) []byte {
 }
 
 func toText(from, to types.Type) rowFunc {
+	if from.IsInteger() && to.Len >= 20 && to.Kind == types.VarChar {
+		return func(k *rowKernel, i int) error {
+			k.end(i, strconv.AppendInt(k.arena(), k.int(0, i), 10))
+			return nil
+		}
+	}
 	return func(k *rowKernel, i int) error {
 		data := k.arena()
 		at := len(data)

@@ -125,3 +125,19 @@ func TestClockIsReadOnceForABatch(t *testing.T) {
 		t.Errorf("read %d times for 2 batches", n)
 	}
 }
+
+func TestStringThatIsNoTimeComparesAsNull(t *testing.T) {
+	b := batch.New([]types.Type{types.TString}, 2)
+	for _, s := range []string{"2026-01-01", "nonsense"} {
+		b.Cols[0].AppendString(s)
+		b.N++
+	}
+	k, err := Compile(overTable(t, benchColumns[1:2], "item = DATE '2026-01-01'"), Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := k.Eval(b, nil)
+	if err != nil || v.IsNull(0) || !v.Bool[0] || !v.IsNull(1) {
+		t.Errorf("%v %v", v, err)
+	}
+}

@@ -3,6 +3,7 @@ package fn
 import (
 	"fmt"
 
+	"weir/planner/datetime"
 	"weir/planner/types"
 )
 
@@ -48,9 +49,9 @@ func comparisonFuncs() []*Func {
 	}
 }
 
-// comparable brings a and b to types that can be compared: equal ones, but for lengths of strings, fractions of seconds,
+// comparing brings a and b to types that can be compared: equal ones, but for lengths of strings, fractions of seconds,
 // and two DECIMALs, which are compared as they are.
-func comparable(a, b Arg) (ta, tb types.Type, err error) {
+func comparing(a, b Arg) (ta, tb types.Type, err error) {
 	ta, tb = a.Type, b.Type
 	switch {
 	case ta.Kind == types.Null && tb.Kind == types.Null:
@@ -73,9 +74,9 @@ func comparable(a, b Arg) (ta, tb types.Type, err error) {
 	case ta.IsString() && tb.IsString(), ta.IsBinary() && tb.IsBinary():
 		return ta, tb, nil
 	case isTemporal(ta) && tb.IsString():
-		return ta, ta.WithNullable(tb.Nullable), nil
+		return ta, ta.WithNullable(tb.Nullable), checkTime(b, ta)
 	case ta.IsString() && isTemporal(tb):
-		return tb.WithNullable(ta.Nullable), tb, nil
+		return tb.WithNullable(ta.Nullable), tb, checkTime(a, tb)
 	case ta.Kind == types.Timestamp && tb.Kind == types.Date:
 		return ta, ta.WithNullable(tb.Nullable), nil
 	case ta.Kind == types.Date && tb.Kind == types.Timestamp:
@@ -88,12 +89,35 @@ func comparable(a, b Arg) (ta, tb types.Type, err error) {
 	return ta, tb, fmt.Errorf("%s and %s cannot be compared; CAST one to the type of the other", ta.WithNullable(true), tb.WithNullable(true))
 }
 
+// checkTime reads a constant string that is compared with a time.
+func checkTime(a Arg, t types.Type) error {
+	text, ok := a.Value.(string)
+	if !a.Literal || !ok {
+		return nil
+	}
+	form := "yyyy-MM-dd HH:mm:ss"
+	switch t.Kind {
+	case types.Date:
+		form = "yyyy-MM-dd"
+		_, ok = datetime.ParseDate([]byte(text))
+	case types.Time:
+		form = "HH:mm:ss"
+		_, ok = datetime.ParseTime([]byte(text))
+	default:
+		_, ok = datetime.ParseTimestamp([]byte(text), ' ')
+	}
+	if !ok {
+		return fmt.Errorf("'%s' is no %s; write it as '%s'", text, t.Kind, form)
+	}
+	return nil
+}
+
 func resolveCompare(result func([]Arg) types.Type, nullable func([]Arg) bool) ResolveFunc {
 	return func(args []Arg) (types.Type, []types.Type, error) {
 		if len(args) != 2 {
 			return types.Type{}, nil, fmt.Errorf("it takes 2 operands, not %d", len(args))
 		}
-		a, b, err := comparable(args[0], args[1])
+		a, b, err := comparing(args[0], args[1])
 		if err != nil {
 			return types.Type{}, nil, err
 		}
@@ -110,7 +134,7 @@ func resolveIn(args []Arg) (types.Type, []types.Type, error) {
 	x := args[0]
 	ts := []types.Type{x.Type}
 	for i, a := range args[1:] {
-		ta, tb, err := comparable(x, a)
+		ta, tb, err := comparing(x, a)
 		if err != nil {
 			return types.Type{}, nil, fmt.Errorf("element %d: %w", i+1, err)
 		}

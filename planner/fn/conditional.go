@@ -84,7 +84,7 @@ func resolveNullif(args []Arg) (types.Type, []types.Type, error) {
 	if len(args) != 2 {
 		return types.Type{}, nil, fmt.Errorf("it takes 2 arguments, not %d", len(args))
 	}
-	a, b, err := comparable(args[0], args[1])
+	a, b, err := comparing(args[0], args[1])
 	if err != nil {
 		return a, nil, err
 	}
