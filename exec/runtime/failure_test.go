@@ -156,14 +156,8 @@ func TestNewerInstanceFencesTheOlderOne(t *testing.T) {
 	w := runtimetest.New()
 	w.Pace = 10
 	want := fill(w, 120, 3, false)
-	cfg := settings(t)
+	cfg := settings(t, config.CheckpointDir, "file://"+t.TempDir())
 	j := newJob(t, w, func() *physical.Job { return copyJob(cfg, "exactly-once") })
-	cfgDir := t.TempDir()
-	for _, kv := range [][2]string{{config.CheckpointDir, "file://" + cfgDir}} {
-		if err := cfg.Set(kv[0], kv[1], config.FromFile); err != nil {
-			t.Fatal(err)
-		}
-	}
 	first := make(chan error, 1)
 	go func() {
 		_, err := j.run()

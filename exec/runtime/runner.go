@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	goruntime "runtime"
 	"slices"
@@ -127,6 +128,9 @@ func New(job *physical.Job, o Options) (*Runner, error) {
 	r.durable = r.interval > 0
 	r.pause = r.cfg.Duration("execution.checkpointing.min-pause")
 	r.timeout = r.cfg.Duration(config.CheckpointTimeout)
+	if r.timeout == 0 {
+		r.timeout = math.MaxInt64 // '0 s' waits for ever
+	}
 	for _, s := range job.Sinks {
 		walk(s, func(n physical.Node) { r.stateful = r.stateful || stateful(n) })
 	}
