@@ -543,6 +543,19 @@ func (c *committer) failed(doing string, err error) error {
 }
 
 func (c *committer) classify(doing string, err error) error {
+	// The report of the record that broke the transaction comes beside the refusal: it names topic and cause.
+	var ke ck.Error
+	if errors.As(err, &ke) && ke.TxnRequiresAbort() {
+		for limit := time.Now().Add(time.Second); c.prod.err() == nil && time.Now().Before(limit); {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if e := c.prod.err(); e != nil {
+			err = e
+		}
+	}
+	if code, _ := codeOf(err); code == ck.ErrMsgSizeTooLarge && !errors.Is(err, exec.ErrFatal) {
+		return tooLarge(doing, err)
+	}
 	for _, reaction := range []error{exec.ErrFatal, exec.ErrFenced} {
 		if errors.Is(err, reaction) {
 			return err
@@ -598,9 +611,6 @@ func (c *committer) Commit(ctx context.Context, m exec.Marker) error {
 	killpoint.Hit(killpoint.Step4After)
 	killpoint.Hit(killpoint.Step5Before)
 	if err := c.retry(ctx, c.spec.timeout(), func(ctx context.Context) error { return c.prod.p.CommitTransaction(ctx) }); err != nil {
-		if e := c.prod.err(); e != nil && !isFenced(err) {
-			err = e
-		}
 		return c.failed(doing, err)
 	}
 	c.started.Store(0)

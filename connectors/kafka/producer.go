@@ -132,9 +132,13 @@ func (p *producer) delivery(m *ck.Message) error {
 		return d
 	}
 	if code, _ := codeOf(m.TopicPartition.Error); code == ck.ErrMsgSizeTooLarge {
-		return exec.Fatalf("raise the topic's max.message.bytes", doing, fmt.Errorf("the broker refuses a record for its size: %w", m.TopicPartition.Error))
+		return tooLarge(doing, m.TopicPartition.Error)
 	}
 	return exec.Restartf("", doing, m.TopicPartition.Error)
+}
+
+func tooLarge(doing string, err error) error {
+	return exec.Fatalf("raise the topic's max.message.bytes", doing, fmt.Errorf("the broker refuses a record for its size: %w", err))
 }
 
 // watch looks every few seconds whether a topic was recreated or has got partitions.
