@@ -105,7 +105,8 @@ type job struct {
 }
 
 func newJob(t testing.TB, w *runtimetest.World, plan func() *physical.Job) *job {
-	return &job{t: t, world: w, dir: filepath.Join(t.TempDir(), "state"), make: plan}
+	return &job{t: t, world: w, dir: filepath.Join(t.TempDir(), "state"), make: plan,
+		opts: runtime.Options{Memory: 8 << 20}} // small files: the store is opened hundreds of times
 }
 
 func (j *job) runner() *runtime.Runner {
