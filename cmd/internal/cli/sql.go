@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"weir/cmd/internal/repl"
 	"weir/connectors/kafka/embedded"
@@ -41,6 +44,9 @@ the shell is left is stopped with a last checkpoint. .help lists the commands of
 With -c, or when the standard input is no terminal, sql executes what it is given and leaves. INSERT then runs to its
 end before the next statement (SET 'table.dml-sync' = 'false' runs it in the background), and the first
 statement that fails ends it.
+
+A job whose sources are unbounded keeps its state under its name, as with weir run, and goes on from there when it is
+started again. A job whose sources are all bounded is a run of its own each time.
 
 Exit code 0: ok; 1: a statement has errors; 2: usage; 3: a query or job failed; 4: a newer instance of a job has taken over;
 130: interrupted.`,
@@ -102,28 +108,60 @@ func (a *app) sql(_ context.Context, o sqlOptions) error {
 		return err
 	}
 	setMemoryLimit(cfg)
+	prepare := func(*physical.Job) error { return nil }
 	if o.dev {
 		broker, err := embedded.Start(embedded.Options{Addr: o.devAddr, DataDir: o.devDir, AutoCreate: true, Log: a.logger(a.stderr)})
 		if err != nil {
 			return err
 		}
 		defer broker.Close()
+		if o.devDir == "" && o.stateDir == "" {
+			// State that outlived its broker would be refused.
+			if o.stateDir, err = os.MkdirTemp("", "weir-sql-"); err != nil {
+				return err
+			}
+			defer os.RemoveAll(o.stateDir)
+		}
+		prepare = devTopics(broker, o.devAddr)
 		o.devAddr = broker.Addr()
 	}
-	return a.shell(o, files, cfg)
+	return a.shell(o, files, cfg, prepare)
+}
+
+// devTopics makes the topics that a job's tables name on the embedded broker, as run --dev does.
+func devTopics(broker *embedded.Broker, addr string) func(*physical.Job) error {
+	made := map[string]bool{}
+	return func(j *physical.Job) error {
+		var topics []embedded.Topic
+		for _, t := range kafkaTables([]*physical.Job{j}) {
+			servers, _ := t.Options.Get("properties.bootstrap.servers")
+			if servers != addr && servers != broker.Addr() {
+				continue
+			}
+			names, _ := t.Options.Get("topic")
+			for _, name := range strings.Split(names, ";") {
+				if name = strings.TrimSpace(name); name != "" && !made[name] {
+					made[name] = true
+					topics = append(topics, embedded.Topic{Name: name})
+				}
+			}
+		}
+		return broker.Create(topics...)
+	}
 }
 
 // shell runs the shell over its input.
-func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config) error {
+func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepare func(*physical.Job) error) error {
 	interactive := len(o.commands) == 0 && isTerminal(a.stdin) && isTerminal(a.stdout)
 	opts := repl.Options{
 		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
 		Planner:      plannerOptions(cfg),
 		Connectors:   connectorRegistry,
+		Prepare:      prepare,
 		StateDir:     func(j *physical.Job) (string, error) { return stateDir(o.stateDir, j) },
 		Log:          func(w io.Writer) *slog.Logger { return a.logger(w) },
-		ShowFindings: a.show,
-		ShowError:    func(w io.Writer, err error) { b := *a; b.stderr = w; b.printError(err) },
+		ShowFindings: a.showFindings,
+		ShowError:    a.showError,
 		Summary:      summaryLine,
 		Interactive:  interactive,
 		Terminal:     isTerminal(a.stdout),
@@ -154,10 +192,33 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config) error 
 	return nil
 }
 
+// showFindings renders findings to w, which leads to standard error.
+func (a *app) showFindings(w io.Writer, l *diag.List) {
+	l.Sort()
+	opts := diag.RenderOptions{Color: a.colored(a.stderr)}
+	if f, ok := a.stderr.(*os.File); ok && isTerminal(f) {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			opts.Width = width
+		}
+	}
+	diag.Render(w, l, opts) //nolint:errcheck // there is no other place to say it
+}
+
+// showError shows an operational error on w, which leads to standard error.
+func (a *app) showError(w io.Writer, err error) {
+	b := *a
+	b.stderr, b.color = w, "never"
+	if a.colored(a.stderr) {
+		b.color = "always"
+	}
+	b.printError(err)
+}
+
 // statements executes the files, then the commands, the pipe, or what a person enters.
 func (a *app) statements(sh *repl.Shell, o sqlOptions, files []*diag.File, interactive bool) repl.Outcome {
 	for _, f := range files {
-		if out := sh.Definitions(f.Name, f.Text); !out.OK() {
+		// A person can mend what is wrong with a file.
+		if out := sh.Definitions(f.Name, f.Text); !out.OK() && !(interactive && out.Findings) {
 			return out
 		}
 	}

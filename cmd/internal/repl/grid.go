@@ -108,8 +108,8 @@ func (g *gridView) end(rows int64, how ending, took time.Duration) error {
 	if g.lines != nil {
 		return g.lines.end(rows, how, took)
 	}
-	if rows == 0 && how == endBounded {
-		g.out.WriteString("no rows" + timing(took) + "\n")
+	if rows == 0 && !g.headed {
+		g.out.WriteString(footer(0, how, took) + "\n")
 		return g.out.Flush()
 	}
 	g.put()
@@ -121,13 +121,6 @@ func (g *gridView) end(rows int64, how ending, took time.Duration) error {
 	}
 	g.out.WriteString(footer(rows, how, took) + "\n")
 	return g.out.Flush()
-}
-
-func timing(took time.Duration) string {
-	if took == 0 {
-		return ""
-	}
-	return " (" + seconds(took) + ")"
 }
 
 // put writes the rows that wait, the header before the first.

@@ -2,8 +2,11 @@ package repl
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -84,9 +87,17 @@ func (s *Shell) start(j *physical.Job, ended func(*job)) (*job, error) {
 			}
 		}
 	}
-	dir, err := s.o.StateDir(j)
-	if err != nil {
+	if err := s.o.Prepare(j); err != nil {
 		return nil, err
+	}
+	dir := ""
+	if s.bounded(j) {
+		j = ownRun(j)
+	} else {
+		var err error
+		if dir, err = s.o.StateDir(j); err != nil {
+			return nil, err
+		}
 	}
 	r, err := runtime.New(j, runtime.Options{
 		Connectors: s.connectors, StateDir: dir, Log: s.log.With("job", j.Name), UntilEnd: s.o.UntilEnd,
@@ -108,6 +119,30 @@ func (s *Shell) start(j *physical.Job, ended func(*job)) (*job, error) {
 	}()
 	return run, nil
 }
+
+// ownRun is a bounded job as a run of its own. A job that is named is continued where it was stopped; but an INSERT of a
+// few rows that is entered twice is to write them twice. So it keeps no state behind, and its transactions have
+// an id of their own: those of the table may belong to a job whose state is elsewhere.
+func ownRun(j *physical.Job) *physical.Job {
+	var random [6]byte
+	rand.Read(random[:]) //nolint:errcheck // it never fails
+	run := *j
+	run.Sinks = make([]*physical.Sink, len(j.Sinks))
+	for i, s := range j.Sinks {
+		sink, table := *s, *s.Table
+		if o := table.Options.Lookup(transactionPrefix); o != nil {
+			own := *o
+			own.Value += "sql-" + hex.EncodeToString(random[:]) + "-"
+			table.Options = append(slices.Clone(table.Options), own)
+		}
+		sink.Table = &table
+		run.Sinks[i] = &sink
+	}
+	return &run
+}
+
+// transactionPrefix is the option that names a sink's transactions.
+const transactionPrefix = "sink.transactional-id-prefix"
 
 // insert runs an INSERT or a statement set: as a background job from a person, to its end in a script, unless
 // 'table.dml-sync' says otherwise.

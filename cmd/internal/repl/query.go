@@ -86,6 +86,9 @@ func (s *Shell) query(q *planner.QueryResult) error {
 	if err != nil {
 		return err
 	}
+	if err := s.o.Prepare(job); err != nil {
+		return err
+	}
 	began := time.Now()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -96,6 +99,9 @@ func (s *Shell) query(q *planner.QueryResult) error {
 	runner, err := runtime.New(job, runtime.Options{Connectors: connectors, Log: s.log, UntilEnd: s.o.UntilEnd})
 	if err != nil {
 		return err
+	}
+	if s.mode == ModeTable && s.o.Terminal {
+		defer s.desk.hold()()
 	}
 	interrupted := false
 	done := s.foreground(func(n int) {

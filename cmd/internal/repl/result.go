@@ -116,7 +116,10 @@ func newView(mode Mode, r *result, out io.Writer) view {
 // footer is the line behind the rows.
 func footer(n int64, how ending, took time.Duration) string {
 	what := fmt.Sprintf("%d rows", n)
-	if n == 1 {
+	switch n {
+	case 0:
+		what = "no rows"
+	case 1:
 		what = "1 row"
 	}
 	switch how {

@@ -33,6 +33,8 @@ type Options struct {
 	Connectors func(out, errOut io.Writer) exec.Registry
 	// StateDir is where a job keeps its state.
 	StateDir func(*physical.Job) (string, error)
+	// Prepare is called before a job or a query runs; an error is why it cannot.
+	Prepare func(*physical.Job) error
 	// Log makes the logger of jobs and queries.
 	Log func(w io.Writer) *slog.Logger
 	// ShowFindings renders diagnostics; ShowError an operational error with its help.
@@ -68,6 +70,7 @@ type Shell struct {
 	maxRows int64
 	depth   int  // of .read in .read
 	silent  bool // what was defined is not said
+	warned  map[warning]bool
 
 	jobs   jobs
 	failed atomic.Pointer[error] // the first background job that failed
@@ -88,7 +91,7 @@ func New(o Options) *Shell {
 	s := &Shell{
 		o: o, session: planner.NewSession(o.Planner), desk: d,
 		out: &deskWriter{desk: d, to: o.Stdout}, talk: &deskWriter{desk: d, to: o.Stderr},
-		null: "NULL", timer: o.Terminal, maxRows: o.MaxRows,
+		warned: map[warning]bool{}, null: "NULL", timer: o.Terminal, maxRows: o.MaxRows,
 		signals: make(chan os.Signal, 2), quit: make(chan struct{}),
 	}
 	s.connectors = o.Connectors(s.out, s.talk)
@@ -337,12 +340,14 @@ func (s *Shell) Interact() Outcome {
 		text, err := ed.read()
 		switch {
 		case errors.Is(err, errInterrupted):
-			if interrupts++; interrupts > 1 && strings.TrimSpace(text) == "" {
+			if strings.TrimSpace(text) != "" {
+				interrupts = 0
+				continue
+			}
+			if interrupts++; interrupts > 1 {
 				return Outcome{}
 			}
-			if strings.TrimSpace(text) == "" {
-				s.note("^C again or ^D leaves")
-			}
+			s.note("^C again or ^D leaves")
 			continue
 		case errors.Is(err, errLeave):
 			return Outcome{}
@@ -394,10 +399,29 @@ func (s *Shell) file(f *diag.File, wanted func(ast.Statement) bool) error {
 	if found.HasErrors() {
 		return &findings{found}
 	}
-	if len(found.All) > 0 && !s.o.Quiet {
-		s.o.ShowFindings(s.talk, found)
-	}
+	s.warn(found)
 	return nil
+}
+
+// warn shows warnings and notes, each once a session: a table is checked again for every query that reads it.
+func (s *Shell) warn(found *diag.List) {
+	fresh := &diag.List{}
+	for _, d := range found.All {
+		at := warning{d.Code, d.Title, d.Span}
+		if !s.warned[at] {
+			s.warned[at] = true
+			fresh.All = append(fresh.All, d)
+		}
+	}
+	if len(fresh.All) > 0 && !s.o.Quiet {
+		s.o.ShowFindings(s.talk, fresh)
+	}
+}
+
+// warning identifies a finding that was shown.
+type warning struct {
+	code, title string
+	at          diag.Span
 }
 
 // statement executes one statement.
@@ -414,9 +438,7 @@ func (s *Shell) statement(st ast.Statement) error {
 	if found.HasErrors() {
 		return &findings{found}
 	}
-	if len(found.All) > 0 && !s.o.Quiet {
-		s.o.ShowFindings(s.talk, found)
-	}
+	s.warn(found)
 	switch st := st.(type) {
 	case *ast.Set:
 		if st.KV != nil && st.KV.Key.Value == "sql-client.execution.result-mode" {
