@@ -212,6 +212,11 @@ func (s *sourceTask) poll(ctx context.Context) error {
 		}
 	}
 	s.markDone()
+	if s.src.ends && s.doneN == s.splits {
+		// The end follows with the last watermark. Without active splits the subtask would now call itself
+		// idle, and a gate downstream would not wait for what is still under way from here.
+		return nil
+	}
 	return s.advance()
 }
 
