@@ -147,7 +147,7 @@ const partitions = 4
 func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, value func(i int) []byte) *feed {
 	t.Helper()
 	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.Addr, "enable.idempotence": true, "linger.ms": 5,
-		"enable.metrics.push": false, "queue.buffering.max.messages": 2_000_000, "go.delivery.reports": false})
+		"enable.metrics.push": false, "reconnect.backoff.max.ms": 1000, "log_level": 2, "queue.buffering.max.messages": 2_000_000, "go.delivery.reports": false})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, val
 			}
 		}
 		f.sent.Store(int64(n))
-		if left := p.Flush(60_000); left > 0 {
+		if left := p.Flush(240_000); left > 0 {
 			f.err = fmt.Errorf("%d records were not acknowledged", left)
 		}
 	}()

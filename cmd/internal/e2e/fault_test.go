@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"weir/connectors/kafka/kafkatest"
+)
+
+// The machine is lost with its disk; another one, with another number of processors, goes on from
+// the checkpoint directory.
+func TestLostMachineIsRestoredFromTheCheckpointDirectory(t *testing.T) {
+	b := kafkatest.Real(t)
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			in, out := s.topics(t, b)
+			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
+			f := startFeed(t, b, in, 10_000_000, 20_000, s.value)
+			for _, parallelism := range []string{"2", "3", "1"} {
+				p := j.start(nil, "--set", "parallelism.default="+parallelism)
+				p.said("job running", 30*time.Second)
+				p.said("epoch committed", 30*time.Second)
+				time.Sleep(500 * time.Millisecond)
+				p.kill()
+				if err := os.RemoveAll(j.state); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n := f.halt(t)
+			j.start(nil, "--until", "end").endsWell(time.Minute)
+			s.check(t, n, committed(t, b, out))
+		})
+	}
+}
+
+// Without a checkpoint directory the state is gone, and weir refuses to write anything twice.
+func TestLostStateWithoutCheckpointsIsRefused(t *testing.T) {
+	b := kafkatest.Real(t)
+	in, out := shapes[1].topics(t, b)
+	sql := strings.Replace(fmt.Sprintf(tumbleJob, in, out), "SET 'execution.checkpointing.dir' = '$CHK';", "", 1)
+	j := newJob(t, b, sql)
+	f := startFeed(t, b, in, 10_000_000, 10_000, event)
+	p := j.start(nil)
+	p.said("epoch committed", 30*time.Second)
+	p.kill()
+	f.halt(t)
+	if err := os.RemoveAll(j.state); err != nil {
+		t.Fatal(err)
+	}
+	again := j.start(nil)
+	if code := again.ends(30 * time.Second); code != 3 {
+		t.Fatalf("exit code %d, want 3:\n%s", code, tail(again.output()))
+	}
+	t.Logf("%s", tail(again.output()))
+	if text := again.output(); !strings.Contains(text, "help: ") {
+		t.Fatalf("the refusal does not say what to do:\n%s", text)
+	}
+}
+
+// The process sleeps for longer than its transaction may be open: the broker aborts the transaction, and
+// the epoch is replayed.
+func TestExpiredTransactionIsReplayed(t *testing.T) {
+	b := kafkatest.Real(t)
+	for _, s := range shapes[:2] {
+		t.Run(s.name, func(t *testing.T) {
+			in, out := s.topics(t, b)
+			sql := strings.Replace(fmt.Sprintf(s.sql, in, out), "= '20000'", "= '2000'", 1)
+			j := newJob(t, b, sql)
+			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
+			p := j.start(nil)
+			p.said("epoch committed", 30*time.Second)
+			time.Sleep(230 * time.Millisecond)
+			if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(14 * time.Second) // the broker looks for expired transactions every 10 s
+			if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			n := f.halt(t)
+			time.Sleep(3 * time.Second)
+			if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			p.endsWell(time.Minute)
+			j.start(nil, "--until", "end").endsWell(time.Minute)
+			s.check(t, n, committed(t, b, out))
+		})
+	}
+}
+
+// The broker dies and comes back, twice, under load.
+func TestBrokerKilledUnderLoad(t *testing.T) {
+	b := kafkatest.Real(t)
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			const n = 200_000
+			in, out := s.topics(t, b)
+			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
+			f := startFeed(t, b, in, n, 10_000, s.value)
+			p := j.start(nil)
+			p.said("epoch committed", 30*time.Second)
+			for range 2 {
+				time.Sleep(1500 * time.Millisecond)
+				b.Kill(t)
+				time.Sleep(time.Second)
+				b.Restart(t)
+			}
+			f.wait(t)
+			if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			p.endsWell(time.Minute)
+			j.start(nil, "--until", "end").endsWell(2 * time.Minute)
+			s.check(t, n, committed(t, b, out))
+		})
+	}
+}
+
+// SIGTERM takes a last checkpoint and leaves with 0, SIGINT with 130; the next start goes on from there.
+func TestSignalsLeaveCleanly(t *testing.T) {
+	b := kafkatest.Real(t)
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			in, out := s.topics(t, b)
+			// So long an interval that only the last checkpoint commits anything.
+			sql := strings.Replace(fmt.Sprintf(s.sql, in, out), "'100 ms'", "'15 s'", 1)
+			j := newJob(t, b, sql)
+			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
+			for _, c := range []struct {
+				signal syscall.Signal
+				code   int
+			}{{syscall.SIGTERM, 0}, {syscall.SIGINT, 130}} {
+				p := j.start(nil)
+				p.said("job running", 30*time.Second)
+				time.Sleep(500 * time.Millisecond)
+				if err := p.cmd.Process.Signal(c.signal); err != nil {
+					t.Fatal(err)
+				}
+				if code := p.ends(10 * time.Second); code != c.code {
+					t.Fatalf("%s: exit code %d, want %d:\n%s", c.signal, code, c.code, tail(p.output()))
+				}
+				if !strings.Contains(p.output(), "epoch committed") {
+					t.Fatalf("%s: no last checkpoint:\n%s", c.signal, tail(p.output()))
+				}
+			}
+			n := f.halt(t)
+			j.start(nil, "--until", "end").endsWell(time.Minute)
+			s.check(t, n, committed(t, b, out))
+		})
+	}
+}
