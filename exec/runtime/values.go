@@ -86,5 +86,10 @@ func (r *valuesReader) Done() []int {
 	return nil
 }
 
+// Locate is the place of a row of the last batch, for messages.
+func (r *valuesReader) Locate(row int) string {
+	return fmt.Sprintf("VALUES, row %d", r.at-r.out.N+row+1)
+}
+
 func (r *valuesReader) Wake()        {}
 func (r *valuesReader) Close() error { return nil }
