@@ -38,6 +38,9 @@ func (a *app) check(args []string) error {
 	errors, warnings := 0, 0
 	for _, files := range scripts {
 		_, diags := planner.Compile(files, plannerOptions(cfg.Clone()))
+		if errors+warnings > 0 && len(diags.All) > 0 {
+			fmt.Fprintln(a.stdout)
+		}
 		a.show(a.stdout, diags)
 		for _, d := range diags.All {
 			switch d.Severity {

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"weir/exec/batch"
+	"weir/parser"
 	"weir/parser/diag"
+	"weir/planner"
 	"weir/planner/catalog"
 	"weir/planner/physical"
 	"weir/planner/scalar"
@@ -154,8 +156,16 @@ func (s *Shell) schema(arg string) error {
 		if s.session.View(strings.Trim(n, "`")) != nil {
 			what = "VIEW "
 		}
-		if err := s.sql("SHOW CREATE " + what + s.name(n)); err != nil {
-			return err
+		script, _ := parser.Parse(&diag.File{Name: "<command>", Text: "SHOW CREATE " + what + s.name(n) + ";"})
+		for _, st := range script.Statements {
+			r, found := s.session.Execute(st)
+			if found.HasErrors() {
+				return &findings{found}
+			}
+			if text, ok := r.(*planner.Text); ok {
+				// With its semicolon it can be read back.
+				fmt.Fprintln(s.o.Stdout, strings.TrimRight(text.Text, ";\n")+";")
+			}
 		}
 	}
 	return nil
