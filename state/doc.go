@@ -19,7 +19,7 @@
 // Each subtask of an operator has its tables, each table a hash table for each namespace.
 // Entries are records of one size in slabs of 64. At a barrier the chunks with dirty entries
 // are handed to Prepare as they are; the task copies a chunk when it first writes to it while Prepare still
-// needs it. So the pause is a few words for each dirty chunk, and no lock is ever taken by an upsert.
+// needs it. So the pause is a few words for each dirty chunk, and an upsert of what is in memory takes no lock.
 //
 // # Pages
 //
@@ -36,7 +36,7 @@
 //
 // # Memory
 //
-// All tables together keep to Options.Memory: clean chunks, the least recently used first, are forgotten and their entries
-// are read back one by one when they are asked for. Dirty entries are never evicted; when they fill the budget,
+// All tables together keep to Options.Memory: clean chunks, the least recently used first, are forgotten, and their entries
+// are read back when they are asked for, those of a batch together. Dirty entries are never evicted; when they fill the budget,
 // Store.Pressure asks for a barrier.
 package state

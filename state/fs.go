@@ -13,12 +13,19 @@ import (
 type FS interface {
 	// Create makes or truncates a file.
 	Create(name string) (File, error)
+	// Open opens a file to be read.
 	Open(name string) (io.ReadCloser, error)
+	// ReadFile is the whole content of a file.
 	ReadFile(name string) ([]byte, error)
+	// ReadDir lists a folder, sorted by name. A folder that is not there is fs.ErrNotExist, as for all of these.
 	ReadDir(name string) ([]fs.DirEntry, error)
+	// MkdirAll makes a folder and those above it; one that is there is no error.
 	MkdirAll(name string) error
+	// Rename replaces to by from, as one step. It is durable after SyncDir.
 	Rename(from, to string) error
+	// Remove deletes a file.
 	Remove(name string) error
+	// RemoveAll deletes a folder with what is in it; one that is not there is no error.
 	RemoveAll(name string) error
 	// SyncDir makes the names in a folder durable.
 	SyncDir(name string) error
@@ -31,6 +38,7 @@ type FS interface {
 // File is a file being written.
 type File interface {
 	io.WriteCloser
+	// Sync makes what was written durable; the file's name takes a SyncDir.
 	Sync() error
 }
 
