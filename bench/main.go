@@ -43,6 +43,7 @@ type options struct {
 	profile  string
 	write    bool
 	sets     string
+	binary   string
 	keep     bool
 	workload workload
 }
@@ -65,11 +66,12 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per job in this `directory`")
 	flag.BoolVar(&o.write, "write", false, "with -quick or -jobs: write docs/benchmarks.md and the record all the same")
 	flag.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+	flag.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
 	flag.BoolVar(&o.keep, "keep", false, "leave the broker running until interrupted, and print its address")
 	flag.Parse()
 	whole := true
 	flag.Visit(func(f *flag.Flag) {
-		whole = whole && f.Name != "quick" && f.Name != "jobs" && f.Name != "set" && f.Name != "profile"
+		whole = whole && f.Name != "quick" && f.Name != "jobs" && f.Name != "set" && f.Name != "profile" && f.Name != "weir"
 	})
 	if o.quick {
 		o.records, o.rounds = 1_000_000, 1
@@ -118,10 +120,12 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	b.weir = filepath.Join(b.dir, "weir")
-	say("building weir")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.weir, "./cmd/weir").CombinedOutput(); err != nil {
-		return fmt.Errorf("build weir: %w\n%s", err, out)
+	if b.weir = o.binary; b.weir == "" {
+		b.weir = filepath.Join(b.dir, "weir")
+		say("building weir")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.weir, "./cmd/weir").CombinedOutput(); err != nil {
+			return fmt.Errorf("build weir: %w\n%s", err, out)
+		}
 	}
 	if b.servers == "" {
 		say("starting Apache Kafka %s", realkafka.Version)
