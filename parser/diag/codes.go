@@ -104,4 +104,6 @@ var Codes = map[string]string{
 	"SQ5101": "a format cannot carry a column",
 	"SQ5102": "an option of a format cannot be understood",
 	"SQ5201": "an option of a generated column does not fit it",
+
+	"SQ6001": "a SELECT stands in a file that is to be run",
 }

@@ -89,7 +89,6 @@ func (a *app) show(w io.Writer, diags *diag.List) {
 	if len(diags.All) == 0 {
 		return
 	}
-	diags.Sort()
 	diag.Render(w, diags, diag.RenderOptions{Color: a.colored(w)})
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,8 @@ import (
 
 	"weir/connectors/kafka/embedded"
 	"weir/exec/runtime"
+	"weir/parser/diag"
+	"weir/planner"
 	"weir/planner/config"
 	"weir/planner/physical"
 )
@@ -70,16 +71,15 @@ func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) 
 	if err != nil {
 		return err
 	}
-	if len(program.Jobs) == 0 {
-		return usageError{fmt.Errorf("%s: nothing to run: no INSERT and no STATEMENT SET", strings.Join(args, ", "))}
-	}
-	stopProfile, err := startProfile(o.profile)
-	if err != nil {
+	if err := a.onlyJobs(program, args); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopProfile()) }()
+	if len(program.Jobs) == 0 {
+		return nil
+	}
 	log := a.logger(a.stderr)
-	setMemoryLimit(program.Jobs[0].Config)
+	budget := memoryBudget(program.Jobs[0].Config)
+	limitMemory(budget)
 	if o.dev {
 		broker, err := a.devBroker(program.Jobs, log)
 		if err != nil {
@@ -87,20 +87,47 @@ func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) 
 		}
 		if broker != nil {
 			defer broker.Close()
+			if o.stateDir == "" {
+				// The broker forgets everything when it ends; state that outlived it would be refused.
+				if o.stateDir, err = os.MkdirTemp("", "weir-dev-"); err != nil {
+					return err
+				}
+				defer os.RemoveAll(o.stateDir)
+			}
 		}
 	}
-	group, err := a.newJobs(program.Jobs, o, log)
+	group, err := a.newJobs(program.Jobs, o, budget, log)
 	if err != nil {
 		return err
 	}
 	return group.run(ctx)
 }
 
-// setMemoryLimit makes the garbage collector respect the budget.
-func setMemoryLimit(cfg *config.Config) {
-	if n := cfg.Memory(config.MemoryBudget); n > 0 && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(n)
+// onlyJobs shows what the script's other statements have to show, and refuses what run would leave undone.
+func (a *app) onlyJobs(program *planner.Program, args []string) error {
+	for _, r := range program.Outputs {
+		switch r := r.(type) {
+		case *planner.Text:
+			fmt.Fprintln(a.stdout, strings.TrimRight(r.Text, "\n"))
+		case *planner.Rows:
+			for _, row := range r.Rows {
+				fmt.Fprintln(a.stdout, strings.Join(row, "\t"))
+			}
+		}
 	}
+	if len(program.Queries) > 0 {
+		diags := &diag.List{}
+		for _, q := range program.Queries {
+			diags.Errorf("SQ6001", q.Job.Span, "this SELECT writes into no table").At("weir run runs INSERT statements").
+				Help("write INSERT INTO a_table SELECT ..., or look at its rows with weir sql -f %s -c 'SELECT ...'", args[0])
+		}
+		a.show(a.stderr, diags)
+		return exit(exitFindings)
+	}
+	if len(program.Jobs) == 0 && len(program.Outputs) == 0 {
+		return usageError{fmt.Errorf("%s: nothing to run: no INSERT and no STATEMENT SET", strings.Join(args, ", "))}
+	}
+	return nil
 }
 
 // devBroker serves the embedded broker at the address that the jobs' Kafka tables name. Jobs
@@ -135,7 +162,7 @@ type jobGroup struct {
 	runners []*runtime.Runner
 }
 
-func (a *app) newJobs(jobs []*physical.Job, o runOptions, log *slog.Logger) (*jobGroup, error) {
+func (a *app) newJobs(jobs []*physical.Job, o runOptions, budget int64, log *slog.Logger) (*jobGroup, error) {
 	g := &jobGroup{app: a, log: log}
 	connectors := connectorRegistry(a.stdout, a.stderr)
 	for _, job := range jobs {
@@ -149,6 +176,8 @@ func (a *app) newJobs(jobs []*physical.Job, o runOptions, log *slog.Logger) (*jo
 			Log:        log,
 			UntilEnd:   o.until == "end",
 			Restore:    o.restore,
+			// Half for the jobs' keyed state; the rest is batches, Badger, librdkafka's queues and garbage.
+			Memory: budget / 2 / int64(len(jobs)),
 		}
 		if len(jobs) > 1 {
 			opts.Log = log.With("job", job.Name)
@@ -294,7 +323,7 @@ func (g *jobGroup) summary(name string, s runtime.Summary) {
 
 // summaryLine says what a job has done.
 func summaryLine(name string, s runtime.Summary) string {
-	line := fmt.Sprintf("%s: %d rows in, %d rows out, %d epochs committed, %.1f s", name, s.Rows.In, s.Rows.Out, s.Epochs, s.Took.Seconds())
+	line := fmt.Sprintf("%s: %d rows in, %d rows out, %s committed, %.1f s", name, s.Rows.In, s.Rows.Out, count(int(s.Epochs), "epoch"), s.Took.Seconds())
 	if s.Rows.Late > 0 {
 		line += fmt.Sprintf(", %d late rows dropped", s.Rows.Late)
 	}

@@ -107,7 +107,8 @@ func (a *app) sql(_ context.Context, o sqlOptions) error {
 	if err != nil {
 		return err
 	}
-	setMemoryLimit(cfg)
+	budget := memoryBudget(cfg)
+	limitMemory(budget)
 	prepare := func(*physical.Job) error { return nil }
 	if o.dev {
 		broker, err := embedded.Start(embedded.Options{Addr: o.devAddr, DataDir: o.devDir, AutoCreate: true, Log: a.logger(a.stderr)})
@@ -125,7 +126,7 @@ func (a *app) sql(_ context.Context, o sqlOptions) error {
 		prepare = devTopics(broker, o.devAddr)
 		o.devAddr = broker.Addr()
 	}
-	return a.shell(o, files, cfg, prepare)
+	return a.shell(o, files, cfg, prepare, budget)
 }
 
 // devTopics makes the topics that a job's tables name on the embedded broker, as run --dev does.
@@ -151,7 +152,7 @@ func devTopics(broker *embedded.Broker, addr string) func(*physical.Job) error {
 }
 
 // shell runs the shell over its input.
-func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepare func(*physical.Job) error) error {
+func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepare func(*physical.Job) error, budget int64) error {
 	interactive := len(o.commands) == 0 && isTerminal(a.stdin) && isTerminal(a.stdout)
 	opts := repl.Options{
 		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
@@ -170,6 +171,8 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 		MaxRows:      o.maxRows,
 		UntilEnd:     o.until == "end",
 		Mode:         o.mode,
+		// Half is for keyed state, as in run; how many jobs and queries will share it is not known.
+		Memory: budget / 2 / 4,
 	}
 	if interactive {
 		opts.History = historyFile()
