@@ -32,7 +32,7 @@ var keys = strings.NewReplacer("<tab>", "\t", "<enter>", "\r", "<up>", "\x1b[A",
 	"<ctrl-c>", "\x03", "<ctrl-d>", "\x04", "<ctrl-r>", "\x12")
 
 // escapes are the control sequences of a terminal.
-var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78]|\x1b\][^\x07]*\x07|\r|\x07`)
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78DM]|\x1b\][^\x07]*\x07|\r|\x07`)
 
 // terminal is what has come from the program.
 type terminal struct {
@@ -41,6 +41,8 @@ type terminal struct {
 	raw  bytes.Buffer
 	seen int // of the text, taken by expect
 	done bool
+
+	answered int // of raw, searched for questions
 }
 
 // cut is a control sequence that has not come whole yet.
@@ -59,14 +61,34 @@ func (t *terminal) read(f *os.File) {
 		t.raw.Write(buf[:n])
 		t.done = err != nil
 		t.cond.Broadcast()
+		t.answer(f)
 		t.mu.Unlock()
-		if bytes.Contains(buf[:n], []byte("\x1b[6n")) {
-			f.WriteString("\x1b[1;1R") //nolint:errcheck // the program may have ended
-		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// question asks where the cursor is.
+var question = []byte("\x1b[6n")
+
+// answer answers the next question about the cursor: its column, and always the first line, so that the program
+// believes that there is room below. The caller holds mu.
+func (t *terminal) answer(f *os.File) {
+	raw := t.raw.Bytes()
+	at := bytes.Index(raw[t.answered:], question)
+	if at < 0 {
+		return
+	}
+	line := raw[:t.answered+at]
+	t.answered += at + len(question)
+	line = line[bytes.LastIndexAny(line, "\r\n")+1:]
+	if i := bytes.LastIndex(line, []byte("\x1b[100D")); i >= 0 { // to the left edge
+		line = line[i:]
+	}
+	column := len([]rune(escapes.ReplaceAllString(string(line), ""))) + 1
+	fmt.Fprintf(f, "\x1b[1;%dR", column)
+	t.answer(f)
 }
 
 // expect waits for re behind what was taken.

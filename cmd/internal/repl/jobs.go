@@ -100,7 +100,7 @@ func (s *Shell) start(j *physical.Job, ended func(*job)) (*job, error) {
 		}
 	}
 	r, err := runtime.New(j, runtime.Options{
-		Connectors: s.connectors, StateDir: dir, Log: s.log.With("job", j.Name), UntilEnd: s.o.UntilEnd,
+		Connectors: s.connectors, StateDir: dir, Log: s.log.With("job", j.Name), UntilEnd: s.o.UntilEnd, Memory: s.o.Memory,
 	})
 	if err != nil {
 		return nil, err

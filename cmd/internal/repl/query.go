@@ -96,7 +96,7 @@ func (s *Shell) query(q *planner.QueryResult) error {
 	scr.v = newView(s.mode, s.result(q, job), s.o.Stdout)
 	connectors := maps.Clone(s.connectors)
 	connectors[collectConnector] = Collect(scr.take)
-	runner, err := runtime.New(job, runtime.Options{Connectors: connectors, Log: s.log, UntilEnd: s.o.UntilEnd})
+	runner, err := runtime.New(job, runtime.Options{Connectors: connectors, Log: s.log, UntilEnd: s.o.UntilEnd, Memory: s.o.Memory})
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type Options struct {
 	History     string // file of the lines entered; "" keeps them in memory
 	MaxRows     int64  // a query ends after so many changes; 0: no limit
 	Mode        string // how rows are shown; "": as the settings say
+	Memory      int64  // bytes of keyed state that a job or a query may hold in memory
 	UntilEnd    bool   // unbounded sources are read up to where they end now
 }
 
@@ -82,6 +83,7 @@ type Shell struct {
 	count      int           // interrupts that it had
 	terminated bool          // by SIGTERM
 	left       bool          // quit is closed
+	edits      bool          // the line editor is in use
 }
 
 // New makes a shell and takes over the process's SIGINT and SIGTERM until Close.
@@ -131,8 +133,9 @@ func (s *Shell) listen() {
 			s.count++
 			s.onSignal(s.count)
 		}
-		// A signal that hits no statement, and SIGTERM in any case, ends the shell.
-		if (!working || s.terminated) && !s.left {
+		// A signal that hits no statement ends the shell, and so does SIGTERM in any case. But to the line editor ^C is a
+		// key: a SIGINT here is one that came just before or behind the editing.
+		if (!working && !s.edits || s.terminated) && !s.left {
 			s.left = true
 			close(s.quit)
 			s.desk.leave()
@@ -327,6 +330,9 @@ func (s *Shell) Interact() Outcome {
 		ed = newPlainEditor(s)
 	} else {
 		ed = newLineEditor(s)
+		s.mu.Lock()
+		s.edits = true
+		s.mu.Unlock()
 	}
 	if s.o.Banner != "" {
 		fmt.Fprintln(s.o.Stdout, s.o.Banner)
