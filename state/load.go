@@ -225,7 +225,9 @@ func (s *Store) retryGone(t *tableDir, group int, f func(*groupDir) error) error
 			return err
 		}
 		if t.group(group) == d {
-			s.writing.Lock() // wait for a Prepare between its write and the new directory
+			// A Prepare may be between its write and the new directory: wait for it.
+			s.writing.Lock()
+			//lint:ignore SA2001 nothing is to be done inside
 			s.writing.Unlock()
 			if t.group(group) == d {
 				return s.pageError(t.id, group, errGone)

@@ -38,7 +38,6 @@ type table struct {
 	drops       []int64 // namespaces with pages dropped since the last freeze
 	bytes       int64
 	stuck       bool // nothing could be evicted; wait for the next freeze to be written
-	handMap     int
 	sink        byte // keeps the prefetching loads alive
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"weir/exec/batch"
-	"weir/exec/expr/text"
 	"weir/parser/diag"
 	"weir/planner/scalar"
 	"weir/planner/types"
@@ -120,7 +119,6 @@ type rowKernel struct {
 	nulls bool
 	// view: results are parts of argument view-1, which f gives by setView; 0: they are put into the kernel's own arena.
 	view int
-	buf  []byte
 }
 
 func (k *rowKernel) eval(x *ctx, sel []int32) (*batch.Vector, error) {
@@ -214,15 +212,6 @@ func quoted(s []byte) string {
 		t = strings.ToValidUTF8(t[:most], "") + "..."
 	}
 	return "'" + t + "'"
-}
-
-// shown is row i of v in a message.
-func shown(v *batch.Vector, i int, x *ctx) string {
-	s := text.AppendValue(nil, v, i, x.zone)
-	if v.Type.IsString() {
-		return quoted(s)
-	}
-	return string(s)
 }
 
 // compiler makes nodes of expressions.

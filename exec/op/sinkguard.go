@@ -87,7 +87,7 @@ func (g *SinkGuard) nulls(in *batch.Batch) error {
 				return exec.Fatalf(
 					fmt.Sprintf("filter such rows out, give them a value with COALESCE, declare %s without NOT NULL, or SET 'table.exec.sink.not-null-enforcer' = 'DROP' to drop them", name),
 					"write to table "+g.node.Table.Name,
-					fmt.Errorf("Column '%s' is NOT NULL, however, a null value is being written into it. You can set job configuration 'table.exec.sink.not-null-enforcer'='DROP' to suppress this exception and drop such records silently.", name)) //nolint:revive,staticcheck // Flink's own text, which users search for
+					fmt.Errorf("column %s is NOT NULL, and a row has NULL for it", name))
 			}
 			// The rows before this one stay; the others are looked at one by one.
 			keep := append(make([]int32, 0, len(pos)), pos[:k]...)

@@ -90,7 +90,6 @@ type sink struct {
 	node    *physical.Sink
 	spec    exec.SinkSpec
 	recover exec.SideRecoverer // nil: its writers leave no side data
-	metrics []*exec.Metrics
 }
 
 // Summary is what a run did.

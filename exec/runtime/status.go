@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -246,6 +245,3 @@ type checkpointResult struct {
 	epoch exec.Epoch
 	err   error
 }
-
-// errNotRunning answers Checkpoint when there is nothing to make one of.
-var errNotRunning = errors.New("the job is not running")

@@ -335,7 +335,7 @@ func (d *decoder) record(row, end int) bool {
 // text is the value of a cell; without quotes and escapes a view, else it is valid until the next call.
 func (d *decoder) text(c cell) []byte {
 	raw := d.b[c.from:c.to]
-	if !c.escaped && (!c.quoted || bytes.Index(raw, d.quote) < 0) {
+	if !c.escaped && (!c.quoted || !bytes.Contains(raw, d.quote)) {
 		return raw
 	}
 	d.fold = append(d.fold[:0], raw...)

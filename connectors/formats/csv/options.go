@@ -85,7 +85,7 @@ func (f *Framing) Next(b []byte) int {
 	if f.quote == nil || line < 0 || f.comments && len(b) > 0 && b[0] == '#' {
 		return line
 	}
-	if bytes.Index(b[:line], f.quote) < 0 && f.escape == nil {
+	if !bytes.Contains(b[:line], f.quote) && f.escape == nil {
 		return line
 	}
 	start := true // of a field

@@ -238,7 +238,7 @@ func (b *Broker) ready(limit time.Duration) error {
 		select {
 		case <-b.done:
 			out, _ := os.ReadFile(filepath.Join(b.dir, "server.log"))
-			return fmt.Errorf("Kafka ended while it started:\n%s", tail(string(out)))
+			return fmt.Errorf("broker ended while it started:\n%s", tail(string(out)))
 		default:
 		}
 		step, stop := context.WithTimeout(ctx, time.Second)
