@@ -25,6 +25,7 @@ type BareOptions struct {
 // as it is, in transactions, whose last step is the source's offsets. It is the floor that benchmarks of weir compare with: the same
 // client library with the same settings, without decoding, batches of columns, tasks or checkpoints. It returns the records copied.
 func BareLoop(ctx context.Context, o BareOptions) (int64, error) {
+	fewArenas()
 	conf := with(producerConfig(ck.ConfigMap{"bootstrap.servers": o.Servers}, new(config.Config)),
 		"transactional.id", o.TransactionalID, "retry.backoff.ms", 5, "retry.backoff.max.ms", 500, "go.logs.channel.enable", false, "client.id", "bare")
 	p, err := ck.NewProducer(&conf)

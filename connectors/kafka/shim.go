@@ -72,6 +72,18 @@ typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *);
 int rd_kafka_conf_set(rd_kafka_conf_t *, const char *, const char *, char *, size_t);
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+// weir_few_arenas bounds the arenas of glibc's allocator, unless the user has. Every record lives in an allocation of its own that one thread
+// makes and another frees; with the default of eight arenas a core, memory that is free in one is out of reach of the others.
+static void weir_few_arenas(void) {
+#ifdef __GLIBC__
+	if (!getenv("MALLOC_ARENA_MAX")) mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 // weir_report_errors_only sets a property of a client that has sent nothing yet.
 static int weir_report_errors_only(rd_kafka_t *rk) {
 	char err[256];
@@ -287,6 +299,10 @@ import (
 
 	"weir/connectors/formats"
 )
+
+// fewArenas keeps the memory of librdkafka together. It has effect on threads that have not allocated yet, so that it is called before
+// there is a client; again does no harm.
+func fewArenas() { C.weir_few_arenas() }
 
 // rdkafkaVersion is the version of librdkafka whose client structure rkOf knows, as 0xMMmmrrxx.
 const rdkafkaVersion = 0x020b01ff

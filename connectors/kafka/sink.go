@@ -22,6 +22,7 @@ import (
 
 // Connectors are 'kafka' and 'upsert-kafka' with the given formats.
 func Connectors(fmts formats.Registry) []exec.Connector {
+	fewArenas()
 	source := func(scan *physical.Scan, cfg *config.Config, log *slog.Logger) (exec.SourceSpec, error) {
 		return newSource(scan, cfg, log, fmts)
 	}
