@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weir/connectors/kafka/embedded"
+	"weir/examples"
 )
 
 // TestMain makes the test binary weir itself where it is started under that name: the scripts run the real program.
@@ -35,6 +38,68 @@ func TestMain(m *testing.M) {
 //	session FILE PROGRAM ARG... runs a program on a terminal and talks to it as FILE says (see session)
 func TestScripts(t *testing.T) {
 	testscript.Run(t, params(t, "script"))
+}
+
+// TestExamples runs every job of the folder examples against an embedded broker, by the scripts in
+// cmd/testdata/examples: what goes in, and what a read_committed consumer then sees.
+func TestExamples(t *testing.T) {
+	p := params(t, "examples")
+	local := p.Setup
+	p.Setup = func(e *testscript.Env) error {
+		if err := local(e); err != nil {
+			return err
+		}
+		b, err := embedded.Start(embedded.Options{Addr: "127.0.0.1:0", AutoCreate: true})
+		if err != nil {
+			return err
+		}
+		e.Defer(func() { b.Close() })
+		e.Setenv("BROKER", b.Addr())
+		topics := []string{"topic_1", "ws", "orders", "orders_per_window", "requests", "traffic", "clicks", "errors", "slow"}
+		for _, name := range topics {
+			if err := b.Create(embedded.Topic{Name: name, Partitions: 1}); err != nil {
+				return err
+			}
+		}
+		// The jobs as they stand, but for the address and the place of the checkpoints.
+		if err := b.Create(embedded.Topic{Name: "totals", Partitions: 4}); err != nil {
+			return err
+		}
+		return copyExamples(e.WorkDir, b.Addr())
+	}
+	testscript.Run(t, p)
+	covered, err := filepath.Glob(filepath.Join("..", "testdata", "examples", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(examples.FS, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		script := filepath.Join("..", "testdata", "examples", strings.TrimSuffix(name, ".sql")+".txtar")
+		if !slices.Contains(covered, script) {
+			t.Errorf("examples/%s has no test: write %s", name, script)
+		}
+	}
+}
+
+func copyExamples(dir, broker string) error {
+	names, err := fs.Glob(examples.FS, "*.sql")
+	if err != nil {
+		return err
+	}
+	r := strings.NewReplacer("localhost:9092", broker, "file:///tmp/weir/chk", "file://"+filepath.Join(dir, "chk"))
+	for _, name := range names {
+		text, err := fs.ReadFile(examples.FS, name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(r.Replace(string(text))), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func params(_ *testing.T, folder string) testscript.Params {

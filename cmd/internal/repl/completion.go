@@ -58,7 +58,9 @@ func (s *Shell) candidates(text string) (word string, found []candidate) {
 	low := strings.ToLower(word)
 	seen := map[string]bool{}
 	for _, c := range all {
-		if strings.HasPrefix(strings.ToLower(c.text), low) && !seen[c.text] {
+		// A name in backticks is also found by its letters.
+		name := strings.ToLower(c.text)
+		if !seen[c.text] && (strings.HasPrefix(name, low) || strings.HasPrefix(strings.TrimPrefix(name, "`"), low)) {
 			seen[c.text] = true
 			found = append(found, c)
 		}
@@ -218,7 +220,8 @@ func starts() (all []candidate) {
 func words(functions fn.Catalog) (all []candidate) {
 	names := make([]string, 0, len(functions))
 	for n, f := range functions {
-		if n[0] >= 'A' && n[0] <= 'Z' && !strings.Contains(n, " ") && f.Unsupported == "" {
+		// Operators such as AND are functions too, but not called like one.
+		if strings.Contains(f.Syntax, n+"(") && f.Unsupported == "" {
 			names = append(names, n)
 		}
 	}
@@ -227,7 +230,7 @@ func words(functions fn.Catalog) (all []candidate) {
 		all = append(all, candidate{n + "(", functions[n].Doc, "functions"})
 	}
 	for _, w := range token.Keywords() {
-		if functions[w] == nil {
+		if f := functions[w]; f == nil || !strings.Contains(f.Syntax, w+"(") {
 			all = append(all, candidate{w, "", "keywords"})
 		}
 	}

@@ -1,0 +1,242 @@
+package repl
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"weir/connectors/spec"
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/parser/diag"
+	"weir/planner"
+	"weir/planner/catalog"
+	"weir/planner/config"
+	"weir/planner/fn"
+	"weir/planner/physical"
+	"weir/planner/types"
+)
+
+// TestText runs the text cases in testdata:
+//
+//	complete                   is the input complete?
+//	chunks                     what a pipe's lines are cut into, with the line each piece starts at
+//	highlight                  the input with its colours, as <k>..</k> and so on
+//	define                     statements for the session
+//	candidates                 what could stand at the end of the input
+//	grid width=N [op] [bare]   rows as a table; the first line names the columns, # before a name makes it a number
+//	table                      the table that changes make: lines of KIND and values, the first line names the columns
+func TestText(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := New(testOptions())
+		t.Cleanup(s.Close)
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "complete":
+				return fmt.Sprintf("%v\n", complete(d.Input))
+			case "chunks":
+				return cut(d.Input)
+			case "highlight":
+				return marked.Replace(highlight(d.Input)) + "\n"
+			case "define":
+				out := s.Script("define", d.Input)
+				if !out.OK() {
+					t.Fatalf("%s: %+v", d.Pos, out)
+				}
+				return ""
+			case "candidates":
+				return candidatesText(t, s, d)
+			case "grid":
+				return grid(t, d)
+			case "table":
+				return table(t, d)
+			}
+			t.Fatalf("%s: no such command: %s", d.Pos, d.Cmd)
+			return ""
+		})
+	})
+}
+
+func testOptions() Options {
+	return Options{
+		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
+		Planner:      planner.Options{Registry: spec.Registry(), Functions: fn.Builtins(), Config: config.New()},
+		Connectors:   func(_, _ io.Writer) exec.Registry { return exec.Registry{} },
+		Log:          func(io.Writer) *slog.Logger { return slog.New(slog.DiscardHandler) },
+		ShowFindings: func(io.Writer, *diag.List) {},
+		ShowError:    func(io.Writer, error) {},
+	}
+}
+
+func cut(text string) string {
+	var b strings.Builder
+	c := chunks{name: "in"}
+	show := func(f *diag.File, command string) {
+		if command != "" {
+			fmt.Fprintf(&b, "command %s\n", command)
+		}
+		if f != nil {
+			body := strings.TrimLeft(f.Text, "\n")
+			fmt.Fprintf(&b, "line %d: %q\n", strings.Count(f.Text[:len(f.Text)-len(body)], "\n")+1, body)
+		}
+	}
+	for line := range strings.Lines(text) {
+		show(c.add(strings.TrimRight(line, "\n")))
+	}
+	show(c.rest(), "")
+	return b.String()
+}
+
+var marked = strings.NewReplacer(colorKeyword, "<k>", colorGreen, "<s>", colorNumber, "<n>", colorDim, "<c>", colorRed, "<!>", colorReset, "</>")
+
+// candidatesText lists the candidates, at most max of them: TAG TEXT.
+func candidatesText(t *testing.T, s *Shell, d *datadriven.TestData) string {
+	limit := 12
+	d.MaybeScanArgs(t, "max", &limit)
+	word, found := s.candidates(strings.TrimSuffix(d.Input, "|"))
+	var b strings.Builder
+	fmt.Fprintf(&b, "for %q\n", word)
+	for i, c := range found {
+		if i == limit {
+			fmt.Fprintf(&b, "... %d more\n", len(found)-limit)
+			break
+		}
+		fmt.Fprintf(&b, "%s %s\n", c.tag, c.text)
+	}
+	return b.String()
+}
+
+var kinds = map[string]batch.ChangeKind{"+I": batch.Insert, "-U": batch.UpdateBefore, "+U": batch.UpdateAfter, "-D": batch.Delete}
+
+// rows reads a test's rows: the columns in the first line, then a row a line, cells between |. NULL is NULL. With
+// ops every row starts with its kind.
+func rows(t *testing.T, text string, ops bool) (*result, *batch.Batch) {
+	r := &result{null: "NULL", mode: catalog.InsertOnly, bounded: true}
+	var b *batch.Batch
+	for line := range strings.Lines(text) {
+		cells := strings.Split(strings.TrimRight(line, "\n"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if b == nil {
+			var ts []types.Type
+			for _, name := range cells {
+				typ := types.TString
+				if n, ok := strings.CutPrefix(name, "#"); ok {
+					name, typ = n, types.TBigInt
+				}
+				ts = append(ts, typ)
+				r.columns = append(r.columns, physical.Column{Name: name, Type: typ})
+			}
+			b = batch.New(ts, 8)
+			continue
+		}
+		if ops {
+			b.SetKind(b.N, kinds[cells[0]])
+			cells = cells[1:]
+		}
+		for c, cell := range cells {
+			v := b.Cols[c]
+			var n int64
+			switch _, err := fmt.Sscan(cell, &n); {
+			case cell == "NULL":
+				v.AppendNull()
+			case !v.Type.IsNumeric():
+				v.AppendString(strings.ReplaceAll(cell, `\n`, "\n"))
+			case err != nil:
+				t.Fatalf("no number: %s", cell)
+			default:
+				v.AppendInt(n)
+			}
+		}
+		b.N++
+	}
+	return r, b
+}
+
+func grid(t *testing.T, d *datadriven.TestData) string {
+	ops := d.HasArg("op")
+	r, b := rows(t, d.Input, ops)
+	if ops {
+		r.mode = catalog.Retract
+	}
+	if d.HasArg("width") {
+		d.ScanArgs(t, "width", &r.width)
+	}
+	var out strings.Builder
+	g := newGridView(r, &out, !d.HasArg("bare"))
+	for i := range b.N {
+		g.change(b, i)
+	}
+	if err := g.end(int64(b.N), endBounded, 0); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func table(t *testing.T, d *datadriven.TestData) string {
+	r, b := rows(t, d.Input, true)
+	r.mode = catalog.Retract
+	if d.HasArg("key") {
+		r.key = []int{0}
+	}
+	var out strings.Builder
+	v := newTableView(r, &out)
+	for i := range b.N {
+		v.change(b, i)
+	}
+	if err := v.end(int64(b.N), endBounded, 0); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// TestTableIsDrawnOverTheOneBefore: on a terminal a new drawing goes up by as many lines as the last one had.
+func TestTableIsDrawnOverTheOneBefore(t *testing.T) {
+	r, b := rows(t, "a | #n\n+I | x | 1\n+I | y | 2\n", true)
+	r.mode, r.terminal, r.height = catalog.Retract, true, 24
+	var out strings.Builder
+	v := newTableView(r, &out)
+	v.change(b, 0)
+	if err := v.flush(); err != nil {
+		t.Fatal(err)
+	}
+	drawn := strings.Count(out.String(), "\n")
+	out.Reset()
+	v.change(b, 1)
+	v.last = time.Time{}
+	if err := v.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("\x1b[%dA\r\x1b[J", drawn); !strings.HasPrefix(out.String(), want) {
+		t.Errorf("the second drawing starts with %q, not with %q", out.String(), want)
+	}
+}
+
+// TestControlCharactersDoNotReachTheTerminal: a value cannot move the cursor or change colours.
+func TestControlCharactersDoNotReachTheTerminal(t *testing.T) {
+	if got, want := clean("a\x1b[2Jb\tc\r\nd\u009be"), `a\x1b[2Jb\tc\r\nd\x9be`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestHelpNamesEveryCommandOnce holds the table of commands together: no name twice, and each explained.
+func TestHelpNamesEveryCommandOnce(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range commands() {
+		if c.doc == "" || c.run == nil {
+			t.Errorf("%v has no explanation or does nothing", c.names)
+		}
+		for _, n := range c.names {
+			if seen[n] {
+				t.Errorf("%s is there twice", n)
+			}
+			seen[n] = true
+		}
+	}
+}
