@@ -164,7 +164,7 @@ func BareRead(ctx context.Context, servers, topic string, f func(partition int32
 func bareRead(ctx context.Context, servers, topic string, want wanted, f func(*records) error) (err error) {
 	conf := ck.ConfigMap{"bootstrap.servers": servers, "group.id": "bare", "isolation.level": "read_committed",
 		"auto.offset.reset": "error", "enable.auto.commit": false, "enable.auto.offset.store": false, "enable.partition.eof": true,
-		"enable.metrics.push": false, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 32768}
+		"enable.metrics.push": false, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 8192}
 	c, err := ck.NewConsumer(&conf)
 	if err != nil {
 		return err
