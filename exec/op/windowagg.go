@@ -190,8 +190,10 @@ func (o *windowAggregate) restored() (exec.Watermark, error) {
 	return wm, nil
 }
 
+// Snapshot saves how far event time has come. The end of the input is not part of it: it closed all windows, and if more is read
+// in another run (weir run --until end), that is not late for it.
 func (o *windowAggregate) Snapshot(state.Epoch, exec.Emitter) error {
-	if o.wm == o.savedWM {
+	if o.wm == exec.MaxWatermark || o.wm == o.savedWM {
 		return nil
 	}
 	m := o.progress.Map(0)

@@ -162,6 +162,9 @@ func (a *attempt) overdue() bool {
 
 // anythingNew reports whether an epoch now would differ from the last one.
 func (a *attempt) anythingNew() bool {
+	if a.committer != nil && !a.committer.TransactionStarted().IsZero() {
+		return true // rows are written that nobody sees yet, whatever made them
+	}
 	for _, s := range a.sourceTasks {
 		if s.activity.Load() != a.acked[s] {
 			return true

@@ -19,12 +19,11 @@ const maxPoll = 200 * time.Millisecond
 
 // source is one Scan or Values of the plan for the life of a run; its subtasks are sourceTasks.
 type source struct {
-	id      string
-	table   string         // for messages
-	node    physical.Node  // Scan or Values
-	scan    *physical.Scan // nil for Values
-	spec    exec.SourceSpec
-	metrics []*exec.Metrics // by subtask
+	id    string
+	table string         // for messages
+	node  physical.Node  // Scan or Values
+	scan  *physical.Scan // nil for Values
+	spec  exec.SourceSpec
 
 	// ends: all splits end, by themselves or because the job reads until the ends found at the start.
 	ends bool
@@ -32,11 +31,7 @@ type source struct {
 	// job was to end.
 	keepsDone bool
 
-	// side makes Discover and Committed exclude one another.
-	side sync.Mutex
-
 	// For the coordinator's goroutine:
-	tasks    []*sourceTask
 	finished []state.SplitRecord // done in an earlier run: not read again, but remembered
 	known    []exec.Split        // every split there is, with the last known position
 }
@@ -224,6 +219,9 @@ func (s *sourceTask) poll(ctx context.Context) error {
 // watermarks in between.
 func (s *sourceTask) pass(sb *exec.SourceBatch) error {
 	p := s.progress
+	if p.expr != nil && p.exact && !p.onEvent {
+		return s.passExact(sb)
+	}
 	if p.expr == nil || !p.onEvent {
 		if err := p.rows(sb); err != nil {
 			return err
@@ -266,7 +264,9 @@ func (s *sourceTask) advance() error {
 	o := s.progress.combine()
 	if o.advance {
 		s.metrics.Watermark.Store(int64(o.wm))
-		s.activity.Add(1)
+	}
+	if o.advance || o.idle || o.active {
+		s.activity.Add(1) // an idle subtask no longer holds others' watermarks back: windows may close further down
 	}
 	return s.task.apply(o)
 }

@@ -44,6 +44,7 @@ type opStage struct {
 	next     stage
 	out      countingEmitter
 	wm       exec.Watermark
+	reached  exec.Watermark // wm, but not the end of the input: how far event time has really come
 	stateful bool
 }
 
@@ -63,7 +64,7 @@ func (e *countingEmitter) Emit(b *batch.Batch) error {
 }
 
 func newOpStage(id string, op exec.Operator, m *exec.Metrics, next stage) *opStage {
-	return &opStage{id: id, op: op, metrics: m, next: next, out: countingEmitter{next, m}, wm: exec.MinWatermark}
+	return &opStage{id: id, op: op, metrics: m, next: next, out: countingEmitter{next, m}, wm: exec.MinWatermark, reached: exec.MinWatermark}
 }
 
 func (s *opStage) Emit(b *batch.Batch) error {
@@ -97,6 +98,9 @@ func (s *opStage) watermark(wm exec.Watermark) error {
 		return nil
 	}
 	s.wm = wm
+	if wm < exec.MaxWatermark {
+		s.reached = wm
+	}
 	s.metrics.Watermark.Store(int64(wm))
 	if err := s.op.Watermark(wm, &s.out); err != nil {
 		return s.fail(err)
@@ -110,7 +114,7 @@ func (s *opStage) restore(wm exec.Watermark) error {
 	if wm <= s.wm {
 		return nil
 	}
-	s.wm = wm
+	s.wm, s.reached = wm, wm
 	s.metrics.Watermark.Store(int64(wm))
 	return s.fail(s.op.Watermark(wm, &s.out))
 }
@@ -127,7 +131,9 @@ func (s *opStage) barrier(b *barrier, a *ack) error {
 		a.frozen = append(a.frozen, f)
 	}
 	if s.stateful {
-		a.watermarks[s.id] = s.wm
+		// The end of the input is told again when it comes again. After weir run --until end it does not: the next
+		// run reads on, and its rows must not be late by an end that was none.
+		a.watermarks[s.id] = s.reached
 	}
 	return s.next.barrier(b, a)
 }
