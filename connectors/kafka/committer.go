@@ -169,6 +169,9 @@ type committer struct {
 
 	mu      sync.Mutex
 	writers []*writer
+
+	looking sync.Mutex    // a writer that was fenced looks for the owner too
+	offs    *offsetReader // nil before the first look at a group
 }
 
 var _ exec.Committer = (*committer)(nil)
@@ -280,8 +283,16 @@ func (c *committer) partition() ck.TopicPartition {
 // metadata reads the metadata that a group has committed for the marker's partition.
 func (c *committer) metadata(ctx context.Context, group string, stable bool) (text string, found bool, err error) {
 	doing := "read the offsets of group " + group
+	c.looking.Lock()
+	defer c.looking.Unlock()
+	if c.offs == nil {
+		c.offs, err = newOffsetReader(c.spec.props, c.id.Group+".reader", c.log, c.prod.health)
+		if err != nil {
+			return "", false, badConfig(strings.Join(c.spec.tables, ", "), err)
+		}
+	}
 	err = await(ctx, c.log, connectTimeout(c.job.Config), "group "+group, c.spec.where, "", nil, func(ctx context.Context) error {
-		got, err := groupOffsets(ctx, c.prod.admin, group, []ck.TopicPartition{c.partition()}, stable)
+		got, err := groupOffsets(ctx, c.offs.admin, group, []ck.TopicPartition{c.partition()}, stable)
 		if err != nil {
 			if d := denied(doing, err, "READ on the groups "+c.id.Group+"* (prefixed)"); d != nil {
 				return d
@@ -677,6 +688,12 @@ func (c *committer) Close() error {
 		}
 		cancel()
 	}
+	c.looking.Lock()
+	if c.offs != nil {
+		c.offs.close()
+		c.offs = nil
+	}
+	c.looking.Unlock()
 	c.prod.close()
 	return nil
 }
