@@ -175,6 +175,10 @@ func (p *parser) hintAt(d *diag.Diagnostic, i int, want string) {
 	if len(d.Helps) > 0 {
 		return
 	}
+	if f := foreignAt(p.toks, func(t token.Token) string { return t.Text(p.file) }, i); f != "" {
+		d.Help("%s", f)
+		return
+	}
 	t := p.toks[i]
 	if t.Kind == token.Word && !token.Reserved(t.Key) {
 		for _, w := range strings.Fields(strings.ReplaceAll(want, ",", " ")) {
@@ -190,8 +194,9 @@ func (p *parser) hintAt(d *diag.Diagnostic, i int, want string) {
 		d.Label(p.span(p.toks[i-1]), "or is this comma too many?")
 		return
 	}
-	// SELECT a FORM t: FORM was taken for an alias and the error shows one token later.
-	if i > 0 && p.toks[i-1].Kind == token.Word && !token.Keyword(p.toks[i-1].Key) {
+	// SELECT a FORM t: FORM was taken for an alias and the error shows one token later. Behind a name that
+	// ends what stands there, nothing was meant to follow.
+	if closing := t.Kind == token.EOF || t.Is(")") || t.Is(";") || t.Is(","); !closing && i > 0 && p.toks[i-1].Kind == token.Word && !token.Keyword(p.toks[i-1].Key) {
 		if w, ok := diag.Suggest(p.toks[i-1].Key, clauseWords); ok {
 			d.Label(p.span(p.toks[i-1]), "did you mean %s?", w)
 		}

@@ -225,7 +225,7 @@ func (x *lexer) number(start int) {
 		}
 		text := x.src[start:x.pos]
 		x.list.Errorf("SQ1008", x.span(start, x.pos), "%s is neither a number nor a name", text).
-			Help("a name that starts with a digit is written `%s`", text)
+			Help("a name that starts with a digit is written `%s`, a string '%s'", text, text)
 		x.emit(Bad, start, "")
 		return
 	}
@@ -273,8 +273,8 @@ func (x *lexer) op(start int, c byte) {
 	}
 	r, n := utf8.DecodeRuneInString(x.src[start:])
 	x.pos += n
-	if r == ':' && x.at(0) == ':' {
-		x.pos++ // :: is one mistake
+	if (r == ':' || r == '&') && x.at(0) == byte(r) {
+		x.pos++ // :: and && are one mistake
 	}
 	if r == utf8.RuneError && n <= 1 {
 		x.invalidUTF8(start)
@@ -289,6 +289,12 @@ func (x *lexer) op(start int, c byte) {
 			d.Help("strings are quoted with ', names with `")
 		case '!':
 			d.Help("write NOT, or <> for unequal")
+		case '&':
+			d.Help("write AND")
+		case '#':
+			d.Help("a comment begins with --")
+		case '@':
+			d.Help("there are no variables; the value of an option may name an environment variable: '${NAME}'")
 		}
 	}
 	x.emit(Bad, start, "")

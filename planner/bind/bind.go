@@ -272,6 +272,9 @@ func (b *Binder) unknown(s *scope, id ast.Ident, rel string, cols []logical.Colu
 	}
 	if len(names) == 0 {
 		d.Note("there are no columns here")
+		if len(s.rels) == 0 && rel == "" {
+			d.Help("is FROM missing?")
+		}
 		return
 	}
 	where := s.what

@@ -553,7 +553,9 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 
 func (x *exprBinder) unknownFunction(e *ast.Call) {
 	d := x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not known", e.Name.Name)
-	if s, ok := diag.Suggest(strings.ToUpper(e.Name.Name), x.functionNames()); ok {
+	if s, ok := foreignFunctions[strings.ToUpper(e.Name.Name)]; ok {
+		d.Help("%s", s)
+	} else if s, ok := diag.Suggest(strings.ToUpper(e.Name.Name), x.functionNames()); ok {
 		d.Help("did you mean %s?", s)
 	} else {
 		d.Help("SHOW FUNCTIONS lists what there is")
