@@ -128,6 +128,10 @@ func converter(from, to types.Type, try bool) (f rowFunc, view bool) {
 		return toNumber(from, to), false
 	case to.Kind == types.Boolean && from.IsInteger():
 		return func(k *rowKernel, i int) error { k.setBool(i, k.int(0, i) != 0); return nil }, false
+	case to.Kind == types.Boolean && from.Kind == types.Decimal:
+		return func(k *rowKernel, i int) error { k.setBool(i, k.in[0].Dec[i] != types.Dec{}); return nil }, false
+	case to.Kind == types.Boolean && from.IsNumeric():
+		return func(k *rowKernel, i int) error { k.setBool(i, k.flt(0, i) != 0); return nil }, false
 	}
 	return timeCast(from, to), false
 }

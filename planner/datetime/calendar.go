@@ -99,14 +99,26 @@ func AddMonthsTime(micros, months int64) int64 {
 }
 
 // MonthsBetween is how many whole months timestamp b is after a. A month after the 31st of January is the last of February.
+// Times of day count on the day itself only and downwards, as in Flink: from noon of the 1st of March back to the
+// 1st of February it is -1 month from noon on, and -2 before.
 func MonthsBetween(a, b int64) int64 {
-	if b < a {
-		return -MonthsBetween(b, a)
+	from, to := DaysOf(a), DaysOf(b)
+	n := daysMonthsBetween(from, to)
+	if AddMonths(from, n) == to && b-to*Day < a-from*Day {
+		n--
 	}
-	y0, m0, _ := Civil(DaysOf(a))
-	y1, m1, _ := Civil(DaysOf(b))
+	return n
+}
+
+// daysMonthsBetween is MonthsBetween of two days.
+func daysMonthsBetween(from, to int64) int64 {
+	if to < from {
+		return -daysMonthsBetween(to, from)
+	}
+	y0, m0, _ := Civil(from)
+	y1, m1, _ := Civil(to)
 	n := (y1-y0)*12 + int64(m1-m0)
-	if AddMonthsTime(a, n) > b {
+	if AddMonths(from, n) > to {
 		n--
 	}
 	return n

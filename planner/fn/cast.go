@@ -51,7 +51,7 @@ func explicitCast(from, to types.Type) bool {
 	case to.IsString():
 		return true
 	case to.Kind == types.Boolean:
-		return from.IsString() || from.IsInteger()
+		return from.IsString() || from.IsNumeric()
 	case to.IsBinary():
 		return from.IsString() || from.IsBinary()
 	case to.IsNumeric():

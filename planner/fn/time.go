@@ -59,9 +59,9 @@ func timeFuncs() []*Func {
 		part("HOUR", "The hour, 0 to 23.", aClock, "HOUR(TIMESTAMP '1994-09-27 13:14:15')", "13"),
 		part("MINUTE", "The minute, 0 to 59.", aClock, "MINUTE(TIMESTAMP '1994-09-27 13:14:15')", "14"),
 		part("SECOND", "The second, 0 to 59.", aClock, "SECOND(TIMESTAMP '1994-09-27 13:14:15')", "15"),
-		f("TIMESTAMPADD", "TIMESTAMPADD(unit, n, t)", "The time n units after t. A DATE plus hours or less is a TIMESTAMP.",
+		f("TIMESTAMPADD", "TIMESTAMPADD(unit, n, t)", "The time n units after t. A DATE plus hours or less is a TIMESTAMP(6).",
 			resolveTimestampAdd, "TIMESTAMPADD(WEEK, 1, DATE '2003-01-02')", "2003-01-09", "TIMESTAMPADD(MONTH, 1, TIMESTAMP '2026-01-31 10:00:00')", "2026-02-28 10:00:00",
-			"TIMESTAMPADD(HOUR, 1, DATE '2026-01-01')", "2026-01-01 01:00:00.000"),
+			"TIMESTAMPADD(HOUR, 1, DATE '2026-01-01')", "2026-01-01 01:00:00.000000"),
 		f("TIMESTAMPDIFF", "TIMESTAMPDIFF(unit, a, b)", "How many whole units b is after a; negative if before.",
 			resolveTimestampDiff, "TIMESTAMPDIFF(DAY, TIMESTAMP '2003-01-02 10:00:00', TIMESTAMP '2003-01-03 10:00:00')", "1",
 			"TIMESTAMPDIFF(MONTH, DATE '2026-01-31', DATE '2026-02-28')", "1", "TIMESTAMPDIFF(SECOND, TIMESTAMP '2026-01-01 00:01:00', TIMESTAMP '2026-01-01 00:00:00')", "-60"),
@@ -104,7 +104,7 @@ func resolveTimestampAdd(args []Arg) (types.Type, []types.Type, error) {
 		switch {
 		case !small:
 		case t.Kind == types.Date:
-			return types.MakeTimestamp(max(3, prec))
+			return types.MakeTimestamp(6)
 		default:
 			t.Prec = max(t.Prec, prec)
 		}
