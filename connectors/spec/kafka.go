@@ -96,7 +96,7 @@ func kafkaSink() []c.OptionSpec {
 func sourceOptions() []c.OptionSpec {
 	return []c.OptionSpec{
 		opt("scan.parallelism", c.OptInt, "", "Subtasks that read; by default those of the job.", "2"),
-		enum("scan.watermark.emit.strategy", "on-periodic", "When watermarks are put out: after each batch of rows, or after each row.", "on-periodic", "on-event"),
+		enum("scan.watermark.emit.strategy", "on-periodic", "When watermarks are put out: after each batch of rows, or after each row. A bounded table that does not say puts them out between rows where that makes a row late.", "on-periodic", "on-event"),
 		opt("scan.watermark.idle-timeout", c.OptDuration, "", "A split without rows for so long no longer holds the watermark back.", "30 s"),
 		opt("scan.watermark.alignment.group", c.OptString, "", "Watermark alignment; not supported.", "group-1"),
 		opt("scan.watermark.alignment.max-drift", c.OptDuration, "", "Watermark alignment; not supported.", "1 min"),

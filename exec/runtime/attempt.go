@@ -310,7 +310,7 @@ func (a *attempt) openSource(t *task) error {
 		return nil
 	}
 	w := src.scan.Watermark
-	p.column, p.timeout, p.onEvent = w.Name, w.Idle, w.OnEvent
+	p.column, p.timeout, p.onEvent, p.exact = w.Name, w.Idle, w.OnEvent, w.Exact && w.RowTime != nil
 	if p.expr, err = r.compile(w.Expr); err != nil {
 		return fmt.Errorf("table %s: WATERMARK: %w", src.table, err)
 	}

@@ -23,12 +23,16 @@ type progress struct {
 	rowTime evaluator // nil: not checked
 	timeout time.Duration
 	onEvent bool
+	exact   bool                 // watermarks come before the rows that they make late
 	locate  func(row int) string // where a row came from; never nil
 
 	splits  []splitProgress
 	polled  time.Duration // time spent waiting for input: the clock by which splits become idle
 	current exec.Watermark
 	idle    bool
+
+	trial []exec.Watermark // of cuts: the splits' watermarks as far as it has looked
+	at    []int            // its result
 }
 
 // splitProgress is one split of a reader, by its index.

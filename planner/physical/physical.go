@@ -82,6 +82,9 @@ type Watermark struct {
 	Name    string        // the row-time column's name, for messages
 	Idle    time.Duration // 0: never idle
 	OnEvent bool          // scan.watermark.emit.strategy = on-event; otherwise after each batch
+	// Exact is set for a bounded table that says nothing about the strategy: whether a row is late is decided
+	// by the rows before it, not by where batches end, so that the same file always gives the same result.
+	Exact bool
 }
 
 // Values is a constant table.

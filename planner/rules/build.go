@@ -283,7 +283,8 @@ func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 			idle = 0 // reported by the check of options
 		}
 		emit, _ := t.Options.Get("scan.watermark.emit.strategy")
-		s.Watermark = &physical.Watermark{Expr: n.Watermark, RowTime: n.RowTime, Name: n.RowTimeName, Idle: idle, OnEvent: emit == "on-event"}
+		s.Watermark = &physical.Watermark{Expr: n.Watermark, RowTime: n.RowTime, Name: n.RowTimeName, Idle: idle, OnEvent: emit == "on-event",
+			Exact: emit == "" && b.bounded(t)}
 	}
 	r := built{node: s, updating: mode != catalog.InsertOnly, before: mode == catalog.Retract, bounded: b.bounded(t)}
 	if mode != catalog.Upsert {
