@@ -237,10 +237,7 @@ func fromText(to types.Type, try bool) rowFunc {
 		return func(k *rowKernel, i int) error {
 			d, ok := decimal.Parse(k.str(0, i), to.Prec, to.Scale)
 			if !ok {
-				if decimal.IsNumber(k.str(0, i)) {
-					return k.setNull(i) // a number that does not fit
-				}
-				return bad(k, i)
+				return bad(k, i) // also a number that does not fit, as in Flink
 			}
 			k.setDec(i, d)
 			return nil

@@ -202,7 +202,7 @@ func Part(u Unit, micros int64) int64 {
 	case SecondUnit:
 		return TimeOf(micros) / Second % 60
 	case Millisecond:
-		return TimeOf(micros) % Minute / 1000
+		return TimeOf(micros) % Second / 1000 // of the second, as in Flink
 	case Microsecond:
 		return TimeOf(micros) % Minute
 	case Epoch:
