@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -42,6 +43,8 @@ type app struct {
 	logLevel  string
 	color     string
 	quiet     bool
+
+	live atomic.Pointer[statusLine] // on the terminal now; nil without one
 }
 
 // Main runs weir with the given arguments and returns its exit code.

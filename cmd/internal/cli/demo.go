@@ -182,7 +182,7 @@ func (d *demoRun) wait(ctx context.Context, f *feed, w *witness, j *demoJob, don
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-j.exited:
-			return fmt.Errorf("the job ended by itself:\n%s", j.tail())
+			return fmt.Errorf("the job ended by itself (%w):\n%s", ended(j.err), j.tail())
 		case err := <-f.failed:
 			return err
 		case err := <-w.failed:

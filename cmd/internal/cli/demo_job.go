@@ -67,7 +67,7 @@ func (j *demoJob) start(ctx context.Context) error {
 	case <-j.ready:
 		return nil
 	case <-j.exited:
-		return fmt.Errorf("the job did not start:\n%s", j.tail())
+		return fmt.Errorf("the job did not start (%w):\n%s", ended(j.err), j.tail())
 	case <-time.After(30 * time.Second):
 		return fmt.Errorf("the job did not start within 30 s:\n%s", j.tail())
 	case <-ctx.Done():
@@ -126,6 +126,14 @@ func (j *demoJob) stop() error {
 		return fmt.Errorf("the job did not stop cleanly (%w):\n%s", j.err, j.tail())
 	}
 	return nil
+}
+
+// ended words how a process ended that was to go on.
+func ended(err error) error {
+	if err == nil {
+		return errors.New("exit code 0")
+	}
+	return err
 }
 
 func (j *demoJob) tail() string {

@@ -3,19 +3,22 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"weir/exec"
 )
 
 // printError shows an operational error: what was being done, the cause, and what to do.
-func (a *app) printError(err error) {
+func (a *app) printError(err error) { writeError(a.stderr, err, a.colored(a.stderr)) }
+
+func writeError(w io.Writer, err error, color bool) {
 	red, bold, reset := "", "", ""
-	if a.colored(a.stderr) {
+	if color {
 		red, bold, reset = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 	}
-	fmt.Fprintf(a.stderr, "%s%serror%s%s: %v%s\n", red, bold, reset, bold, err, reset)
+	fmt.Fprintf(w, "%s%serror%s%s: %v%s\n", red, bold, reset, bold, err, reset)
 	for _, help := range helps(err) {
-		fmt.Fprintf(a.stderr, "  = help: %s\n", help)
+		fmt.Fprintf(w, "  = help: %s\n", help)
 	}
 }
 

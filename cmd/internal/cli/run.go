@@ -77,7 +77,7 @@ func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) 
 	if len(program.Jobs) == 0 {
 		return nil
 	}
-	log := a.logger(a.stderr)
+	log := a.logger(overLine{a, a.stderr})
 	budget := memoryBudget(program.Jobs[0].Config)
 	limitMemory(budget)
 	if o.dev {
@@ -164,7 +164,7 @@ type jobGroup struct {
 
 func (a *app) newJobs(jobs []*physical.Job, o runOptions, budget int64, log *slog.Logger) (*jobGroup, error) {
 	g := &jobGroup{app: a, log: log}
-	connectors := connectorRegistry(a.stdout, a.stderr)
+	connectors := connectorRegistry(overLine{a, a.stdout}, overLine{a, a.stderr})
 	for _, job := range jobs {
 		dir, err := stateDir(o.stateDir, job)
 		if err != nil {

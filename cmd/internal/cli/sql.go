@@ -209,12 +209,7 @@ func (a *app) showFindings(w io.Writer, l *diag.List) {
 
 // showError shows an operational error on w, which leads to standard error.
 func (a *app) showError(w io.Writer, err error) {
-	b := *a
-	b.stderr, b.color = w, "never"
-	if a.colored(a.stderr) {
-		b.color = "always"
-	}
-	b.printError(err)
+	writeError(w, err, a.colored(a.stderr))
 }
 
 // statements executes the files, then the commands, the pipe, or what a person enters.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ func (g *jobGroup) newStatusLine() *statusLine {
 	if g.quiet || g.logFormat == "json" || !ok || !isTerminal(g.stderr) {
 		return s
 	}
+	g.live.Store(s)
 	s.width = 80
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
 		s.width = w
@@ -136,4 +138,18 @@ func clip(s string, n int) string {
 		return string(r[:n])
 	}
 	return s
+}
+
+// overLine writes to w, a terminal that the status line may stand on: the line is taken away first and comes
+// back with the next redraw.
+type overLine struct {
+	app *app
+	w   io.Writer
+}
+
+func (o overLine) Write(p []byte) (int, error) {
+	if s := o.app.live.Load(); s != nil {
+		s.clear()
+	}
+	return o.w.Write(p)
 }
