@@ -3,9 +3,11 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +42,10 @@ func (s *Store) openBadger(name string) (db *badger.DB, err error) {
 	o.BlockCacheSize = 0
 	o.ChecksumVerificationMode = options.OnBlockRead
 	o.Logger = badgerLog{s.log}
-	if err := s.verifyTables(dir); err != nil {
+	if err := s.sweepData(dir); err != nil {
+		return nil, s.diskError("clean the data folder", err)
+	}
+	if err := s.verifyTables(dir, o); err != nil {
 		return nil, err
 	}
 	err = s.guard(func() error {
@@ -56,14 +61,63 @@ func (s *Store) openBadger(name string) (db *badger.DB, err error) {
 	return nil, &CorruptError{Path: dir, What: "Badger cannot open it", Cause: err}
 }
 
+// sweepData deletes logs without a byte: what is left when the process dies, or the power is cut, between the making of a log and
+// its first growth. Badger refuses to open them.
+func (s *Store) sweepData(dir string) error {
+	for _, kind := range []string{"*.mem", "*.vlog"} {
+		paths, err := filepath.Glob(filepath.Join(dir, kind))
+		if err != nil {
+			return err
+		}
+		for _, path := range paths {
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			if info.Size() > 0 {
+				continue
+			}
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tables lists the table files that Badger's own manifest names. Others are what a flush or a compaction that died has left half
+// made; Badger deletes them. Nothing is listed where that manifest cannot be read: Badger says why.
+func tables(dir string, o badger.Options) (paths []string, err error) {
+	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, _, err := badger.ReplayManifestFile(f, 0, o)
+	if err != nil {
+		return nil, nil
+	}
+	for id := range m.Tables {
+		paths = append(paths, sst.NewFilename(id, dir))
+	}
+	slices.Sort(paths)
+	return paths, nil
+}
+
 // verifyTables checks every block of every table file. Badger would do it as well, but in goroutines of its
 // own, where a damaged index is a panic that nobody can catch.
-func (s *Store) verifyTables(dir string) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+func (s *Store) verifyTables(dir string, o badger.Options) error {
+	paths, err := tables(dir, o)
 	if err != nil {
-		return err
+		return s.diskError("read the manifest of the data folder", err)
 	}
 	for _, path := range paths {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return &CorruptError{Path: path, What: "a table of Badger is missing"}
+		}
 		f, err := z.OpenMmapFile(path, os.O_RDWR, 0)
 		if err != nil {
 			return s.diskError("open a table of the data folder", err)

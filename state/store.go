@@ -141,11 +141,20 @@ func (s *Store) open() error {
 			return s.corrupt("folder "+s.data+" is missing", nil)
 		}
 	}
-	if s.db, err = s.openBadger(s.data); err != nil {
+	s.db, err = s.openBadger(s.data)
+	if !found {
+		if c := (*CorruptError)(nil); errors.As(err, &c) {
+			// The process died while it made the folder: nothing was ever committed in it.
+			s.log.Info("making the data folder anew: it was never finished", "path", filepath.Join(s.dir, s.data), "cause", err)
+			if err := s.fs.RemoveAll(filepath.Join(s.dir, s.data)); err != nil {
+				return s.diskError("empty the data folder", err)
+			}
+			s.db, err = s.openBadger(s.data)
+		}
 		return err
 	}
-	if !found {
-		return nil
+	if err != nil {
+		return err
 	}
 	s.readCommitted()
 	if s.dirs, err = s.scan(version(s.current.Epoch), s.current.Groups); err != nil {
