@@ -11,7 +11,7 @@ const partitions = 4
 
 var (
 	colours = [8]string{"red", "green", "blue", "black", "white", "purple", "orange", "yellow"}
-	sizes   = [4]string{"s", "m", "l", "xl"}
+	sizes   = [4]string{"small", "medium", "large", "xlarge"}
 )
 
 // firstEvent is the event time of record 0; each record is 10 µs later than the one before.

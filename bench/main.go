@@ -116,6 +116,7 @@ func run(ctx context.Context, o options) (err error) {
 		return errors.New("run it in the repository's root: go run ./bench")
 	}
 	b := &bench{options: o, servers: o.kafka}
+	where := thisMachine()
 	if b.dir, err = os.MkdirTemp("", "weir-bench-"); err != nil {
 		return err
 	}
@@ -188,7 +189,7 @@ func run(ctx context.Context, o options) (err error) {
 			say("first committed record after %d ms", d.Milliseconds())
 		}
 	}
-	r := newReport(o, results, starts)
+	r := newReport(o, where, results, starts)
 	fmt.Print(r.table())
 	if o.write {
 		if err := r.save(); err != nil {

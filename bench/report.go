@@ -53,6 +53,7 @@ type machine struct {
 	CPU, Kernel, Go, Kafka, Librdkafka, Java string
 	Cores                                    int
 	MemoryGB                                 float64
+	Load                                     float64 // 1-minute load average before the first round: what else the machine was doing
 }
 
 var about = map[string]string{
@@ -73,8 +74,8 @@ func median[T int64 | float64](v []T) T {
 	return v[len(v)/2]
 }
 
-func newReport(o options, results map[string][]measure, starts []time.Duration) *report {
-	r := &report{Date: time.Now().UTC().Format(time.DateOnly), Commit: output("git", "rev-parse", "--short", "HEAD"), Machine: thisMachine(),
+func newReport(o options, m machine, results map[string][]measure, starts []time.Duration) *report {
+	r := &report{Date: time.Now().UTC().Format(time.DateOnly), Commit: output("git", "rev-parse", "--short", "HEAD"), Machine: m,
 		Records: o.records, Rounds: o.rounds, BytesPer: float64(o.workload.bytes) / float64(o.records)}
 	of := func(ms []measure, f func(measure) float64) []float64 {
 		var v []float64
@@ -171,6 +172,11 @@ func thisMachine() machine {
 	_, m.Librdkafka = ck.LibraryVersion()
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		m.CPU = field(string(b), "model name")
+	}
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		if _, err := fmt.Sscan(string(b), &m.Load); err != nil {
+			m.Load = -1
+		}
 	}
 	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
 		var kb float64
