@@ -37,7 +37,8 @@ type lineEditor struct {
 	s     *Shell
 	rl    *readline.Shell
 	above []byte // text for above the line; guarded by desk.mu
-	poked bool   // aboveKey is under way; guarded by desk.mu
+	// pressed: aboveKey is under way. Guarded by desk.mu.
+	pressed bool
 }
 
 func newLineEditor(s *Shell) *lineEditor {
@@ -64,6 +65,7 @@ func newLineEditor(s *Shell) *lineEditor {
 	rl.AcceptMultiline = func(line []rune) bool { return complete(string(line)) }
 	rl.Completer = e.complete
 	rl.SyntaxHighlighter = func(line []rune) string {
+		e.feed()
 		text := string(line)
 		if s.o.Color {
 			text = highlight(text)
@@ -109,13 +111,19 @@ func (e *lineEditor) read() (string, error) {
 	return text, nil
 }
 
-// poke makes the editor call show on its goroutine. The caller holds desk.mu.
-func (e *lineEditor) poke() {
-	if !e.poked {
-		e.poked = true
+// poke makes the editor draw its line anew and thereby call feed. Any goroutine.
+func (e *lineEditor) poke() { e.rl.Keys.RequestRefresh() }
+
+// feed presses aboveKey when there is something to print. The library draws its line, and so calls feed, on the goroutine
+// that reads the keys; no other one may touch them.
+func (e *lineEditor) feed() {
+	d := e.s.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !e.pressed && (len(e.above) > 0 || d.gone) {
+		e.pressed = true
 		e.rl.Keys.Feed(false, aboveKey)
 	}
-	e.rl.Keys.RequestRefresh()
 }
 
 // show prints what came for above the line, or ends the line when the shell is to end.
@@ -123,7 +131,7 @@ func (e *lineEditor) show() {
 	d := e.s.desk
 	d.mu.Lock()
 	text, gone := e.above, d.gone
-	e.above, e.poked = nil, false
+	e.above, e.pressed = nil, false
 	d.mu.Unlock()
 	if gone {
 		e.rl.Display.AcceptLine()
