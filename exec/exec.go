@@ -204,6 +204,9 @@ type SinkWriter interface {
 
 // SideRecoverer is implemented by a SinkSpec whose writers return side data from Flush.
 type SideRecoverer interface {
+	// BeforeClaim is called at the start of an attempt, before earlier instances are fenced off. What Recover removes must have
+	// been there then: an instance that is overtaken in its recovery must not touch what a newer one writes.
+	BeforeClaim(ctx context.Context) error
 	// Recover redoes the side effects of the epoch that the job goes on from, and removes what
 	// later, uncommitted epochs left. sides holds all writers' data of that epoch.
 	Recover(ctx context.Context, epoch Epoch, sides [][]byte) error

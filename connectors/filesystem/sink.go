@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -37,6 +38,8 @@ type sink struct {
 	maxSize  int64
 	rollover time.Duration
 	idle     time.Duration
+
+	before []string // hidden files that were there before earlier instances were fenced off
 }
 
 func newSink(s *physical.Sink, cfg *config.Config, log *slog.Logger, registry formats.Registry) (*sink, error) {
@@ -277,15 +280,17 @@ func (w *writer) Commit(_ context.Context, epoch exec.Epoch, data []byte) error 
 	return w.publish(s.Closed)
 }
 
-// publish renames complete part files; those that are renamed already are left alone.
+// publish renames complete part files; those that are renamed already are left alone, also when a reader of the folder has taken
+// them away since.
 func (k *sink) publish(names []string) error {
 	changed := false
 	for _, name := range names {
 		err := os.Rename(k.hidden(name), k.final(name))
 		if errors.Is(err, fs.ErrNotExist) {
-			if _, e := os.Stat(k.final(name)); e == nil {
-				continue
+			if _, e := os.Stat(k.final(name)); errors.Is(e, fs.ErrNotExist) {
+				k.log.Warn("a part file that is to be published is not there: somebody has taken it after it was published", "table", k.table, "file", name)
 			}
+			continue
 		}
 		if err != nil {
 			return exec.Restartf("", "publish part file "+name+" of table "+k.table, err)
@@ -317,7 +322,23 @@ func (w *writer) Close() error {
 	return nil
 }
 
-// Recover implements exec.SideRecoverer.
+// BeforeClaim implements exec.SideRecoverer.
+func (k *sink) BeforeClaim(context.Context) error {
+	k.before = nil
+	entries, err := os.ReadDir(k.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return exec.Restartf("", "look for part files of table "+k.table, err)
+	}
+	for _, e := range entries {
+		if n := e.Name(); strings.HasPrefix(n, ".part-"+k.tag) {
+			k.before = append(k.before, n)
+		}
+	}
+	return nil
+}
+
+// Recover implements exec.SideRecoverer. An instance that was fenced off may still have the open file of the
+// epoch, and write to it before it notices: what is published is a copy of the part that was committed.
 func (k *sink) Recover(_ context.Context, epoch exec.Epoch, sides [][]byte) error {
 	doing := fmt.Sprintf("recover table %s to epoch %d", k.table, epoch)
 	for _, data := range sides {
@@ -335,58 +356,70 @@ func (k *sink) Recover(_ context.Context, epoch exec.Epoch, sides [][]byte) erro
 		if err := k.publish(s.Closed); err != nil {
 			return err
 		}
-		if s.Open == "" {
+		if s.Open == "" || s.Length == 0 {
 			continue
 		}
 		if err := k.cut(s.Open, s.Length); err != nil {
 			return exec.Fatalf("restore the files of "+k.dir+", or start the job anew from an empty state", doing, err)
 		}
-		if s.Length > 0 {
-			if err := k.publish([]string{s.Open}); err != nil {
-				return err
-			}
+	}
+	for _, n := range k.before {
+		err := os.Remove(filepath.Join(k.dir, n))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // published
 		}
-	}
-	entries, err := os.ReadDir(k.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return exec.Restartf("", doing, err)
-	}
-	for _, e := range entries {
-		if n := e.Name(); strings.HasPrefix(n, ".part-"+k.tag) && strings.HasSuffix(n, ".inprogress") {
-			if err := os.Remove(filepath.Join(k.dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return exec.Restartf("", doing, err)
-			}
-			k.log.Info("removed uncommitted part file", "table", k.table, "file", n)
+		if err != nil {
+			return exec.Restartf("", doing, err)
 		}
+		k.log.Info("removed uncommitted part file", "table", k.table, "file", n)
 	}
+	k.before = nil
 	return nil
 }
 
-// cut takes the rows of later epochs off a part file.
+// cut publishes the first length bytes of a part file. It may be repeated.
 func (k *sink) cut(name string, length int64) error {
-	path := k.hidden(name)
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if info, err = os.Stat(k.final(name)); err == nil && info.Size() >= length {
-			if info.Size() == length {
-				return nil // published when the job ended
-			}
-			return fmt.Errorf("part file %s has %d bytes, and %d of them are committed", name, info.Size(), length)
+	if info, err := os.Stat(k.final(name)); err == nil {
+		if info.Size() == length {
+			return nil // published when the job ended, or by an earlier recovery
 		}
+		return fmt.Errorf("part file %s has %d bytes, and %d of them are committed", name, info.Size(), length)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	path := k.hidden(name)
+	from, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("part file %s is gone, and %d bytes of it are committed", name, length)
 	}
 	if err != nil {
 		return err
 	}
-	if info.Size() < length {
+	defer from.Close()
+	if info, err := from.Stat(); err != nil {
+		return err
+	} else if info.Size() < length {
 		return fmt.Errorf("part file %s has %d bytes, and %d are committed", name, info.Size(), length)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return err
+	}
+	copied := path + "." + hex.EncodeToString(random[:]) // another instance may be at it too
+	to, err := os.OpenFile(copied, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(f.Truncate(length), f.Sync(), f.Close())
-	return err
+	if _, err := io.CopyN(to, from, length); err != nil {
+		return errors.Join(err, to.Close())
+	}
+	if err := errors.Join(to.Sync(), to.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(copied, k.final(name)); err != nil {
+		return err
+	}
+	return syncDir(k.dir)
 }
 
 func syncDir(dir string) error {

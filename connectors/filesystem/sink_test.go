@@ -156,6 +156,70 @@ func TestFileIsFinishedWhenItIsOldEnough(t *testing.T) {
 	expect(t, dir, "1", 0)
 }
 
+// recoverTo is what a start does with a sink.
+func recoverTo(s *sink, epoch exec.Epoch, sides ...[]byte) error {
+	if err := s.BeforeClaim(context.Background()); err != nil {
+		return err
+	}
+	return s.Recover(context.Background(), epoch, sides)
+}
+
+// An instance that was fenced off goes on writing until it notices. Nothing of that shows.
+func TestFencedWriterDoesNotReachWhatWasPublished(t *testing.T) {
+	dir := t.TempDir()
+	old := writerOf(t, sinkOf(t, dir, "a INT", "format = csv"))
+	put(t, old, 1)
+	side := prepare(t, old, 1)
+	commit(t, old, 1, side)
+	put(t, old, 2)
+	if err := recoverTo(sinkOf(t, dir, "a INT", "format = csv"), 1, side); err != nil {
+		t.Fatal(err)
+	}
+	put(t, old, 3)
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, dir, "1", 0)
+}
+
+// An instance that is overtaken in its recovery leaves the files of the newer one alone.
+func TestLateRecoveryDoesNotRemoveNewerFiles(t *testing.T) {
+	dir := t.TempDir()
+	late := sinkOf(t, dir, "a INT", "format = csv")
+	if err := late.BeforeClaim(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	newer := writerOf(t, sinkOf(t, dir, "a INT", "format = csv"))
+	put(t, newer, 1)
+	if err := late.Recover(context.Background(), 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, newer, 1, prepare(t, newer, 1))
+	if err := newer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, dir, "1", 0)
+}
+
+// A reader of the folder may move files away as soon as they are published, also before a crash.
+func TestPublishedFileThatIsGoneIsNotMissed(t *testing.T) {
+	dir := t.TempDir()
+	w := writerOf(t, sinkOf(t, dir, "a INT", everyRow))
+	put(t, w, 1)
+	side := prepare(t, w, 1)
+	commit(t, w, 1, side)
+	parts, err := filepath.Glob(dir + "/part-*")
+	if err != nil || len(parts) != 1 {
+		t.Fatal(parts, err)
+	}
+	if err := os.Remove(parts[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := recoverTo(sinkOf(t, dir, "a INT", everyRow), 1, side); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestRecoveryAtEveryPoint crashes between any two steps of three epochs, and compares what a
 // reader sees after recovery to the epoch that the commit point names with what was committed.
 func TestRecoveryAtEveryPoint(t *testing.T) {
@@ -188,7 +252,7 @@ func TestRecoveryAtEveryPoint(t *testing.T) {
 			s := sinkOf(t, dir, "a INT", options)
 			sides := [][]byte{side}
 			for range 2 { // recovery may be interrupted and come again
-				if err := s.Recover(context.Background(), exec.Epoch(committed), sides); err != nil {
+				if err := recoverTo(s, exec.Epoch(committed), sides...); err != nil {
 					t.Fatalf("%q, crash at %d: %v", options, crash, err)
 				}
 			}
@@ -222,7 +286,7 @@ func TestFilesOfAnEarlierEpochAreInTheNextSideData(t *testing.T) {
 	prepare(t, w, 1)
 	put(t, w, 2)
 	side := prepare(t, w, 2)
-	if err := sinkOf(t, dir, "a INT", everyRow).Recover(context.Background(), 2, [][]byte{side}); err != nil {
+	if err := recoverTo(sinkOf(t, dir, "a INT", everyRow), 2, side); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, dir, "1 2", 0)
@@ -232,7 +296,7 @@ func TestRecoveryLeavesFilesOfOthersAlone(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/.part-0123456789abcdef-0-0.inprogress", "other job's\n")
 	write(t, dir+"/notes.txt", "mine\n")
-	if err := sinkOf(t, dir, "a INT", "format = csv").Recover(context.Background(), 0, nil); err != nil {
+	if err := recoverTo(sinkOf(t, dir, "a INT", "format = csv"), 0); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, dir, "mine", 1)
@@ -241,11 +305,11 @@ func TestRecoveryLeavesFilesOfOthersAlone(t *testing.T) {
 func TestRecoveryRefusesLostFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := sinkOf(t, dir, "a INT", "format = csv")
-	err := s.Recover(context.Background(), 7, [][]byte{[]byte(`{"dir":"` + dir + `","open":"part-x-0-0","length":12}`)})
+	err := recoverTo(s, 7, []byte(`{"dir":"`+dir+`","open":"part-x-0-0","length":12}`))
 	if !errors.Is(err, exec.ErrFatal) || !strings.Contains(err.Error(), "part file part-x-0-0 is gone, and 12 bytes of it are committed") {
 		t.Fatal(err)
 	}
-	err = s.Recover(context.Background(), 7, [][]byte{[]byte(`{"dir":"/elsewhere","closed":["part-x-0-0"]}`)})
+	err = recoverTo(s, 7, []byte(`{"dir":"/elsewhere","closed":["part-x-0-0"]}`))
 	if !errors.Is(err, exec.ErrFatal) || !strings.Contains(err.Error(), "the table's files were in /elsewhere") {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,41 +40,98 @@ func (a *attempt) recover() error {
 		return err
 	}
 	if r.committing != nil {
-		name := r.job.Name
-		a.instance = randomID()
-		a.committer, err = r.committing.Open(a.ctx, &exec.JobContext{Name: name, Instance: a.instance, Config: r.cfg, Log: r.log})
-		if err != nil {
-			return fmt.Errorf("connect to the transactions of job %s: %w", name, err)
-		}
 		var fixed []byte
 		if m := r.store.Manifest(); m != nil {
 			fixed = m.Identity
 		}
-		if a.identity, err = a.committer.Identity(a.ctx, fixed); err != nil {
+		if err := a.connect(fixed); err != nil {
 			return err
 		}
 	}
 
-	// First without fencing anybody: a mistyped prefix must not stop a healthy job.
-	found, err := a.look(asked, exec.Committer.Peek)
+	// First without fencing anybody: a mistyped prefix must not stop a healthy job. An instance that still runs goes on
+	// meanwhile, and may delete the very checkpoint that its marker named a moment ago: as long as the marker moves, a
+	// refusal is looked at again.
+	var found situation
+	var act action
+	var before *exec.Marker
+	for range maxSurveys {
+		found, act, err = a.survey(asked, askedIn, exec.Committer.Peek)
+		if err == nil || found.marker == nil || before != nil && *before == *found.marker {
+			break
+		}
+		before = found.marker
+	}
+	if err == nil {
+		err = a.beforeClaim()
+	}
+	if err == nil && a.committer != nil {
+		found, act, err = a.survey(asked, askedIn, exec.Committer.Claim)
+	}
 	if err != nil {
 		return err
 	}
-	act := decide(found)
-	if err := a.check(act, found, askedIn); err != nil {
-		return err
-	}
-	if a.committer != nil {
-		if found, err = a.look(asked, exec.Committer.Claim); err != nil {
-			return err
-		}
-		act = decide(found)
-		if err := a.check(act, found, askedIn); err != nil {
-			return err
-		}
-	}
 	r.log.Debug("recovery decided", "job", r.job.Name, "action", act.kind.String(), "from", act.from.String())
 	return a.execute(act, found, askedIn)
+}
+
+// maxSurveys is how often a start looks at what there is while another instance keeps changing it.
+const maxSurveys = 20
+
+// survey looks, decides, and refuses what must not go on. read is Peek or Claim.
+func (a *attempt) survey(asked *state.Manifest, askedIn *state.Checkpoints, read func(exec.Committer, context.Context) (exec.Marker, bool, error)) (situation, action, error) {
+	found, err := a.look(asked, read)
+	if err != nil {
+		return found, action{}, err
+	}
+	act := decide(found)
+	return found, act, a.check(act, found, askedIn)
+}
+
+// connect opens the committer. fixed is the identity in a manifest, nil at a first start.
+func (a *attempt) connect(fixed []byte) error {
+	r := a.r
+	a.instance = randomID()
+	c, err := r.committing.Open(a.ctx, &exec.JobContext{Name: r.job.Name, Instance: a.instance, Config: r.cfg, Log: r.log})
+	if err != nil {
+		return fmt.Errorf("connect to the transactions of job %s: %w", r.job.Name, err)
+	}
+	a.committer = c
+	a.identity, err = c.Identity(a.ctx, fixed)
+	return err
+}
+
+// reclaim claims the job once more, by the identity of a checkpoint that has just been restored. Another
+// instance may hold the transactional id that it names, or have its owner elsewhere: what was claimed before did not touch it.
+func (a *attempt) reclaim(m *state.Manifest) error {
+	if err := a.committer.Close(); err != nil {
+		return fmt.Errorf("close the transactions of job %s: %w", a.r.job.Name, err)
+	}
+	a.committer = nil
+	if err := a.connect(m.Identity); err != nil {
+		return err
+	}
+	marker, ok, err := a.committer.Claim(a.ctx)
+	if err != nil {
+		return err
+	}
+	if !ok || !historyOf(m).is(&marker) {
+		return exec.Restartf("", "start job "+a.r.job.Name, fmt.Errorf("another instance went on to epoch %d while epoch %d was restored", marker.Epoch, m.Epoch))
+	}
+	return nil
+}
+
+// beforeClaim tells the sinks with side data that earlier instances are about to be fenced.
+func (a *attempt) beforeClaim() error {
+	for _, s := range a.r.sinks {
+		if s.recover == nil {
+			continue
+		}
+		if err := s.recover.BeforeClaim(a.ctx); err != nil {
+			return fmt.Errorf("table %s: %w", s.node.Table.Name, err)
+		}
+	}
+	return nil
 }
 
 // startAfresh is the start of a job without checkpoints: temporary state where operators need some,
@@ -242,7 +300,7 @@ func (a *attempt) look(asked *state.Manifest, read func(exec.Committer, context.
 // check refuses what must not go on: by the table, or because the snapshot does not fit the plan.
 func (a *attempt) check(act action, s situation, askedIn *state.Checkpoints) error {
 	if act.kind == actRefuse {
-		return a.refuse(act.reason, s)
+		return a.refuse(act.reason, act.from, s)
 	}
 	if act.kind == actFresh {
 		return nil
@@ -303,8 +361,14 @@ func (a *attempt) execute(act action, s situation, askedIn *state.Checkpoints) e
 			return fmt.Errorf("restore epoch %d from its checkpoint: %w", act.from.epoch, err)
 		}
 		if a.committer != nil && m.Identity != nil {
+			claimed := a.identity
 			if a.identity, err = a.committer.Identity(a.ctx, m.Identity); err != nil {
 				return err
+			}
+			if !act.remark && !bytes.Equal(a.identity, claimed) {
+				if err := a.reclaim(m); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -475,8 +539,8 @@ func (a *attempt) fits(m *state.Manifest) error {
 	return nil
 }
 
-// refuse puts a refusal into words.
-func (a *attempt) refuse(why refusal, s situation) error {
+// refuse puts a refusal into words. from is what the rules would go on from, for refuseNeedless.
+func (a *attempt) refuse(why refusal, from history, s situation) error {
 	r := a.r
 	e := &RefusedError{}
 	name := "job " + r.job.Name
@@ -532,6 +596,14 @@ func (a *attempt) refuse(why refusal, s situation) error {
 		e.Reason = name + ": neither the broker nor the state directory knows the job, but the checkpoint directory holds checkpoints of this name"
 		accept(s.checkpoint)
 		e.Choices = append(e.Choices, "start anew: move the job's folder in the checkpoint directory away, or choose another 'pipeline.name'")
+	case refuseLost:
+		e.Reason = name + ": the broker has lost a transaction that it had acknowledged: the state's epoch was committed, and the output ends with the epoch before"
+		e.Choices = append(e.Choices, bring)
+		accept(s.local)
+		e.Choices = append(e.Choices, prefix)
+	case refuseNeedless:
+		e.Reason = fmt.Sprintf("%s: epoch %d was to be accepted, and nothing stands against going on from epoch %d", name, *s.accept, from.epoch)
+		e.Choices = append(e.Choices, "start without --accept-epoch", "to go back on purpose, writing results a second time, give the job another 'pipeline.name' and 'sink.transactional-id-prefix'")
 	case refuseAccept:
 		e.Reason = fmt.Sprintf("%s: epoch %d, which was to be accepted, is neither in the state directory nor in the checkpoint directory", name, *s.accept)
 		e.Choices = append(e.Choices, "start without --accept-epoch: if the job has gone on since, it needs none")

@@ -80,12 +80,14 @@ const (
 	refuseImpossible          // local state is more than one epoch ahead of the marker
 	refuseForgotten           // state, but no marker
 	refuseOldCheckpts         // neither state nor marker, but checkpoints of this job's name
+	refuseLost                // the broker has lost a transaction that it had acknowledged
 	refuseAccept              // the accepted epoch is nowhere
+	refuseNeedless            // an epoch was to be accepted, and the rules go on from another one
 	refuseAsked               // the named checkpoint is not the one that the output ends with
 )
 
 func (r refusal) String() string {
-	return [...]string{"", "foreign", "unknown", "ahead", "impossible", "forgotten", "old checkpoints", "accepted epoch not found", "not what was asked for"}[r]
+	return [...]string{"", "foreign", "unknown", "ahead", "impossible", "forgotten", "old checkpoints", "lost by the broker", "accepted epoch not found", "nothing to accept", "not what was asked for"}[r]
 }
 
 // decide is the recovery table of the protocol: what to do with what a start found. It is asked
@@ -94,9 +96,24 @@ func decide(s situation) action {
 	if s.marker != nil && foreign(s) {
 		return action{kind: actRefuse, reason: refuseForeign}
 	}
-	if s.accept != nil {
-		return decideAccepted(s)
+	rule := decideByRules(s)
+	if s.accept == nil {
+		return rule
 	}
+	// The user's wish stands in for a rule that refuses, never against one that knows where to go on: a wish that was left in a
+	// script must not take the job back to an epoch whose successors are visible.
+	switch {
+	case rule.kind == actRefuse:
+		return decideAccepted(s)
+	case rule.kind != actFresh && rule.from.epoch == *s.accept:
+		return rule
+	case rule.kind == actFresh:
+		return action{kind: actRefuse, reason: refuseAccept}
+	}
+	return action{kind: actRefuse, reason: refuseNeedless, from: rule.from}
+}
+
+func decideByRules(s situation) action {
 	if s.asked != nil && (s.local == nil || s.restored != s.asked.nonce) {
 		return decideAsked(s)
 	}
@@ -110,7 +127,7 @@ func decide(s situation) action {
 	switch {
 	case l.is(m):
 		return action{kind: actContinue, from: *l}
-	case l != nil && l.epoch == m.Epoch+1 && l.previous == m.Nonce && s.previous.is(m):
+	case l != nil && l.epoch == m.Epoch+1 && l.previous == m.Nonce && s.previous.is(m) && !s.recorded:
 		return action{kind: actUndo, from: *s.previous}
 	case l != nil && l.epoch > m.Epoch+1:
 		return action{kind: actRefuse, reason: refuseImpossible}
@@ -118,6 +135,9 @@ func decide(s situation) action {
 		return action{kind: actRestore, from: *s.checkpoint}
 	case l == nil:
 		return action{kind: actRefuse, reason: refuseUnknown}
+	case l.epoch == m.Epoch+1 && l.previous == m.Nonce && s.recorded:
+		// The epoch before may already have been discarded.
+		return action{kind: actRefuse, reason: refuseLost}
 	}
 	return action{kind: actRefuse, reason: refuseAhead}
 }
@@ -136,6 +156,10 @@ func decideWithoutMarker(s situation) action {
 	switch {
 	case s.local == nil && s.checkpoint == nil:
 		return action{kind: actFresh}
+	case s.local == nil && s.checkpoint.epoch == 0 && s.checkpoint.previous == "":
+		// The first start died before its marker was committed, inside step 3 or on another machine. No output
+		// hangs on epoch 0: the start positions that it holds are taken over.
+		return action{kind: actRestore, from: *s.checkpoint, remark: true}
 	case s.local == nil:
 		return action{kind: actRefuse, reason: refuseOldCheckpts}
 	case s.local.epoch == 0 && s.local.previous == "" && !s.recorded:

@@ -54,6 +54,9 @@ func (s *sink) Writer(ctx *exec.TaskContext, c exec.Committer) (exec.SinkWriter,
 
 func (s *sink) Close() error { return nil }
 
+// BeforeClaim has nothing to note: staged rows belong to epochs.
+func (s *fileSink) BeforeClaim(context.Context) error { return nil }
+
 // Recover makes the staged rows of sides visible and forgets what else is staged for the table.
 func (s *fileSink) Recover(_ context.Context, _ exec.Epoch, sides [][]byte) error {
 	s.w.mu.Lock()
