@@ -49,15 +49,16 @@ type committerSpec struct {
 	topics    []string          // that are written, sorted
 	where     string
 
-	mu   sync.Mutex
-	mine map[string]bool // ids of instances of this process
+	mu      sync.Mutex
+	mine    map[string]bool // ids of instances of this process
+	claimed map[string]bool // places of the owner where they have claimed
 }
 
 var _ exec.CommitterSpec = (*committerSpec)(nil)
 
 func newCommitterSpec(s *sink) *committerSpec {
 	c := &committerSpec{tables: []string{s.table.Name}, props: s.props, propOwner: map[string]string{}, prefix: s.prefix,
-		topics: slices.Clone(s.topics), where: s.where, mine: map[string]bool{}}
+		topics: slices.Clone(s.topics), where: s.where, mine: map[string]bool{}, claimed: map[string]bool{}}
 	for k := range s.props {
 		c.propOwner[k] = s.table.Name
 	}
@@ -280,9 +281,14 @@ func (c *committer) partition() ck.TopicPartition {
 	return ck.TopicPartition{Topic: &topic, Partition: c.id.MarkerPartition}
 }
 
-// metadata reads the metadata that a group has committed for the marker's partition.
-func (c *committer) metadata(ctx context.Context, group string, stable bool) (text string, found bool, err error) {
+// metadata reads the metadata that a group has committed for the marker's partition; with elsewhere, for any other one where
+// that has none.
+func (c *committer) metadata(ctx context.Context, group string, stable, elsewhere bool) (text string, found bool, err error) {
 	doing := "read the offsets of group " + group
+	parts := []ck.TopicPartition{c.partition()}
+	if elsewhere {
+		parts = nil // all
+	}
 	c.looking.Lock()
 	defer c.looking.Unlock()
 	if c.offs == nil {
@@ -292,25 +298,35 @@ func (c *committer) metadata(ctx context.Context, group string, stable bool) (te
 		}
 	}
 	err = await(ctx, c.log, connectTimeout(c.job.Config), "group "+group, c.spec.where, "", nil, func(ctx context.Context) error {
-		got, err := groupOffsets(ctx, c.offs.admin, group, []ck.TopicPartition{c.partition()}, stable)
+		got, err := groupOffsets(ctx, c.offs.admin, group, parts, stable)
 		if err != nil {
 			if d := denied(doing, err, "READ on the groups "+c.id.Group+"* (prefixed)"); d != nil {
 				return d
 			}
 			return err
 		}
-		found = len(got) == 1 && got[0].Offset >= 0
-		text = ""
-		if found && got[0].Metadata != nil {
-			text = *got[0].Metadata
+		text, found = "", false
+		for _, p := range got {
+			here := p.Topic != nil && *p.Topic == c.id.MarkerTopic && p.Partition == c.id.MarkerPartition
+			if p.Offset < 0 || found && !here {
+				continue
+			}
+			if text, found = "", true; p.Metadata != nil {
+				text = *p.Metadata
+			}
+			if here {
+				break
+			}
 		}
 		return nil
 	})
 	return text, found, err
 }
 
+// marker reads the job's marker. One that names another partition counts too: it is that of a job by the same prefix that writes other
+// topics, which must not be fenced by mistake, or of this job, whose state is elsewhere and says so.
 func (c *committer) marker(ctx context.Context, stable bool) (exec.Marker, bool, error) {
-	text, found, err := c.metadata(ctx, c.id.Group, stable)
+	text, found, err := c.metadata(ctx, c.id.Group, stable, true)
 	if err != nil || !found {
 		return exec.Marker{}, false, err
 	}
@@ -327,23 +343,29 @@ func (c *committer) Peek(ctx context.Context) (exec.Marker, bool, error) { retur
 
 func (c *committer) ownerGroup() string { return c.id.Group + ".owner" }
 
+// ownerPlace names where the owner is written.
+func (c *committer) ownerPlace() string {
+	return c.ownerGroup() + " " + partitionText(c.id.MarkerTopic, c.id.MarkerPartition)
+}
+
 func (c *committer) owner(ctx context.Context, stable bool) (string, error) {
-	text, found, err := c.metadata(ctx, c.ownerGroup(), stable)
+	text, found, err := c.metadata(ctx, c.ownerGroup(), stable, false)
 	if err != nil || !found {
 		return "", err
 	}
 	var o ownerText
-	if err := json.Unmarshal([]byte(text), &o); err != nil {
+	if err := json.Unmarshal([]byte(text), &o); err != nil || o.Instance == "" {
 		return "", exec.Fatalf("give the job another 'sink.transactional-id-prefix'", "read the owner of group "+c.ownerGroup(),
 			fmt.Errorf("somebody else has committed an offset there (metadata %q)", text))
 	}
 	return o.Instance, nil
 }
 
-func (s *committerSpec) remember(instance string) {
+// remember notes that an instance of this process has claimed the job at a place of the owner.
+func (s *committerSpec) remember(instance, place string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mine[instance] = true
+	s.mine[instance], s.claimed[place] = true, true
 }
 
 // own reports whether an instance is an attempt of this process.
@@ -353,10 +375,10 @@ func (s *committerSpec) own(instance string) bool {
 	return s.mine[instance]
 }
 
-func (s *committerSpec) claimedBefore() bool {
+func (s *committerSpec) claimedBefore(place string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.mine) > 0
+	return s.claimed[place]
 }
 
 const fencedHelp = "one instance of a job runs at a time: this one leaves the field to the newer; if both were meant to run, give them different names, state directories and 'sink.transactional-id-prefix'es"
@@ -373,7 +395,7 @@ func (c *committer) Claim(ctx context.Context) (exec.Marker, bool, error) {
 	if err != nil {
 		return none, false, err
 	}
-	if c.spec.claimedBefore() && before != "" && !c.spec.own(before) {
+	if c.spec.claimedBefore(c.ownerPlace()) && before != "" && !c.spec.own(before) {
 		return none, false, fencedBy(doing, before) // while this process was recovering
 	}
 	for _, old := range c.old {
@@ -385,7 +407,7 @@ func (c *committer) Claim(ctx context.Context) (exec.Marker, bool, error) {
 	if err != nil {
 		return none, false, c.initFailed(doing, err)
 	}
-	c.spec.remember(c.job.Instance)
+	c.spec.remember(c.job.Instance, c.ownerPlace())
 	text, err := json.Marshal(ownerText{c.job.Instance})
 	if err != nil {
 		return none, false, err

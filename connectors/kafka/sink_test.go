@@ -421,6 +421,37 @@ func TestForeignMarkerIsRefusedBeforeAnybodyIsFenced(t *testing.T) {
 	})
 }
 
+// Another job by the same prefix that writes another topic: its marker lies at that topic, and is found before it is fenced.
+func TestMarkerAtAnotherTopicIsFound(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, b *kafkatest.Broker) {
+		topic, other := b.Topic(t, "at-one", 1), b.Topic(t, "at-other", 1)
+		tab := exactlyOnce(b, topic, "at-")
+		one := openInstance(t, openSink(t, tab), "one", nil)
+		if err := one.epoch(t, 1, tab, "a"); err != nil {
+			t.Fatal(err)
+		}
+		s := openSink(t, exactlyOnce(b, other, "at-"))
+		log, _ := logger()
+		ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+		defer cancel()
+		c, err := s.Transactional().Open(ctx, &exec.JobContext{Name: "test", Instance: "two", Config: s.cfg, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Identity(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		m, found, err := c.Peek(ctx)
+		if err != nil || !found || m.Job != "job-1" || m.Epoch != 1 {
+			t.Fatalf("found %v %v, %v", found, m, err)
+		}
+		if err := one.epoch(t, 2, tab, "b"); err != nil {
+			t.Fatalf("the other job was disturbed: %v", err)
+		}
+	})
+}
+
 func TestIdentityIsFixedByTheFirstStart(t *testing.T) {
 	b := kafkatest.Fake(t)
 	topic := b.Topic(t, "identity", 1)
