@@ -204,7 +204,7 @@ func Part(u Unit, micros int64) int64 {
 	case Millisecond:
 		return TimeOf(micros) % Second / 1000 // of the second, as in Flink
 	case Microsecond:
-		return TimeOf(micros) % Minute
+		return TimeOf(micros) % Second
 	case Epoch:
 		return floorDiv(micros, Second)
 	}
