@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -85,6 +86,27 @@ func pageFileName(m *Manifest) string {
 	return filepath.Join(pagesDir, fmt.Sprintf("%s%d-%s.pages", pageFilePrefix(m), m.Epoch, m.Nonce))
 }
 
+// pageFileEpoch is the epoch of a page file of m's job, finished or not.
+func pageFileEpoch(m *Manifest, name string) (Epoch, bool) {
+	rest, ok := strings.CutPrefix(name, pageFilePrefix(m))
+	if !ok {
+		return 0, false
+	}
+	number, _, ok := strings.Cut(rest, "-")
+	e, err := strconv.ParseUint(number, 10, 64)
+	return Epoch(e), ok && err == nil
+}
+
+// checkpointEpoch is the epoch in a checkpoint's folder name; 0 in one that is none.
+func checkpointEpoch(name string) Epoch {
+	number, _, _ := strings.Cut(strings.TrimPrefix(name, "chk-"), "-")
+	e, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return Epoch(e)
+}
+
 func pageFilePrefix(m *Manifest) string { return folderName(m.Job) + "-" }
 
 func (c *Checkpoints) read(dir string) (*Manifest, bool, error) {
@@ -159,8 +181,10 @@ func sortManifests(ms []*Manifest) {
 }
 
 // Prune deletes the job's checkpoints but the retained number up to committed (which is the newest
-// committed one) and the one that continues it; with them those that were undone, page files that nothing
-// needs, and what crashes left. Complete checkpoints of other job ids under the same name are not touched.
+// committed one); with them those of the same epochs that were undone, page files that nothing needs, and what crashes left.
+// Nothing of a later epoch is touched: this instance may have been overtaken without knowing it yet, and what a newer one has
+// made, or is making, since is none of its business. What is left of later epochs by a history that was given up goes
+// when the job gets there. Complete checkpoints of other job ids under the same name are not touched.
 func (c *Checkpoints) Prune(committed *Manifest) error {
 	all, err := c.List()
 	if err != nil {
@@ -176,8 +200,8 @@ func (c *Checkpoints) Prune(committed *Manifest) error {
 			// of an earlier run under this name, which the user wanted to keep
 		case m.Epoch == committed.Epoch && m.Nonce == committed.Nonce:
 			kept++
-		case m.Epoch > committed.Epoch && m.Previous == committed.Nonce:
-			// prepared, and about to be committed
+		case m.Epoch > committed.Epoch:
+			// prepared and about to be committed, or a newer instance's
 		case m.Epoch < committed.Epoch && kept < c.retain:
 			kept++
 		default:
@@ -198,7 +222,7 @@ func (c *Checkpoints) Prune(committed *Manifest) error {
 		return err
 	}
 	for _, d := range chks {
-		if keep[filepath.Base(d)] {
+		if keep[filepath.Base(d)] || checkpointEpoch(filepath.Base(d)) > committed.Epoch {
 			continue
 		}
 		// The manifest goes first, so that no crash leaves a checkpoint that looks complete.
@@ -214,7 +238,7 @@ func (c *Checkpoints) Prune(committed *Manifest) error {
 		return c.diskError("list the checkpoint's pages", err)
 	}
 	for _, e := range es {
-		if strings.HasPrefix(e.Name(), pageFilePrefix(committed)) && !files[e.Name()] {
+		if epoch, ok := pageFileEpoch(committed, e.Name()); ok && epoch <= committed.Epoch && !files[e.Name()] {
 			if err := c.fs.Remove(filepath.Join(c.dir, pagesDir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return c.diskError("delete a checkpoint's pages", err)
 			}

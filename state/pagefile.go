@@ -172,6 +172,9 @@ func (w *checkpointWriter) abandon() {
 // finish copies what is missing, writes the index and, last, the manifest.
 func (w *checkpointWriter) finish(ctx context.Context, m *Manifest) error {
 	st := &w.s.stored
+	if err := w.forgetLost(); err != nil {
+		return err
+	}
 	live := map[string]int64{}
 	w.each(func(k runKey, r *run) error { live[st.files[k]] += r.bytes; return nil })
 	budget := max(rewriteFloor, w.size)
@@ -243,6 +246,32 @@ func (w *checkpointWriter) finish(ctx context.Context, m *Manifest) error {
 		}
 	}
 	return w.seal(m, files)
+}
+
+// forgetLost forgets page files that somebody has deleted under the running job: what lay in them is written again. Without this
+// the new checkpoint would look complete and could never be restored.
+func (w *checkpointWriter) forgetLost() error {
+	es, err := w.c.fs.ReadDir(filepath.Join(w.dir, pagesDir))
+	if err != nil {
+		return w.c.diskError("list the checkpoint's pages", err)
+	}
+	there := map[string]bool{w.file: true}
+	for _, e := range es {
+		there[filepath.Join(pagesDir, e.Name())] = true
+	}
+	st := &w.s.stored
+	for f := range st.sizes {
+		if !there[f] {
+			w.s.log.Warn("somebody has deleted a file of the job's checkpoints; what it held is written again", "dir", w.dir, "file", f)
+			delete(st.sizes, f)
+		}
+	}
+	for k, f := range st.files {
+		if !there[f] {
+			delete(st.files, k)
+		}
+	}
+	return nil
 }
 
 // seal makes the page file durable, and then the manifest.
