@@ -46,6 +46,7 @@ func TestCheckpointAfterTheDirectoryWasDeletedIsWhole(t *testing.T) {
 // recording the commit deletes nothing of the newer one, finished or not.
 func TestOvertakenInstanceDeletesNoNewerCheckpoint(t *testing.T) {
 	old := newJob(t, true)
+	old.cp.retain = 10
 	old.upsert(0, "of both", modelValue{1, "x"})
 	old.prepare() // and its transaction is committed; then it sleeps
 	m := old.store.Manifest()

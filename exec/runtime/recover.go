@@ -103,7 +103,9 @@ func (a *attempt) connect(fixed []byte) error {
 
 // reclaim claims the job once more, by the identity of a checkpoint that has just been restored. Another
 // instance may hold the transactional id that it names, or have its owner elsewhere: what was claimed before did not touch it.
-func (a *attempt) reclaim(m *state.Manifest) error {
+//
+// found is the marker that was decided by.
+func (a *attempt) reclaim(m *state.Manifest, found *exec.Marker) error {
 	if err := a.committer.Close(); err != nil {
 		return fmt.Errorf("close the transactions of job %s: %w", a.r.job.Name, err)
 	}
@@ -115,7 +117,7 @@ func (a *attempt) reclaim(m *state.Manifest) error {
 	if err != nil {
 		return err
 	}
-	if !ok || !historyOf(m).is(&marker) {
+	if ok != (found != nil) || ok && marker != *found {
 		return exec.Restartf("", "start job "+a.r.job.Name, fmt.Errorf("another instance went on to epoch %d while epoch %d was restored", marker.Epoch, m.Epoch))
 	}
 	return nil
@@ -365,8 +367,8 @@ func (a *attempt) execute(act action, s situation, askedIn *state.Checkpoints) e
 			if a.identity, err = a.committer.Identity(a.ctx, m.Identity); err != nil {
 				return err
 			}
-			if !act.remark && !bytes.Equal(a.identity, claimed) {
-				if err := a.reclaim(m); err != nil {
+			if !bytes.Equal(m.Identity, claimed) {
+				if err := a.reclaim(m, s.marker); err != nil {
 					return err
 				}
 			}
