@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -284,4 +286,39 @@ func TestTwoAtOnceFromNothing(t *testing.T) {
 			checkNumbers(t, n, committed(t, b, out))
 		})
 	}
+}
+
+// The job is edited: another prefix, and so another transactional id. Then the unedited job is started on another machine:
+// it restores what the edited one has done, and must fence it by the new id.
+func TestEditedAndUneditedJobDoNotBothCommit(t *testing.T) {
+	b := kafkatest.Real(t)
+	in, out := shapes[0].topics(t, b)
+	j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
+	f := startFeed(t, b, in, 10_000_000, 10_000, number)
+	p := j.start(nil)
+	p.said("epoch committed", 30*time.Second)
+	p.kill()
+	edited := *j
+	edited.file += ".edited.sql"
+	sql, err := os.ReadFile(j.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(edited.file, bytes.ReplaceAll(sql, []byte("'"+out+"-'"), []byte("'edited-"+out+"'")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p = edited.start(nil)
+	p.said("epoch committed", 30*time.Second)
+	time.Sleep(500 * time.Millisecond)
+	other := *j
+	other.state = t.TempDir()
+	q := other.start(nil)
+	q.said("epoch committed", 30*time.Second)
+	if code := p.ends(30 * time.Second); code != 4 {
+		t.Fatalf("the edited job ended with %d, want 4:\n%s", code, tail(p.output()))
+	}
+	n := f.halt(t)
+	q.kill()
+	other.start(nil, "--until", "end").endsWell(time.Minute)
+	checkNumbers(t, n, committed(t, b, out))
 }
