@@ -84,6 +84,8 @@ type health struct {
 	fatal    error
 	failed   chan struct{} // closed with the first fatal error
 	lastSaid time.Time
+	away     error // why no broker could be reached, the last time
+	awaySeen time.Time
 }
 
 func newHealth(log *slog.Logger, servers string) *health {
@@ -103,6 +105,10 @@ func (h *health) event(e ck.Error) {
 	}
 	switch e.Code() {
 	case ck.ErrAllBrokersDown, ck.ErrTransport, ck.ErrResolve:
+		if h.away == nil || e.Code() != ck.ErrAllBrokersDown { // which only says how many
+			h.away = e
+		}
+		h.awaySeen = time.Now()
 		if time.Since(h.lastSaid) > sayEvery {
 			h.lastSaid = time.Now()
 			h.log.Warn("no connection to Kafka at "+h.servers+", trying again", "cause", e.String())
@@ -126,6 +132,19 @@ func (h *health) err(doing string) error {
 		return d
 	}
 	return exec.Restartf("", doing, f)
+}
+
+// unreachable is why no broker was reached, where that was so since; nil otherwise.
+func (h *health) unreachable(since time.Time) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.away == nil || h.awaySeen.Before(since) {
+		return nil
+	}
+	return h.away
 }
 
 // sayEvery is how often a line about waiting is repeated.
@@ -163,6 +182,11 @@ func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, whe
 			return err
 		}
 		if time.Since(start) > limit {
+			// A try that ran out of time says nothing; that there is no broker does, and what to do is another thing then.
+			if away := h.unreachable(start); away != nil && !waitable(err) {
+				err = fmt.Errorf("no connection to Kafka: %w", away)
+				help = "start the broker, or mend 'properties.bootstrap.servers'; SET 'weir.connect.timeout' says how long to wait"
+			}
 			return exec.Fatalf(help, "wait for "+what+" on "+where, fmt.Errorf("given up after %s: %w", limit.Round(time.Second), err))
 		}
 		if time.Since(said) > sayEvery {
