@@ -325,10 +325,10 @@ func (g *jobGroup) summary(name string, s runtime.Summary) {
 func summaryLine(name string, s runtime.Summary) string {
 	line := fmt.Sprintf("%s: %d rows in, %d rows out, %s committed, %.1f s", name, s.Rows.In, s.Rows.Out, count(int(s.Epochs), "epoch"), s.Took.Seconds())
 	if s.Rows.Late > 0 {
-		line += fmt.Sprintf(", %d late rows dropped", s.Rows.Late)
+		line += ", " + count(int(s.Rows.Late), "late row") + " dropped"
 	}
 	if s.Rows.Skipped > 0 {
-		line += fmt.Sprintf(", %d records skipped", s.Rows.Skipped)
+		line += ", " + count(int(s.Rows.Skipped), "record") + " skipped"
 	}
 	if s.HasEpoch {
 		line += fmt.Sprintf(", last epoch %d", s.Epoch)
