@@ -26,6 +26,7 @@ type producer struct {
 	where   string // bootstrap servers
 	name    string // "table ws", for messages
 	failure atomic.Pointer[error]
+	flushed atomic.Uint64   // not exactly once: one more than the epoch that was flushed last
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
 	events  sync.WaitGroup // the goroutine of the same name
@@ -311,10 +312,11 @@ func (p *producer) send(ctx context.Context, t *outTopic, partition int32, o *ou
 	return nil
 }
 
-// flush returns when the brokers have acknowledged everything that was sent, or something failed.
-func (p *producer) flush(ctx context.Context) error {
+// flush returns when the brokers have acknowledged everything that was sent, when somebody else says that it is done, or something
+// failed.
+func (p *producer) flush(ctx context.Context, done func() bool) error {
 	for {
-		if err := p.err(); err != nil {
+		if err := p.err(); err != nil || done() {
 			return err
 		}
 		empty := false

@@ -172,7 +172,7 @@ func TestExpiredTransactionIsReplayedNotLost(t *testing.T) {
 	if in.c.TransactionStarted().IsZero() {
 		t.Fatal("the transaction has a row and has not started")
 	}
-	if err := in.c.prod.flush(context.Background()); err != nil {
+	if err := in.c.prod.flush(context.Background(), func() bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	// The broker has ended it when an uncommitted reader's last stable offset passes the row.
