@@ -32,6 +32,7 @@ type attempt struct {
 	groups    int
 	last      exec.Epoch // last committed epoch
 	nonce     state.Nonce
+	marked    time.Time                     // when its marker was written
 	restored  []byte                        // extraRestored
 	splits    map[*source][]exec.SplitState // to be read, by source
 

@@ -63,6 +63,11 @@ var errTransactionExpired = errors.New("the transaction was open for longer than
 // expiredLimit is how many attempts in a row may end by errTransactionExpired without one committed epoch.
 const expiredLimit = 3
 
+// markerAge is the age at which the marker is written again though nothing has happened: the broker forgets the offsets of
+// a group after offsets.retention.minutes, a week or a day, and a job that waits for input all that time must find its
+// marker when it is started again.
+const markerAge = time.Hour
+
 // commitGrace is how long a commit that is under way may go on after a task has failed.
 const commitGrace = 5 * time.Second
 
@@ -164,6 +169,9 @@ func (a *attempt) overdue() bool {
 func (a *attempt) anythingNew() bool {
 	if a.committer != nil && !a.committer.TransactionStarted().IsZero() {
 		return true // rows are written that nobody sees yet, whatever made them
+	}
+	if a.committer != nil && a.r.clock.Now().Sub(a.marked) >= markerAge {
+		return true
 	}
 	for _, s := range a.sourceTasks {
 		if s.activity.Load() != a.acked[s] {
@@ -498,7 +506,7 @@ func (a *attempt) record(m *state.Manifest, acks []*ack) error {
 	if err := r.store.Commit(m.Epoch); err != nil {
 		return fmt.Errorf("record epoch %d: %w", m.Epoch, err)
 	}
-	a.last, a.nonce = m.Epoch, m.Nonce
+	a.last, a.nonce, a.marked = m.Epoch, m.Nonce, r.clock.Now()
 	if err := a.commitSides(m); err != nil {
 		return err
 	}

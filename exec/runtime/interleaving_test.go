@@ -2,8 +2,11 @@ package runtime_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"weir/exec"
 	"weir/exec/runtime/runtimetest"
 	"weir/planner/physical"
 )
@@ -86,4 +89,50 @@ func TestRowsAfterUntilEndAreNotLate(t *testing.T) {
 	s.add(t, w, "orders", 0, "8 | 0:00:18", "16 | 0:00:09", "32 | 0:00:26")
 	j.mustRun()
 	equal(t, w.Sorted("sums"), []string{"+I[10000000, 1]", "+I[20000000, 6]", "+I[20000000, 8]", "+I[30000000, 32]"})
+}
+
+// clock is a time that the test moves.
+type clock struct{ at atomic.Int64 }
+
+func (c *clock) Now() time.Time { return time.Unix(0, c.at.Load()) }
+
+// The broker forgets markers that are not written for days; a job may wait for input as long.
+func TestMarkerOfAWaitingJobIsRenewed(t *testing.T) {
+	w := runtimetest.New()
+	want := fill(w, 30, 3, false)
+	cfg := settings(t)
+	j := newJob(t, w, func() *physical.Job { return copyJob(cfg, "exactly-once") })
+	c := &clock{}
+	c.at.Store(1_767_225_600_000_000_000)
+	j.opts.Clock = c
+	r := j.runner()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	go func() {
+		defer r.Stop()
+		epoch := func() exec.Epoch {
+			e, err := r.Checkpoint(ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			return e
+		}
+		for len(w.Output("output")) < 30 && ctx.Err() == nil {
+			epoch()
+		}
+		last := epoch()
+		for hour := range exec.Epoch(3) {
+			c.at.Add(int64(time.Hour))
+			if e := epoch(); e != last+hour+1 {
+				t.Errorf("epoch %d after hour %d, the last one with rows was %d", e, hour+1, last)
+			}
+			if m := w.Marker(); m.Epoch != last+hour+1 {
+				t.Errorf("the marker is of epoch %d", m.Epoch)
+			}
+		}
+	}()
+	if _, err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, w.Sorted("output"), want)
 }

@@ -382,6 +382,7 @@ func (a *attempt) execute(act action, s situation, askedIn *state.Checkpoints) e
 		return fmt.Errorf("load the state of epoch %d: %w", m.Epoch, err)
 	}
 	a.jobID, a.last, a.nonce, a.restored = m.Job, m.Epoch, m.Nonce, m.Extra[extraRestored]
+	a.marked = m.Made
 	if act.asked {
 		a.restored = []byte(m.Nonce)
 	}
