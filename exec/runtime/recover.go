@@ -169,10 +169,18 @@ func (r *Runner) openStore(dir string) error {
 	}
 	st, err := state.Open(dir, state.Options{Log: r.log, FS: r.o.FS, Clock: r.clock.Now, Memory: memory, Job: r.job.Name})
 	if err != nil {
-		return fmt.Errorf("open the state of job %s: %w", r.job.Name, err)
+		return atOnce("say with --state-dir where the job may keep its state", "open the state of job "+r.job.Name, err)
 	}
 	r.store = st
 	return nil
+}
+
+// atOnce stops the job for an error that another attempt would meet again; one that says its reaction itself keeps it.
+func atOnce(help, doing string, err error) error {
+	if reactionTo(err) == reactRestart && !errors.Is(err, exec.ErrRestart) {
+		return exec.Fatalf(help, doing, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // openState opens the store and the checkpoint directory, once a run.
@@ -192,7 +200,7 @@ func (a *attempt) openState() error {
 	}
 	cp, err := state.OpenCheckpoints(dir, r.job.Name, max(1, r.cfg.Int(config.CheckpointRetained)), r.o.FS)
 	if err != nil {
-		return fmt.Errorf("open '%s' = '%s': %w", config.CheckpointDir, dir, err)
+		return atOnce("name a directory that this user may write to", fmt.Sprintf("open '%s' = '%s'", config.CheckpointDir, dir), err)
 	}
 	r.checkpoints = cp
 	return nil
