@@ -214,6 +214,7 @@ func checkKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) 
 	switch use {
 	case c.UseDefine:
 		k.topics()
+		k.group()
 		k.startup()
 		k.bounded()
 		k.kafkaFormats()
@@ -239,6 +240,7 @@ func checkUpsertKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.
 	switch use {
 	case c.UseDefine:
 		k.topics()
+		k.group()
 		k.bounded()
 		k.upsertKey()
 		k.prefix(t.PrimaryKey)
@@ -334,6 +336,14 @@ func (k *checker) position(side, def string) {
 			k.diags.Errorf(CodeOptionCombination, k.at(side+".mode"), "'%s.mode' = 'specific-offsets' works with a single topic only", side).
 				Help("define one table for each topic")
 		}
+	}
+}
+
+// group refuses the groups of markers: positions that are reported there would overwrite them.
+func (k *checker) group() {
+	if g := k.get("properties.group.id"); strings.HasPrefix(g, "weir.") {
+		k.diags.Errorf(CodeOptionValue, k.at("properties.group.id"), "'properties.group.id' cannot be '%s': the groups weir.* hold what exactly-once jobs have committed", g).
+			Help("choose another name")
 	}
 }
 
