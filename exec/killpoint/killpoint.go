@@ -2,7 +2,8 @@
 //
 // Hit does nothing unless the binary is built with the tag weir_killpoints. Then the environment
 // variable WEIR_KILL_AT="name" or "name:occurrence" (from 1) makes the process send SIGKILL to
-// itself at the given passage, so that nothing, no deferred call and no flush, runs afterwards.
+// itself at the given passage, so that nothing, no deferred call and no flush, runs afterwards. WEIR_STOP_AT, in the same
+// form, makes it send SIGSTOP: the test looks at the files and lets it go on with SIGCONT.
 package killpoint
 
 // The points, before and after the steps of the protocol (exec/runtime, coordinator.go).

@@ -13,30 +13,46 @@ import (
 // Enabled reports whether this build honours WEIR_KILL_AT.
 const Enabled = true
 
+// passage is one passage of one point.
+type passage struct {
+	point  string
+	nth    int64
+	passed atomic.Int64
+}
+
 var (
-	name, nth = parse(os.Getenv("WEIR_KILL_AT"))
-	passed    atomic.Int64
+	kill = parse("WEIR_KILL_AT")
+	stop = parse("WEIR_STOP_AT")
 )
 
-func parse(s string) (string, int64) {
+func parse(variable string) *passage {
+	s := os.Getenv(variable)
 	point, count, found := strings.Cut(s, ":")
 	if !found {
-		return point, 1
+		return &passage{point: point, nth: 1}
 	}
 	n, err := strconv.ParseInt(count, 10, 64)
 	if err != nil || n < 1 {
-		panic("WEIR_KILL_AT: expected name or name:occurrence, found " + s)
+		panic(variable + ": expected name or name:occurrence, found " + s)
 	}
-	return point, n
+	return &passage{point: point, nth: n}
+}
+
+func (p *passage) hit(point string) bool { return point == p.point && p.passed.Add(1) == p.nth }
+
+func signal(s syscall.Signal) {
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
+		panic(err)
+	}
 }
 
 // Hit is called when the process passes the point. Any goroutine.
 func Hit(point string) {
-	if point != name || passed.Add(1) != nth {
-		return
+	if stop.hit(point) {
+		signal(syscall.SIGSTOP)
 	}
-	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
-		panic(err)
+	if kill.hit(point) {
+		signal(syscall.SIGKILL)
+		select {} // the signal may take a moment: nothing must happen in it
 	}
-	select {} // the signal may take a moment: nothing must happen in it
 }

@@ -151,6 +151,10 @@ func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, val
 	if err != nil {
 		t.Fatal(err)
 	}
+	go func() {
+		for range p.Events() { // that a broker is away: Flush waits until such events are taken
+		}
+	}()
 	f := &feed{done: make(chan struct{})}
 	stop := make(chan struct{})
 	go func() {

@@ -1,0 +1,343 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"weir/connectors/kafka/kafkatest"
+	"weir/exec/killpoint"
+)
+
+// hopJob is tumbleJob with windows that overlap: each record counts in two.
+var hopJob = strings.NewReplacer("'tumble'", "'hop'",
+	"TUMBLE(TABLE numbers, DESCRIPTOR(ts), INTERVAL '10' SECOND)",
+	"HOP(TABLE numbers, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '10' SECOND)").Replace(tumbleJob)
+
+// setJob fills a topic, a compacted topic and a folder of files in one transaction.
+const setJob = `
+SET 'pipeline.name' = 'set';
+SET 'execution.checkpointing.interval' = '100 ms';
+SET 'execution.checkpointing.dir' = '$CHK';
+CREATE TABLE numbers (k BIGINT, n BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
+  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
+CREATE TABLE even (n STRING) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER',
+  'format' = 'raw', 'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = '%[2]s-',
+  'properties.transaction.timeout.ms' = '20000');
+CREATE TABLE totals (k BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = '%[2]s-totals',
+  'properties.bootstrap.servers' = '$BROKER', 'key.format' = 'json', 'value.format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
+  'sink.transactional-id-prefix' = '%[2]s-totals-', 'properties.transaction.timeout.ms' = '20000');
+CREATE TABLE files (k BIGINT, n BIGINT) WITH ('connector' = 'filesystem', 'path' = '$FILES', 'format' = 'json',
+  'sink.rolling-policy.rollover-interval' = '1 s', 'sink.rolling-policy.inactivity-interval' = '1 s', 'sink.rolling-policy.file-size' = '100 kb');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO even SELECT CAST(n AS STRING) FROM numbers WHERE MOD(n, 2) = 0;
+INSERT INTO totals SELECT k, COUNT(*), SUM(n) FROM numbers GROUP BY k;
+INSERT INTO files SELECT k, n FROM numbers;
+END;
+`
+
+// checkHops recomputes every window of ten seconds that begins every five: record i, at millisecond i, is in the windows that
+// begin at i/5000 and one before it.
+func checkHops(t *testing.T, n int, out []string) {
+	t.Helper()
+	type cell struct{ window, key int64 }
+	type sums struct{ count, sum int64 }
+	want := map[cell]sums{}
+	for i := range int64(n) {
+		for w := i/5_000 - 1; w <= i/5_000; w++ {
+			c := cell{w, i % keys}
+			want[c] = sums{want[c].count + 1, want[c].sum + i}
+		}
+	}
+	got := map[cell]bool{}
+	for _, line := range out {
+		var row struct {
+			WS      string
+			K, C, S int64
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		ws, err := time.Parse("2006-01-02 15:04:05", row.WS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := cell{(ws.UnixMilli() - 1_767_225_600_000) / 5_000, row.K}
+		if got[c] {
+			t.Fatalf("window %s of key %d came twice", row.WS, row.K)
+		}
+		got[c] = true
+		if w := want[c]; w.count != row.C || w.sum != row.S {
+			t.Fatalf("window %s of key %d: count %d and sum %d, want %d and %d", row.WS, row.K, row.C, row.S, w.count, w.sum)
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d windows of %d came out", len(got), len(want))
+	}
+}
+
+// checkSet is for setJob: the even numbers, the totals, and every record in the files.
+func checkSet(t *testing.T, b *kafkatest.Broker, out, files string, n int) {
+	t.Helper()
+	var even []string
+	for _, line := range committed(t, b, out) {
+		i, err := strconv.Atoi(line)
+		if err != nil || i%2 != 0 {
+			t.Fatalf("%q is no even number", line)
+		}
+		even = append(even, strconv.Itoa(i/2))
+	}
+	checkNumbers(t, (n+1)/2, even)
+	checkTotals(t, n, committed(t, b, out+"-totals"))
+	paths, err := filepath.Glob(filepath.Join(files, "part-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, p := range paths {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var row struct{ K, N int64 }
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				t.Fatalf("%s: %q: %v", p, line, err)
+			}
+			lines = append(lines, strconv.FormatInt(row.N, 10))
+		}
+	}
+	checkNumbers(t, n, lines)
+}
+
+// storm is what happens to one job.
+type storm struct {
+	t       *testing.T
+	rnd     *rand.Rand
+	j       *job
+	p       *process   // the instance that is meant to run
+	zombies []*process // others that were started since: each is fenced or killed some time
+	rivals  bool       // another instance may have taken over from p
+	said    []string   // the last events, for failures
+}
+
+func (s *storm) say(format string, args ...any) {
+	s.said = append(s.said, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+}
+
+func (s *storm) fail(format string, args ...any) {
+	s.t.Helper()
+	s.t.Fatalf("%s\nwhat happened last:\n%s", fmt.Sprintf(format, args...), strings.Join(s.said[max(0, len(s.said)-15):], "\n"))
+}
+
+// pause is a random time up to limit.
+func (s *storm) pause(limit time.Duration) { time.Sleep(time.Duration(s.rnd.Int64N(int64(limit)))) }
+
+func (s *storm) start(env ...string) *process {
+	return s.j.start(env, "--set", fmt.Sprintf("parallelism.default=%d", 1+s.rnd.IntN(4)))
+}
+
+// ensure starts the job again when it has ended, which it may have done in expected ways only.
+func (s *storm) ensure() {
+	select {
+	case <-s.p.exited:
+	default:
+		return
+	}
+	switch code := s.p.cmd.ProcessState.ExitCode(); {
+	case code == -1: // a signal
+	case code == 4 && s.rivals:
+	default:
+		s.fail("the job ended by itself with exit code %d:\n%s", code, tail(s.p.output()))
+	}
+	s.say("start in %s", filepath.Base(s.j.state))
+	s.p, s.rivals = s.start(), len(s.zombies) > 0
+}
+
+// ended reports on an instance that another one has replaced.
+func (s *storm) ended(p *process) {
+	p.kill()
+	if code := p.cmd.ProcessState.ExitCode(); code != -1 && code != 4 {
+		s.fail("a replaced instance ended by itself with exit code %d:\n%s", code, tail(p.output()))
+	}
+}
+
+func (s *storm) signal(p *process, sig syscall.Signal) {
+	_ = p.cmd.Process.Signal(sig) // it may have ended
+}
+
+// strike is one random event.
+func (s *storm) strike(n int) {
+	switch what := s.rnd.IntN(12); what {
+	case 0, 1:
+		s.say("SIGKILL")
+		s.p.kill()
+	case 2:
+		s.say("SIGKILL in its recovery")
+		s.p.kill()
+		s.ensure()
+		s.pause(400 * time.Millisecond)
+		s.p.kill()
+	case 3, 4:
+		point := fmt.Sprintf("%s:%d", killpoint.Points[s.rnd.IntN(len(killpoint.Points))], 1+s.rnd.IntN(8))
+		s.say("SIGKILL at %s", point)
+		s.p.kill()
+		s.p = s.start("WEIR_KILL_AT=" + point)
+		s.pause(2 * time.Second)
+	case 5:
+		s.say("SIGTERM")
+		s.signal(s.p, syscall.SIGTERM)
+		select {
+		case <-s.p.exited:
+			code := s.p.cmd.ProcessState.ExitCode()
+			// With the broker away the last checkpoint may fail; what it held is replayed.
+			if code != 0 && code != -1 && !(code == 4 && s.rivals) && !strings.Contains(s.p.output(), "the last epoch could not be committed") {
+				s.fail("exit code %d after SIGTERM:\n%s", code, tail(s.p.output()))
+			}
+			s.p = s.start()
+		case <-time.After(time.Duration(s.rnd.Int64N(int64(5 * time.Second)))):
+			s.p.kill()
+		}
+	case 6:
+		long := s.rnd.IntN(4) == 0 // longer than the transaction may be open
+		s.say("SIGSTOP, long: %v", long)
+		s.signal(s.p, syscall.SIGSTOP)
+		if long {
+			time.Sleep(7 * time.Second)
+		} else {
+			s.pause(time.Second)
+		}
+		s.signal(s.p, syscall.SIGCONT)
+	case 7:
+		s.say("the state directory is lost")
+		s.p.kill()
+		if err := os.RemoveAll(s.j.state); err != nil {
+			s.t.Fatal(err)
+		}
+	case 8, 9:
+		asleep := s.rnd.IntN(2) == 0
+		s.say("another machine takes over, the old one asleep: %v", asleep)
+		old := s.p
+		if asleep {
+			s.signal(old, syscall.SIGSTOP)
+		}
+		s.j.state = filepath.Join(filepath.Dir(s.j.file), fmt.Sprintf("state-%d", n))
+		s.p, s.rivals = s.start(), true
+		s.zombies = append(s.zombies, old)
+		s.pause(2 * time.Second)
+		s.signal(old, syscall.SIGCONT)
+	case 10:
+		s.say("two at once")
+		s.p.kill()
+		mine := s.j.state
+		s.j.state = filepath.Join(filepath.Dir(s.j.file), fmt.Sprintf("state-%d", n))
+		other := s.start()
+		if s.rnd.IntN(2) == 0 {
+			s.j.state, mine = mine, s.j.state
+			s.p = s.start()
+			s.zombies = append(s.zombies, other)
+		} else {
+			next := *s.j
+			next.state = mine
+			s.zombies = append(s.zombies, next.start(nil))
+			s.p = other
+		}
+		s.rivals = true
+	case 11:
+		for _, z := range s.zombies {
+			s.ended(z)
+		}
+		s.zombies = nil
+	}
+}
+
+// run strikes until the time is over and leaves no instance.
+func (s *storm) run(until time.Time) int {
+	s.p = s.start()
+	n := 0
+	for ; time.Now().Before(until); n++ {
+		s.pause(1500 * time.Millisecond)
+		s.strike(n)
+		s.ensure()
+		if len(s.zombies) > 2 {
+			s.ended(s.zombies[0])
+			s.zombies = s.zombies[1:]
+		}
+	}
+	for _, z := range s.zombies {
+		s.signal(z, syscall.SIGCONT)
+		s.ended(z)
+	}
+	s.zombies = nil
+	s.p.kill()
+	return n
+}
+
+// Everything at once, at random: five jobs on one broker are killed, put to sleep, stopped, replaced by instances on other
+// machines, restored at other parallelisms, while the broker dies and comes back. WEIR_STORM is how long
+// (1 m), WEIR_STORM_SEED repeats the choices of a run, though not its timing.
+func TestStorm(t *testing.T) {
+	b := kafkatest.Real(t)
+	long := time.Minute
+	if v := os.Getenv("WEIR_STORM"); v != "" {
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			t.Fatalf("WEIR_STORM: %v", err)
+		}
+		long = d
+	}
+	seed := rand.Uint64()
+	if v := os.Getenv("WEIR_STORM_SEED"); v != "" {
+		n, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			t.Fatalf("WEIR_STORM_SEED: %v", err)
+		}
+		seed = n
+	}
+	t.Logf("WEIR_STORM_SEED=%d WEIR_STORM=%s", seed, long)
+	until := time.Now().Add(long)
+	calm := make(chan struct{}) // closed when the broker stays up
+	t.Run("broker", func(t *testing.T) {
+		t.Parallel()
+		defer close(calm)
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		for time.Now().Before(until.Add(-10 * time.Second)) {
+			time.Sleep(5*time.Second + time.Duration(rnd.Int64N(int64(20*time.Second))))
+			b.Kill(t)
+			time.Sleep(time.Duration(rnd.Int64N(int64(3 * time.Second))))
+			b.Restart(t)
+		}
+	})
+	all := append(shapes[:len(shapes):len(shapes)], shape{"hop", hopJob, event, checkHops}, shape{"set", setJob, event, nil})
+	for i, sh := range all {
+		t.Run(sh.name, func(t *testing.T) {
+			in, out := sh.topics(t, b)
+			if sh.name == "set" {
+				b.Topic(t, out+"-totals", partitions)
+			}
+			files := filepath.Join(t.TempDir(), "files")
+			sql := strings.NewReplacer("$FILES", files, "= '20000'", "= '5000'").Replace(fmt.Sprintf(sh.sql, in, out))
+			s := &storm{t: t, rnd: rand.New(rand.NewPCG(seed, uint64(i+1))), j: newJob(t, b, sql)}
+			t.Parallel()
+			f := startFeed(t, b, in, 1<<40, 2_000, sh.value)
+			strikes := s.run(until)
+			<-calm
+			n := f.halt(t)
+			last := s.j.start(nil, "--until", "end")
+			last.endsWell(2 * time.Minute)
+			if sh.check != nil {
+				sh.check(t, n, committed(t, b, out))
+			} else {
+				checkSet(t, b, out, files, n)
+			}
+			t.Logf("%d records, %d strikes", n, strikes)
+		})
+	}
+}
