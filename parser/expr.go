@@ -457,7 +457,7 @@ func (p *parser) interval() ast.Expr {
 	}
 	e.Text = p.str("the length of the interval as a string, as in INTERVAL '10' SECOND")
 	e.From = p.unit("a unit of time, as in INTERVAL '10' SECOND")
-	p.precision()
+	e.Precision = p.precision()
 	if p.accept("TO") {
 		e.To = p.unit("a unit of time behind TO")
 		p.precision()
@@ -485,10 +485,13 @@ func (p *parser) unit(what string) string {
 	return u
 }
 
-// precision takes the (p) or (p, s) behind a unit. It only limits what may be written in
-// the string, so nothing is kept of it.
-func (p *parser) precision() {
+// precision takes the (p) or (p, s) behind a unit and gives p, 0 where there is none. It only limits what may be
+// written in the string.
+func (p *parser) precision() int {
 	if p.is("(") {
-		p.params(2)
+		if list := p.params(2); len(list) > 0 {
+			return list[0]
+		}
 	}
+	return 0
 }

@@ -19,7 +19,7 @@ import (
 // the session's time zone.
 func TestEval(t *testing.T) {
 	clock := func() time.Time { return time.Date(2026, 2, 3, 23, 5, 6, 789123000, time.UTC) }
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/eval", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			zone := "UTC"
 			d.MaybeScanArgs(t, "zone", &zone)

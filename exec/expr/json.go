@@ -1,10 +1,13 @@
 package expr
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fastjson"
 
+	"weir/exec/expr/text"
 	"weir/planner/fn"
 	"weir/planner/scalar"
 )
@@ -18,7 +21,10 @@ var jsonKernels = map[string]builder{
 		case fastjson.TypeString:
 			k.setStr(i, v.GetStringBytes())
 			return nil
-		case fastjson.TypeNumber, fastjson.TypeTrue, fastjson.TypeFalse:
+		case fastjson.TypeNumber:
+			k.end(i, appendNumber(k.arena(), string(v.MarshalTo(nil))))
+			return nil
+		case fastjson.TypeTrue, fastjson.TypeFalse:
 			k.end(i, v.MarshalTo(k.arena()))
 			return nil
 		}
@@ -28,13 +34,96 @@ var jsonKernels = map[string]builder{
 		if v == nil || v.Type() != fastjson.TypeObject && v.Type() != fastjson.TypeArray {
 			return k.setNull(i)
 		}
-		k.end(i, v.MarshalTo(k.arena()))
+		k.end(i, appendJSON(k.arena(), v))
 		return nil
 	}),
 	"JSON_EXISTS": jsonKernel(func(k *rowKernel, i int, v *fastjson.Value) error {
-		k.setBool(i, v != nil)
+		k.setBool(i, v != nil && v.Type() != fastjson.TypeNull)
 		return nil
 	}),
+}
+
+// appendNumber appends a JSON number as Flink prints it: one with an exponent as Java's BigDecimal does, 1E+5.
+func appendNumber(dst []byte, s string) []byte {
+	m, e, found := strings.Cut(strings.ToUpper(s), "E")
+	if !found {
+		return append(dst, s...)
+	}
+	exp, err := strconv.Atoi(e)
+	if err != nil {
+		return append(dst, s...)
+	}
+	sign := ""
+	if m[0] == '-' {
+		sign, m = "-", m[1:]
+	}
+	whole, frac, _ := strings.Cut(m, ".")
+	digits := strings.TrimLeft(whole+frac, "0")
+	if digits == "" {
+		digits = "0"
+	}
+	scale := len(frac) - exp
+	dst = append(dst, sign...)
+	at := len(digits) - scale // digits before the point
+	switch {
+	case scale == 0:
+		return append(dst, digits...)
+	case scale > 0 && at-1 >= -6:
+		if at <= 0 {
+			digits, at = strings.Repeat("0", 1-at)+digits, 1
+		}
+		return append(append(append(dst, digits[:at]...), '.'), digits[at:]...)
+	}
+	dst = append(dst, digits[0])
+	if len(digits) > 1 {
+		dst = append(append(dst, '.'), digits[1:]...)
+	}
+	dst = append(dst, 'E')
+	if at-1 >= 0 {
+		dst = append(dst, '+')
+	}
+	return strconv.AppendInt(dst, int64(at-1), 10)
+}
+
+// appendJSON appends v with the members of its objects in the order of their keys, as Flink does.
+func appendJSON(dst []byte, v *fastjson.Value) []byte {
+	switch v.Type() {
+	case fastjson.TypeObject:
+		o := v.GetObject()
+		keys := make([]string, 0, o.Len())
+		seen := map[string]*fastjson.Value{}
+		o.Visit(func(key []byte, member *fastjson.Value) {
+			k := string(key)
+			if seen[k] == nil {
+				keys = append(keys, k)
+			}
+			seen[k] = member
+		})
+		slices.Sort(keys)
+		dst = append(dst, '{')
+		for i, k := range keys {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(text.AppendJSONString(dst, []byte(k)), ':')
+			dst = appendJSON(dst, seen[k])
+		}
+		return append(dst, '}')
+	case fastjson.TypeArray:
+		dst = append(dst, '[')
+		for i, e := range v.GetArray() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSON(dst, e)
+		}
+		return append(dst, ']')
+	case fastjson.TypeString:
+		return text.AppendJSONString(dst, v.GetStringBytes())
+	case fastjson.TypeNumber:
+		return appendNumber(dst, string(v.MarshalTo(nil)))
+	}
+	return v.MarshalTo(dst)
 }
 
 // jsonKernel makes a function of the value at a path, nil where there is none.

@@ -14,6 +14,7 @@ import (
 
 	"weir/planner/decimal"
 	"weir/planner/scalar"
+	"weir/planner/types"
 )
 
 var miscKernels = map[string]builder{
@@ -141,7 +142,7 @@ func parseURL(k *rowKernel, i int) error {
 func letters(is func(rune) bool) builder {
 	return func(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		number := e.Args[0].Type().IsNumeric()
-		digits := e.Func.Name == "IS_DIGIT"
+		digits := e.Func.Name == "IS_DIGIT" && e.Args[0].Type().IsInteger()
 		k := newRows(e, args, func(k *rowKernel, i int) error {
 			k.setBool(i, false)
 			switch {
@@ -166,9 +167,9 @@ func letters(is func(rune) bool) builder {
 }
 
 func isDecimal(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	number := e.Args[0].Type().IsNumeric()
+	number, isDec := e.Args[0].Type().IsNumeric(), e.Args[0].Type().Kind == types.Decimal // Flink does not count DECIMAL
 	k := newRows(e, args, func(k *rowKernel, i int) error {
-		k.setBool(i, !k.null(0, i) && (number || decimal.IsNumber(k.str(0, i))))
+		k.setBool(i, !k.null(0, i) && (number && !isDec || !number && decimal.IsNumber(k.str(0, i))))
 		return nil
 	})
 	k.nulls = true

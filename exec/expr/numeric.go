@@ -71,11 +71,7 @@ func log10(x float64) float64 {
 }
 
 func cotangent(k *rowKernel, i int) error {
-	t := math.Tan(k.flt(0, i))
-	if t == 0 {
-		return k.fail(i, zeroHelp, "the cotangent of %v is infinite", k.flt(0, i))
-	}
-	k.setFlt(i, 1/t)
+	k.setFlt(i, 1/math.Tan(k.flt(0, i)))
 	return nil
 }
 

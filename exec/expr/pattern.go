@@ -209,6 +209,10 @@ func constBytes(n node) (s []byte, ok bool) {
 	return c.v.Bytes(0), true
 }
 
+// likeEscape is the escape character of a LIKE that names none. In a constant pattern without _ it means nothing: that
+// is how Flink has it.
+const likeEscape = '\\'
+
 // constLike is the matcher of a LIKE whose pattern and escape are constants; nil otherwise.
 func constLike(e *scalar.Call, args []node) (*likeMatcher, error) {
 	p, ok := constBytes(args[1])
@@ -216,6 +220,9 @@ func constLike(e *scalar.Call, args []node) (*likeMatcher, error) {
 		return nil, nil
 	}
 	esc := rune(0)
+	if bytes.IndexByte(p, '_') >= 0 {
+		esc = likeEscape
+	}
 	if len(args) > 2 {
 		s, ok := constBytes(args[2])
 		if !ok {
@@ -242,7 +249,7 @@ func like(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		return newRows(e, args[:1], func(k *rowKernel, i int) error { k.setBool(i, m.match(k.str(0, i))); return nil }), nil
 	}
 	return newRows(e, args, func(k *rowKernel, i int) error {
-		esc := rune(0)
+		esc := likeEscape
 		var err error
 		if len(k.in) > 2 {
 			esc, err = escapeOf(k.str(2, i))
@@ -383,48 +390,18 @@ func similar(_ *compiler, e *scalar.Call, args []node) (node, error) {
 
 func regexpMatch(_ *compiler, e *scalar.Call, args []node) (node, error) {
 	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
-		k.setBool(i, re.Match(k.str(0, i)))
+		// The empty expression matches nothing, in Flink too.
+		k.setBool(i, len(k.str(1, i)) > 0 && re.Match(k.str(0, i)))
 		return nil
 	})
 }
 
-// template turns Java's replacement text into Go's: $1 is a group, \x is x.
-func template(s []byte) []byte {
-	var t []byte
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\' && i+1 < len(s):
-			i++
-			if s[i] == '$' {
-				t = append(t, '$')
-			}
-			t = append(t, s[i])
-		case c == '$' && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
-			t = append(t, "${"...)
-			t = append(t, s[i+1], '}')
-			i++
-		case c == '$':
-			t = append(t, "$$"...)
-		default:
-			t = append(t, c)
-		}
-	}
-	return t
-}
-
+// regexpReplace puts the new text in as it is, as Flink does.
 func regexpReplace(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	fixed, isFixed := constBytes(args[2])
-	if isFixed {
-		fixed = template(fixed)
-	}
 	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
-		t := fixed
-		if !isFixed {
-			t = template(k.str(2, i))
-		}
-		s, data, at := k.str(0, i), k.arena(), 0
-		for _, m := range re.FindAllSubmatchIndex(s, -1) {
-			data = re.Expand(append(data, s[at:m[0]]...), t, s, m)
+		s, repl, data, at := k.str(0, i), k.str(2, i), k.arena(), 0
+		for _, m := range re.FindAllIndex(s, -1) {
+			data = append(append(data, s[at:m[0]]...), repl...)
 			at = m[1]
 		}
 		k.end(i, append(data, s[at:]...))

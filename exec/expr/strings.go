@@ -14,13 +14,12 @@ import (
 )
 
 var stringKernels = map[string]builder{
-	"UPPER": changeCase(true), "UCASE": changeCase(true), "LOWER": changeCase(false), "LCASE": changeCase(false), "INITCAP": rows(initcap),
+	"UPPER": changeCase(true), "LOWER": changeCase(false), "INITCAP": rows(initcap),
 	"||": rows(concat), "CONCAT": rows(concat), "CONCAT_WS": withNulls(concatWS),
 	"TRIM": trimSyntax, "LTRIM": trim(true, false), "RTRIM": trim(false, true), "BTRIM": trim(true, true),
 	"SUBSTRING": views(0, substring), "SUBSTR": views(0, substring), "LEFT": views(0, left), "RIGHT": views(0, right),
-	"CHAR_LENGTH": rows(charLength), "CHARACTER_LENGTH": rows(charLength), "LENGTH": rows(charLength),
-	"OCTET_LENGTH": rows(func(k *rowKernel, i int) error { k.setInt(i, int64(k.in[0].Len[i])); return nil }),
-	"POSITION":     locate(1, 0, 2), "LOCATE": locate(1, 0, 2), "INSTR": rows(instr),
+	"CHAR_LENGTH": rows(charLength), "CHARACTER_LENGTH": rows(charLength),
+	"POSITION": locate(1, 0, 2), "LOCATE": locate(1, 0, 2), "INSTR": rows(instr),
 	"REPLACE": rows(replace), "REPEAT": rows(repeat), "REVERSE": rows(reverse), "LPAD": rows(pad(true)), "RPAD": rows(pad(false)),
 	"OVERLAY": rows(overlay), "SPLIT_INDEX": splitIndex, "TRANSLATE": rows(translate), "ELT": withNulls(elt),
 	"STARTSWITH": rows(func(k *rowKernel, i int) error { k.setBool(i, bytes.HasPrefix(k.str(0, i), k.str(1, i))); return nil }),
@@ -31,7 +30,8 @@ var stringKernels = map[string]builder{
 		return nil
 	}),
 	"FROM_BASE64": rows(func(k *rowKernel, i int) error {
-		data, err := base64.StdEncoding.AppendDecode(k.arena(), k.str(0, i))
+		s := bytes.TrimRight(k.str(0, i), "=") // the padding may be missing
+		data, err := base64.RawStdEncoding.AppendDecode(k.arena(), s)
 		if err != nil {
 			return k.fail(i, "filter such rows out", "%s is not base64", quoted(k.str(0, i)))
 		}
@@ -117,11 +117,23 @@ func asciiCase(s []byte, upper bool) bool {
 	return true
 }
 
-// unicodeCase appends s; the sharp s has two letters in upper case.
+// unicodeCase appends s; the sharp s has two letters in upper case, a capital I with a dot keeps it as a mark of its own in lower
+// case, and a sigma at the end of a word has another form there.
 func unicodeCase(dst, s []byte, upper bool) []byte {
+	letter := false // the character before is one
 	for len(s) > 0 {
 		r, n := utf8.DecodeRune(s)
+		before := letter
+		letter = unicode.IsLetter(r)
 		switch {
+		case !upper && r == 'İ':
+			dst = append(dst, "i\u0307"...)
+		case !upper && r == 'Σ' && before:
+			if next, _ := utf8.DecodeRune(s[n:]); unicode.IsLetter(next) {
+				dst = utf8.AppendRune(dst, 'σ')
+			} else {
+				dst = utf8.AppendRune(dst, 'ς')
+			}
 		case r == utf8.RuneError && n == 1:
 			dst = append(dst, s[0])
 		case upper && r == 'ß':
@@ -139,16 +151,14 @@ func unicodeCase(dst, s []byte, upper bool) []byte {
 func initcap(k *rowKernel, i int) error {
 	data := k.arena()
 	inWord := false
-	for _, r := range string(k.str(0, i)) {
-		letter := unicode.IsLetter(r) || unicode.IsDigit(r)
-		switch {
-		case letter && inWord:
-			r = unicode.ToLower(r)
-		case letter:
-			r = unicode.ToUpper(r)
+	for _, c := range k.str(0, i) {
+		// Words are of ASCII letters and digits, as in Flink: others end a word and stay as they are.
+		small, capital := c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z'
+		if small && !inWord || capital && inWord {
+			c ^= 0x20
 		}
-		inWord = letter
-		data = utf8.AppendRune(data, r)
+		inWord = small || capital || c >= '0' && c <= '9'
+		data = append(data, c)
 	}
 	k.end(i, data)
 	return nil
@@ -311,9 +321,10 @@ func charLength(k *rowKernel, i int) error {
 
 // indexFrom is where part begins in s at character start (from 0) or behind it, in characters from 1; 0 if nowhere.
 func indexFrom(s, part []byte, start int64) int64 {
-	if start < 0 {
-		return 0
+	if len(part) == 0 {
+		return 1
 	}
+	start = max(start, 0)
 	from := charAt(s, start)
 	n := bytes.Index(s[from:], part)
 	if n < 0 || start > 0 && from == len(s) && len(part) > 0 {
@@ -379,7 +390,14 @@ func instr(k *rowKernel, i int) error {
 
 func replace(k *rowKernel, i int) error {
 	s, old, repl, data := k.str(0, i), k.str(1, i), k.str(2, i), k.arena()
-	if len(old) > 0 {
+	if len(old) == 0 { // before each character and at the end
+		for len(s) > 0 {
+			n := runeLen(s)
+			data = append(append(data, repl...), s[:n]...)
+			s = s[n:]
+		}
+		data = append(data, repl...)
+	} else {
 		for {
 			n := bytes.Index(s, old)
 			if n < 0 {
@@ -462,9 +480,9 @@ func overlay(k *rowKernel, i int) error {
 		return nil
 	}
 	from := charAt(s, start-1)
-	to := from + charAt(s[from:], max(n, 0))
-	if n < 0 {
-		to = len(s)
+	to := len(s) // a length of 0 or less leaves nothing behind the new text, in Flink too
+	if n > 0 {
+		to = from + charAt(s[from:], n)
 	}
 	k.end(i, append(append(append(k.arena(), s[:from]...), repl...), s[to:]...))
 	return nil
@@ -486,18 +504,24 @@ func splitIndex(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		} else {
 			sep = k.str(1, i)
 		}
-		if n < 0 || len(sep) == 0 {
+		if n < 0 || len(s) == 0 {
 			return k.setNull(i)
+		}
+		size := len(sep)
+		find := func(s []byte) int { return bytes.Index(s, sep) }
+		if size == 0 { // an empty separator is any blank
+			size = 1
+			find = func(s []byte) int { return bytes.IndexAny(s, " \t\n\v\f\r") }
 		}
 		at := 0
 		for ; n > 0; n-- {
-			next := bytes.Index(s[at:], sep)
+			next := find(s[at:])
 			if next < 0 {
 				return k.setNull(i)
 			}
-			at += next + len(sep)
+			at += next + size
 		}
-		end := bytes.Index(s[at:], sep)
+		end := find(s[at:])
 		if end < 0 {
 			end = len(s) - at
 		}
@@ -542,7 +566,7 @@ func elt(k *rowKernel, i int) error {
 func ascii(k *rowKernel, i int) error {
 	s, n := k.str(0, i), int64(0)
 	if len(s) > 0 {
-		n = int64(s[0])
+		n = int64(int8(s[0]))
 	}
 	k.setInt(i, n)
 	return nil

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"math"
 	"time"
 
 	"weir/planner/config"
@@ -165,6 +166,10 @@ func dateFormat(_ *compiler, e *scalar.Call, args []node) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	standard, err := datetime.CompilePattern(dateTimePattern)
+	if err != nil {
+		return nil, err
+	}
 	t := e.Args[0].Type()
 	get := timeArg(t, 0)
 	return newRows(e, args, func(k *rowKernel, i int) error {
@@ -173,11 +178,11 @@ func dateFormat(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			return err
 		}
 		if t.IsString() {
-			local, ok := datetime.ParseTimestamp(k.str(0, i), ' ')
+			r, ok := standard.Parse(k.str(0, i), true) // without a fraction, as Flink reads it here
 			if !ok {
 				return k.setNull(i)
 			}
-			k.end(i, p.Append(k.arena(), local, 0, "UTC"))
+			k.end(i, p.Append(k.arena(), r.Local, 0, "UTC"))
 			return nil
 		}
 		local := get(k, i)
@@ -214,7 +219,8 @@ func toDate(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		if err != nil {
 			return err
 		}
-		r, ok := p.Parse(k.str(0, i), false)
+		// Text behind the pattern is ignored here and in UNIX_TIMESTAMP, as in Flink.
+		r, ok := p.Parse(k.str(0, i), true)
 		if !ok {
 			return k.setNull(i)
 		}
@@ -251,11 +257,13 @@ func parseLocal(k *rowKernel, i int, ps *patterns) (local int64, ok bool, err er
 	if err != nil {
 		return 0, false, err
 	}
-	r, ok := p.Parse(k.str(0, i), false)
-	if r.HasOffset {
-		r.Local -= r.Offset
+	// An offset in the text is read and makes no difference; what does not match the pattern may still be a time in
+	// SQL's own form.
+	if r, ok := p.Parse(k.str(0, i), false); ok {
+		return r.Local, true, nil
 	}
-	return r.Local, ok, nil
+	local, ok = datetime.ParseTimestamp(k.str(0, i), ' ')
+	return local, ok, nil
 }
 
 func toTimestampLTZ(_ *compiler, e *scalar.Call, args []node) (node, error) {
@@ -276,13 +284,17 @@ func toTimestampLTZ(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			}
 			if t.IsInteger() {
 				n, u := k.int(0, i), int64(unit)
-				if n > maxMicros/u || n < -maxMicros/u {
+				if n >= maxMicros/u || n < -maxMicros/u {
 					return k.setNull(i)
 				}
 				k.setInt(i, n*u)
 				return nil
 			}
-			f := asFloat(k.in[0], i) * unit
+			f := asFloat(k.in[0], i)
+			if t.Kind == types.Decimal {
+				f = math.Trunc(f) // the whole units only, as Flink has it
+			}
+			f *= unit
 			if !(f > -maxMicros && f < maxMicros) {
 				return k.setNull(i)
 			}
@@ -337,6 +349,16 @@ func (z zones) get(name []byte) (*datetime.Zone, error) {
 	return zone, nil
 }
 
+// later is the instant of a local time; where a clock is set back it is the second of the two, which UNIX_TIMESTAMP and
+// CONVERT_TZ take and casts do not.
+func later(z *datetime.Zone, local int64) int64 {
+	at := z.UTC(local)
+	if z.Local(at+datetime.Hour) == local {
+		return at + datetime.Hour
+	}
+	return at
+}
+
 func unixTimestamp(c *compiler, e *scalar.Call, args []node) (node, error) {
 	if len(args) == 0 {
 		return now(func(x *ctx) int64 { return datetime.Part(datetime.Epoch, x.clock()) })(c, e, args)
@@ -358,7 +380,7 @@ func unixTimestamp(c *compiler, e *scalar.Call, args []node) (node, error) {
 		case r.HasOffset:
 			k.setInt(i, datetime.Part(datetime.Epoch, r.Local-r.Offset))
 		default:
-			k.setInt(i, datetime.Part(datetime.Epoch, k.x.zone.UTC(r.Local)))
+			k.setInt(i, datetime.Part(datetime.Epoch, later(k.x.zone, r.Local)))
 		}
 		return nil
 	}), nil
@@ -403,7 +425,7 @@ func convertTZ(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		if !ok {
 			return k.setNull(i)
 		}
-		k.end(i, p.Append(k.arena(), to.Local(from.UTC(r.Local)), 0, ""))
+		k.end(i, p.Append(k.arena(), to.Local(later(from, r.Local)), 0, ""))
 		return nil
 	}), nil
 }

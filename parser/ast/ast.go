@@ -446,6 +446,8 @@ type (
 		Text     *StringLit
 		From     string // YEAR, MONTH, WEEK, QUARTER, DAY, HOUR, MINUTE, SECOND
 		To       string // "" without TO
+		// Precision is how many digits From may have; 0 where it is not written, which means 2.
+		Precision int
 	}
 	// ColumnRef is a column, possibly qualified, possibly with a path into a ROW.
 	ColumnRef struct {

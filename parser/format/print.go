@@ -487,6 +487,9 @@ func (p *printer) expr(x ast.Expr, least int) {
 		p.w("INTERVAL ", ifWord(e.Negative, "-"))
 		p.str(e.Text)
 		p.w(" ", e.From)
+		if e.Precision > 0 {
+			p.w(fmt.Sprintf("(%d)", e.Precision))
+		}
 		if e.To != "" {
 			p.w(" TO ", e.To)
 		}

@@ -22,6 +22,8 @@ var foreignFunctions = map[string]string{
 	"SYSDATE":            "write CURRENT_TIMESTAMP",
 	"CURDATE":            "write CURRENT_DATE",
 	"LEN":                "write CHAR_LENGTH(s)",
+	"LENGTH":             "write CHAR_LENGTH(s)",
+	"OCTET_LENGTH":       "write CHAR_LENGTH(HEX(s)) / 2",
 	"UCASE":              "write UPPER(s)",
 	"LCASE":              "write LOWER(s)",
 	"STRING_AGG":         "write LISTAGG(s, ',')",

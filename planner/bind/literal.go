@@ -18,7 +18,7 @@ import (
 )
 
 // number types a number as Flink does: INT, BIGINT where that is too small, DECIMAL with a
-// point or beyond BIGINT, DOUBLE with an exponent.
+// point, DOUBLE with an exponent. A whole number beyond BIGINT is refused.
 func (b *Binder) number(text string, negative bool, at diag.Span) scalar.Expr {
 	if strings.ContainsAny(text, "eE") {
 		f, err := strconv.ParseFloat(text, 64)
@@ -30,6 +30,21 @@ func (b *Binder) number(text string, negative bool, at diag.Span) scalar.Expr {
 			f = -f
 		}
 		return &scalar.Literal{Value: f, Typ: types.TDouble.NotNull(), Sp: at}
+	}
+	text = strings.TrimSuffix(text, ".")
+	if whole, _, _ := strings.Cut(text, "."); len(strings.TrimLeft(whole, "0")) > 18 {
+		sign := ""
+		if negative {
+			sign = "-"
+		}
+		if n, ok := new(big.Int).SetString(sign+whole, 10); ok && !n.IsInt64() {
+			d := b.Diags.Errorf(codes.Literal, at, "the number %s is out of range: before the point it must fit into BIGINT", text)
+			if scale := max(0, len(text)-len(whole)-1); len(whole)+scale <= 38 {
+				d.Help("write CAST('%s' AS DECIMAL(38, %d))", text, scale)
+			}
+			d.Help("write it with an exponent for a DOUBLE: %se0", text)
+			return nil
+		}
 	}
 	digits, scale := text, 0
 	if i := strings.IndexByte(text, '.'); i >= 0 {
@@ -96,9 +111,6 @@ func (b *Binder) temporal(e *ast.TemporalLit) scalar.Expr {
 		form = e.Kind + " '2026-01-31 12:30:00.123'"
 		day, rest, found := strings.Cut(strings.TrimSpace(s), " ")
 		if !found {
-			day, rest, found = strings.Cut(s, "T")
-		}
-		if !found {
 			rest = "00:00:00"
 		}
 		var d time.Time
@@ -137,7 +149,7 @@ func clock(s string) (micros int64, prec int, err error) {
 		if len(frac) > 6 {
 			return 0, 0, errFraction
 		}
-		if frac == "" || strings.Trim(frac, "0123456789") != "" {
+		if strings.Trim(frac, "0123456789") != "" {
 			return 0, 0, fmt.Errorf("bad fraction")
 		}
 		prec = len(frac)
@@ -145,13 +157,14 @@ func clock(s string) (micros int64, prec int, err error) {
 	}
 	at, err := time.Parse("15:4:5", s)
 	if err != nil {
-		at, err = time.Parse("15:4", s)
-	}
-	if err != nil {
 		return 0, 0, err
 	}
 	return micros + int64(at.Hour()*3600+at.Minute()*60+at.Second())*1e6, prec, nil
 }
+
+// otherUnits are units that Flink's INTERVAL gets wrong (a week is an hour, a quarter a month), so that a job would
+// mean one thing here and another there; and what to write instead.
+var otherUnits = map[string]string{"WEEK": "days: INTERVAL '7' DAY", "QUARTER": "months: INTERVAL '3' MONTH"}
 
 // unitMicros is the length of the units of day-time intervals.
 var unitMicros = map[string]int64{"WEEK": 7 * 86400e6, "DAY": 86400e6, "HOUR": 3600e6, "MINUTE": 60e6, "SECOND": 1e6}
@@ -160,10 +173,28 @@ var unitMicros = map[string]int64{"WEEK": 7 * 86400e6, "DAY": 86400e6, "HOUR": 3
 var unitMonths = map[string]int64{"YEAR": 12, "QUARTER": 3, "MONTH": 1}
 
 func (b *Binder) interval(e *ast.IntervalLit) scalar.Expr {
+	if instead, ok := otherUnits[e.From]; ok {
+		b.Diags.Errorf(codes.Literal, e.Sp, "an INTERVAL of %s is not supported: Flink takes it for another length", strings.ToLower(e.From)).
+			Help("write it in %s", instead)
+		return nil
+	}
 	v, months, err := parseInterval(e.Text.Value, e.From, e.To)
 	if err != nil {
 		b.Diags.Errorf(codes.Literal, e.Text.Sp, "'%s' is not an interval of %s", e.Text.Value, unitRange(e)).
 			Help("write it as in %s", intervalExample(e))
+		return nil
+	}
+	lead := strings.TrimLeft(e.Text.Value, "+-")
+	if n := strings.IndexFunc(lead, func(r rune) bool { return r < '0' || r > '9' }); n >= 0 {
+		lead = lead[:n]
+	}
+	most := e.Precision
+	if most == 0 {
+		most = 2
+	}
+	if digits := len(strings.TrimLeft(lead, "0")); digits > most {
+		b.Diags.Errorf(codes.Literal, e.Text.Sp, "%s has more digits than the %d of %s", lead, most, e.From).
+			Help("say how many there are: INTERVAL '%s' %s(%d)", e.Text.Value, e.From, digits)
 		return nil
 	}
 	if e.Negative {

@@ -118,6 +118,8 @@ func ParseDate(s []byte) (days int64, ok bool) {
 	return days, ok && len(rest) == 0
 }
 
+// parseDate reads a date; short is one that may lack its month and day, but has no day that its month does not have: in a
+// timestamp the 30th of February is the last of the month.
 func parseDate(s []byte, short bool) (days int64, rest []byte, ok bool) {
 	if len(s) >= 10 && s[4] == '-' && s[7] == '-' {
 		y, m, d := two(s, 0)*100+two(s, 2), two(s, 5), two(s, 8)
@@ -142,8 +144,14 @@ func parseDate(s []byte, short bool) (days int64, rest []byte, ok bool) {
 			return 0, nil, false
 		}
 	}
-	if m < 1 || m > 12 || d < 1 || int(d) > MonthDays(y, int(m)) {
+	if m < 1 || m > 12 || d < 1 || d > 31 || y > 9999 {
 		return 0, nil, false
+	}
+	if most := int64(MonthDays(y, int(m))); d > most {
+		if short {
+			return 0, nil, false
+		}
+		d = most
 	}
 	return Days(y, int(m), int(d)), s, true
 }
@@ -197,10 +205,11 @@ func fraction(s []byte) (micros int64, rest []byte, ok bool) {
 		unit /= 10
 		i++
 	}
-	return micros, s[i:], i > 1 && i <= 10
+	return micros, s[i:], i <= 10
 }
 
-// ParseTimestamp reads yyyy-M-d, and behind sep H:m:s and a fraction of up to 9 digits, of which 6 count. The time may be missing.
+// ParseTimestamp reads yyyy-M-d, and behind sep H:m:s and a fraction of up to 9 digits, of which 6 count. The time may be
+// missing; 24:00:00 is the next day's midnight.
 func ParseTimestamp(s []byte, sep byte) (micros int64, ok bool) {
 	micros, rest, ok := parseTimestamp(trim(s), sep)
 	return micros, ok && len(rest) == 0
@@ -211,6 +220,12 @@ func parseTimestamp(s []byte, sep byte) (micros int64, rest []byte, ok bool) {
 	if !ok || len(s) == 0 || s[0] != sep {
 		return days * Day, s, ok
 	}
-	t, s, ok := parseTime(s[1:], 3)
+	s = s[1:]
+	if len(s) >= 8 && string(s[:8]) == "24:00:00" {
+		if frac, rest, ok := fraction(s[8:]); ok && frac == 0 {
+			return (days + 1) * Day, rest, true
+		}
+	}
+	t, s, ok := parseTime(s, 3)
 	return days*Day + t, s, ok
 }

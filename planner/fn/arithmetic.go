@@ -6,8 +6,6 @@ import (
 	"weir/planner/types"
 )
 
-const microsPerDay = 86400 * 1000000
-
 func arithmeticFuncs() []*Func {
 	op := func(symbol, syntax, doc string, r ResolveFunc, ex ...string) *Func {
 		return &Func{
@@ -15,9 +13,9 @@ func arithmeticFuncs() []*Func {
 		}
 	}
 	return []*Func{
-		op("+", "a + b, + a", "The sum. Whole numbers wrap around as in Java; a DECIMAL that does not fit is NULL. A time plus an interval is a time.",
+		op("+", "a + b, + a", "The sum. Whole numbers wrap around as in Java; a DECIMAL that does not fit is NULL. A time plus an interval is a time of the same type: of an interval, a DATE takes the whole days only.",
 			resolvePlus, "1 + 2", "3", "2147483647 + 1", "-2147483648", "1.5 + 2.25", "3.75", "1 + CAST(0.5 AS DOUBLE)", "1.5",
-			"DATE '2026-01-31' + INTERVAL '1' MONTH", "2026-02-28", "DATE '2026-01-31' + INTERVAL '1' DAY", "2026-02-01",
+			"DATE '2026-01-31' + INTERVAL '1' MONTH", "2026-02-28", "DATE '2026-01-31' + INTERVAL '36' HOUR", "2026-02-01",
 			"TIMESTAMP '2026-01-01 00:00:00.000' + INTERVAL '90' SECOND", "2026-01-01 00:01:30.000",
 			"TIME '23:59:59' + INTERVAL '2' SECOND", "00:00:01", "+ 5", "5"),
 		op("-", "a - b, - a", "The difference, or the number with its sign changed. A time minus an interval is a time; for the time between two times use TIMESTAMPDIFF.",
@@ -82,8 +80,7 @@ func resolvePlus(args []Arg) (types.Type, []types.Type, error) {
 		return t, casts, nil
 	}
 	if a.IsInterval() && isTemporal(b) {
-		t, err := shift(b, args[0])
-		return t.WithNullable(anyNullable(args)), []types.Type{a, shiftCast(b, t)}, err
+		return b.WithNullable(anyNullable(args)), []types.Type{a, b}, nil
 	}
 	return timeArithmetic(args, a, b)
 }
@@ -110,32 +107,13 @@ func resolveMinus(args []Arg) (types.Type, []types.Type, error) {
 func timeArithmetic(args []Arg, a, b types.Type) (types.Type, []types.Type, error) {
 	switch {
 	case isTemporal(a) && b.IsInterval():
-		t, err := shift(a, args[1])
-		return t.WithNullable(anyNullable(args)), []types.Type{shiftCast(a, t), b}, err
+		return a.WithNullable(anyNullable(args)), []types.Type{a, b}, nil
 	case a.IsInterval() && b.Kind == a.Kind:
 		return a.WithNullable(anyNullable(args)), []types.Type{a, b}, nil
 	case a.IsInterval() && b.IsInterval():
 		return a, nil, fmt.Errorf("an interval of months and one of days cannot be added")
 	}
 	return a, nil, mismatch(a, b)
-}
-
-// shift is the type of a time moved by an interval: a DATE moved by less than whole days becomes a TIMESTAMP.
-func shift(t types.Type, by Arg) (types.Type, error) {
-	if t.Kind == types.Date && by.Type.Kind == types.IntervalDaySecond {
-		if n, ok := by.Value.(int64); !by.Literal || !ok || n%microsPerDay != 0 {
-			return types.MakeTimestamp(3), nil
-		}
-	}
-	return t, nil
-}
-
-// shiftCast is what the time is cast to first.
-func shiftCast(t, result types.Type) types.Type {
-	if t.Kind != result.Kind {
-		return result.WithNullable(t.Nullable)
-	}
-	return t
 }
 
 func sign(t types.Type) (types.Type, []types.Type, error) {

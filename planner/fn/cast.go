@@ -55,9 +55,6 @@ func explicitCast(from, to types.Type) bool {
 	case to.IsBinary():
 		return from.IsString() || from.IsBinary()
 	case to.IsNumeric():
-		if from.IsInterval() {
-			return to.IsInteger()
-		}
 		return from.IsNumeric() || from.IsString() || from.Kind == types.Boolean
 	case to.Kind == types.Date:
 		return from.IsString() || from.IsTimestamp()

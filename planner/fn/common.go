@@ -61,7 +61,7 @@ func common(a, b types.Type) (types.Type, bool) {
 		out = types.Type{Kind: types.VarBinary, Len: max(a.Len, b.Len)}
 	case a.Kind == types.Time && b.Kind == types.Time:
 		out = types.Type{Kind: types.Time, Prec: max(a.Prec, b.Prec)}
-	case (a.IsTimestamp() || a.Kind == types.Date) && (b.IsTimestamp() || b.Kind == types.Date):
+	case a.IsTimestamp() && b.IsTimestamp():
 		kind := types.Timestamp
 		if a.Kind == types.TimestampLTZ || b.Kind == types.TimestampLTZ {
 			kind = types.TimestampLTZ
@@ -79,6 +79,8 @@ func commonNumeric(a, b types.Type) types.Type {
 	switch {
 	case a.IsInteger() && b.IsInteger():
 		return types.Type{Kind: max(a.Kind, b.Kind)}
+	case a.IsApprox() && b.IsApprox():
+		return types.Type{Kind: a.Kind} // the first one counts, in Flink too
 	case a.Kind == types.Double || b.Kind == types.Double:
 		return types.Type{Kind: types.Double}
 	case a.Kind == types.Float || b.Kind == types.Float:

@@ -32,7 +32,7 @@ func comparisonFuncs() []*Func {
 		op("<", "TRUE if a is less than b; strings are compared by their bytes.", "1 < 2", "TRUE", "'B' < 'a'", "TRUE", "2.50 < 2.5", "FALSE"),
 		op("<=", "TRUE if a is at most b.", "2.50 <= 2.5", "TRUE", "TIME '10:00:00' <= TIME '09:59:59'", "FALSE"),
 		op(">", "TRUE if a is greater than b.", "TRUE > FALSE", "TRUE", "1 > CAST(1.5 AS DOUBLE)", "FALSE"),
-		op(">=", "TRUE if a is at least b.", "TIMESTAMP '2026-01-01 00:00:00' >= DATE '2026-01-01'", "TRUE", "'a' >= 'aa'", "FALSE"),
+		op(">=", "TRUE if a is at least b.", "TIMESTAMP '2026-01-01 00:00:00' >= CAST(DATE '2026-01-01' AS TIMESTAMP(0))", "TRUE", "'a' >= 'aa'", "FALSE"),
 		distinct("IS DISTINCT FROM", "TRUE if a differs from b, where NULL equals NULL and nothing else.",
 			"1 IS DISTINCT FROM NULL", "TRUE", "CAST(NULL AS INT) IS DISTINCT FROM NULL", "FALSE"),
 		distinct("IS NOT DISTINCT FROM", "TRUE if a equals b, where NULL equals NULL and nothing else.",
@@ -77,10 +77,10 @@ func comparing(a, b Arg) (ta, tb types.Type, err error) {
 		return ta, ta.WithNullable(tb.Nullable), checkTime(b, ta)
 	case ta.IsString() && isTemporal(tb):
 		return tb.WithNullable(ta.Nullable), tb, checkTime(a, tb)
-	case ta.Kind == types.Timestamp && tb.Kind == types.Date:
-		return ta, ta.WithNullable(tb.Nullable), nil
-	case ta.Kind == types.Date && tb.Kind == types.Timestamp:
-		return tb.WithNullable(ta.Nullable), tb, nil
+	case ta.Kind == types.TimestampLTZ && tb.Kind == types.Timestamp:
+		return ta, types.MakeTimestampLTZ(tb.Prec).WithNullable(tb.Nullable), nil
+	case ta.Kind == types.Timestamp && tb.Kind == types.TimestampLTZ:
+		return types.MakeTimestampLTZ(ta.Prec).WithNullable(ta.Nullable), tb, nil
 	case ta.Nested != nil || tb.Nested != nil:
 		return ta, tb, fmt.Errorf("ARRAY, MAP and ROW values cannot be compared as a whole yet; compare their elements")
 	case ta.Kind == tb.Kind:

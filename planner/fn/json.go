@@ -13,7 +13,7 @@ func jsonFuncs() []*Func {
 			`JSON_VALUE('{"a b": "x"}', 'lax $["a b"]')`, "x"),
 		f("JSON_QUERY", "JSON_QUERY(json, path)", "The object or array at a path, as JSON; NULL if there is none or the text is no JSON.",
 			resolve(form(is(types.TString), aString, path).nulls(always)), `JSON_QUERY('{"a": {"b": 1}}', '$.a')`, `{"b":1}`, `JSON_QUERY('{"a": 1}', '$.a')`, "NULL"),
-		f("JSON_EXISTS", "JSON_EXISTS(json, path)", "TRUE if there is something at a path; FALSE if not or the text is no JSON.",
+		f("JSON_EXISTS", "JSON_EXISTS(json, path)", "TRUE if there is something but null at a path; FALSE if not or the text is no JSON.",
 			resolve(form(is(types.TBoolean), aString, path)), `JSON_EXISTS('{"a": [{"b": 1}]}', '$.a[0].b')`, "TRUE", `JSON_EXISTS('{"a": true}', '$.b')`, "FALSE"),
 	}
 }

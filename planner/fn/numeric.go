@@ -39,7 +39,7 @@ func numericFuncs() []*Func {
 		double("SIN", "The sine.", "SIN(0)", "0.0"),
 		double("COS", "The cosine.", "COS(0)", "1.0"),
 		double("TAN", "The tangent.", "TAN(0)", "0.0"),
-		double("COT", "The cotangent; an error at 0, where it has no value.", "COT(PI() / 4) > 0.999999", "TRUE"),
+		double("COT", "The cotangent; infinite at 0.", "COT(PI() / 4) > 0.999999", "TRUE"),
 		double("ASIN", "The arc sine.", "ASIN(0)", "0.0"),
 		double("ACOS", "The arc cosine.", "ACOS(1)", "0.0"),
 		double("ATAN", "The arc tangent.", "ATAN(0)", "0.0"),

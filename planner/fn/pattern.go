@@ -22,11 +22,11 @@ func patternFuncs() []*Func {
 		f("LIKE", "s [NOT] LIKE pattern [ESCAPE c]", "TRUE if s matches the pattern as a whole: % is any characters, _ is one.",
 			resolve(form(is(types.TBoolean), aString, aString, aString).opt(1)),
 			"'sku-purple-1' LIKE '%-purple-%'", "TRUE", "'abc' LIKE 'a_c'", "TRUE", "'abc' NOT LIKE 'ab'", "TRUE", "'5%' LIKE '5!%' ESCAPE '!'", "TRUE", "'ab' LIKE CAST(NULL AS STRING)", "NULL"),
-		f("SIMILAR TO", "s [NOT] SIMILAR TO pattern [ESCAPE c]", "TRUE if s matches an SQL regular expression as a whole: % and _ as in LIKE, and | * + ? {m,n} ( ) [ ].",
+		f("SIMILAR TO", "s [NOT] SIMILAR TO pattern [ESCAPE c]", "TRUE if s matches an SQL regular expression as a whole: % and _ as in LIKE, and | * + ? {m,n} ( ) [ ] of regular expressions.",
 			resolve(form(is(types.TBoolean), aString, aSimilar, aString).opt(1)), "'abc' SIMILAR TO '(a|b)%'", "TRUE", "'abc' SIMILAR TO 'b'", "FALSE", "'aab' SIMILAR TO 'a{2}_'", "TRUE"),
 		regexpFunc,
-		f("REGEXP_REPLACE", "REGEXP_REPLACE(s, regex, new)", "s with every match of a regular expression replaced; $1 is its first group.",
-			resolve(form(is(types.TString), aString, aRegexp, aString).nulls(always)), "REGEXP_REPLACE('foobar', 'oo|ar', '')", "fb", "REGEXP_REPLACE('a1b2', '([a-z])([0-9])', '$2$1')", "1a2b"),
+		f("REGEXP_REPLACE", "REGEXP_REPLACE(s, regex, new)", "s with every match of a regular expression replaced by new, as it stands: $ and \\ mean nothing in it.",
+			resolve(form(is(types.TString), aString, aRegexp, aString).nulls(always)), "REGEXP_REPLACE('foobar', 'oo|ar', '')", "fb", "REGEXP_REPLACE('a1b2', '[0-9]', '$1')", "a$1b$1"),
 		f("REGEXP_EXTRACT", "REGEXP_EXTRACT(s, regex [, group])", "What a group of the first match of a regular expression matched; the whole match for group 0 and when not given; NULL if nothing matches.",
 			resolve(form(is(types.TString), aString, aRegexp, anInt).opt(1).nulls(always)), "REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)', 2)", "bar", "REGEXP_EXTRACT('foothebar', 'x')", "NULL"),
 	}
@@ -76,12 +76,18 @@ func Regexp(s string) (*regexp.Regexp, error) {
 	return nil, fmt.Errorf("'%s' is no regular expression: %s", s, why)
 }
 
+// className is a named class in a pattern of SIMILAR TO, where it may be in capitals.
+var className = regexp.MustCompile(`\[:[A-Za-z]+:\]`)
+
 // Similar is the regular expression of a SIMILAR TO pattern. escape is the escape character, 0 for none.
 func Similar(pattern string, escape rune) (*regexp.Regexp, error) {
 	var b strings.Builder
 	b.WriteString(`(?s)\A(?:`)
-	inClass, escaped := false, false
-	for _, c := range pattern {
+	inClass, named, bare, escaped := false, false, false, false // in [...], in [:...:], in one that stands alone, behind the escape character
+	last := rune(0)
+	for i, c := range pattern {
+		before := last
+		last = c
 		switch {
 		case escaped:
 			b.WriteString(regexp.QuoteMeta(string(c)))
@@ -93,25 +99,39 @@ func Similar(pattern string, escape rune) (*regexp.Regexp, error) {
 				b.WriteByte('\\')
 			}
 			b.WriteRune(c)
-			inClass = c != ']'
+			switch {
+			case c == ':' && before == '[':
+				named = true
+			case c == ']' && named:
+				named = before != ':'
+				if bare && !named {
+					b.WriteByte(']')
+					inClass, bare = false, false
+				}
+			case c == ']':
+				inClass = false
+			}
 		case c == '[':
 			b.WriteRune(c)
 			inClass = true
+			if bare = strings.HasPrefix(pattern[i:], "[:"); bare {
+				b.WriteByte('[')
+			}
 		case c == '%':
 			b.WriteString(".*")
 		case c == '_':
 			b.WriteByte('.')
-		case strings.ContainsRune("|*+?{}()", c):
+		case c == '\\':
+			b.WriteString(`\\`)
+		default: // also . ^ and $, which the standard takes for themselves and Flink does not
 			b.WriteRune(c)
-		default:
-			b.WriteString(regexp.QuoteMeta(string(c)))
 		}
 	}
 	if escaped {
 		return nil, fmt.Errorf("the pattern '%s' ends with its escape character", pattern)
 	}
 	b.WriteString(`)\z`)
-	re, err := regexp.Compile(b.String())
+	re, err := regexp.Compile(className.ReplaceAllStringFunc(b.String(), strings.ToLower))
 	if err != nil {
 		return nil, fmt.Errorf("'%s' is no pattern of SIMILAR TO: %w", pattern, err)
 	}

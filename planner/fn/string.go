@@ -12,12 +12,10 @@ func stringFuncs() []*Func {
 		"The part of s from a character, counted from 1, or from the end if negative, on. Empty where there is nothing; an error for a negative length is not made: the result is NULL.",
 		resolve(form(varying(0), aString, anInt, anInt).opt(1).nulls(always)),
 		"SUBSTRING('weir stream' FROM 6)", "stream", "SUBSTRING('grün' FROM 3 FOR 1)", "ü", "SUBSTRING('abc' FROM -2)", "bc", "SUBSTRING('abc' FROM 2 FOR 0)", "", "SUBSTRING('abc' FROM 9)", "")
-	upper := f("UPPER", "UPPER(s)", "s in upper case.", resolve(form(arg(0), aString)), "UPPER('Grün')", "GRÜN")
-	lower := f("LOWER", "LOWER(s)", "s in lower case.", resolve(form(arg(0), aString)), "LOWER('GRÜN')", "grün")
 	return []*Func{
-		upper, alias(upper, "UCASE", "UCASE(s)", "UCASE('a')", "A"),
-		lower, alias(lower, "LCASE", "LCASE(s)", "LCASE('A')", "a"),
-		f("INITCAP", "INITCAP(s)", "The first letter of each word in upper case and the others in lower case; a word is letters and digits.",
+		f("UPPER", "UPPER(s)", "s in upper case.", resolve(form(arg(0), aString)), "UPPER('Grün')", "GRÜN"),
+		f("LOWER", "LOWER(s)", "s in lower case.", resolve(form(arg(0), aString)), "LOWER('GRÜN')", "grün"),
+		f("INITCAP", "INITCAP(s)", "The first letter of each word in upper case and the others in lower case; a word is ASCII letters and digits.",
 			resolve(form(arg(0), aString)), "INITCAP('hello wORLD-x2y')", "Hello World-X2y"),
 		f("||", "a || b", "The two strings, one behind the other.", resolve(form(joined, aString, aString), form(joinedBytes, aBinary, aBinary)), "'a' || 'bc'", "abc", "'a' || CAST(NULL AS STRING)", "NULL"),
 		f("CONCAT", "CONCAT(s, ...)", "The strings one behind the other; NULL if any is NULL.", resolve(form(str, aString).variadic(aString)),
@@ -35,21 +33,19 @@ func stringFuncs() []*Func {
 			"LTRIM('  a ')", "a ", "LTRIM('xyax', 'yx')", "ax"),
 		f("RTRIM", "RTRIM(s [, chars])", "s without the characters chars, a blank when not given, at its end.", resolve(form(varying(0), aString, aString).opt(1)),
 			"RTRIM(' a  ')", " a", "RTRIM('xaxy', 'yx')", "xa"),
-		f("BTRIM", "BTRIM(s [, chars])", "s without the characters chars, a blank when not given, at both ends.", resolve(form(varying(0), aString, aString).opt(1)),
+		f("BTRIM", "BTRIM(s [, chars])", "s without the characters chars, a blank when not given, at both ends.", resolve(form(str, aString, aString).opt(1)),
 			"BTRIM('  a  ')", "a", "BTRIM('xaxy', 'yx')", "a"),
 		substring, alias(substring, "SUBSTR", "SUBSTR(s, start [, length])", "SUBSTR('abc', 2)", "bc", "SUBSTR('abc', 0, 2)", "ab"),
 		f("LEFT", "LEFT(s, n)", "The first n characters.", resolve(form(varying(0), aString, anInt).nulls(always)), "LEFT('grün', 3)", "grü", "LEFT('a', -1)", ""),
 		f("RIGHT", "RIGHT(s, n)", "The last n characters.", resolve(form(varying(0), aString, anInt).nulls(always)), "RIGHT('grün', 2)", "ün", "RIGHT('a', 5)", "a"),
 		charLength,
 		alias(charLength, "CHARACTER_LENGTH", "CHARACTER_LENGTH(s)", "CHARACTER_LENGTH('ab')", "2"),
-		alias(charLength, "LENGTH", "LENGTH(s)", "LENGTH('ab')", "2"),
-		f("OCTET_LENGTH", "OCTET_LENGTH(s)", "The number of bytes of s in UTF-8.", resolve(form(num, aString), form(num, aBinary)), "OCTET_LENGTH('grün')", "5"),
 		f("POSITION", "POSITION(part IN s)", "Where part begins in s, counted from 1; 0 if nowhere.", resolve(form(num, aString, aString, anInt).opt(1)),
 			"POSITION('ü' IN 'grün')", "3", "POSITION('x' IN 'a')", "0"),
 		f("INSTR", "INSTR(s, part [, start [, n]])", "Where part, or its n-th occurrence from character start on, begins in s, counted from 1; 0 if nowhere. A negative start searches from the end.",
 			resolve(form(num, aString, aString, anInt, anInt).opt(2)), "INSTR('Corporate Floor', 'or')", "2", "INSTR('Corporate Floor', 'or', 3, 2)", "14", "INSTR('Corporate Floor', 'or', -3, 2)", "2"),
 		f("LOCATE", "LOCATE(part, s [, start])", "Where part begins in s at character start or behind it, counted from 1; 0 if nowhere.",
-			resolve(form(num, aString, aString, anInt).opt(1)), "LOCATE('a', 'banana')", "2", "LOCATE('a', 'banana', 3)", "4", "LOCATE('a', 'banana', 0)", "0"),
+			resolve(form(num, aString, aString, anInt).opt(1)), "LOCATE('a', 'banana')", "2", "LOCATE('a', 'banana', 3)", "4", "LOCATE('x', 'banana')", "0"),
 		f("REPLACE", "REPLACE(s, old, new)", "s with every old replaced by new.", resolve(form(str, aString, aString, aString)),
 			"REPLACE('hello world', 'world', 'weir')", "hello weir", "REPLACE('ababab', 'abab', 'z')", "zab"),
 		f("REPEAT", "REPEAT(s, n)", "s n times.", resolve(form(str, aString, anInt)), "REPEAT('ab', 3)", "ababab", "REPEAT('ab', -1)", ""),
@@ -59,7 +55,7 @@ func stringFuncs() []*Func {
 		f("RPAD", "RPAD(s, n, pad)", "s filled up at its end with pad to n characters, or cut to n; NULL for a negative n or nothing to fill with.",
 			resolve(form(str, aString, anInt, aString).nulls(always)), "RPAD('hi', 4, '??')", "hi??", "RPAD('hi', 1, '??')", "h", "RPAD('hi', 4, '')", "NULL"),
 		f("OVERLAY", "OVERLAY(s PLACING new FROM start [FOR length])", "s with length characters from start on, as many as new has when not given, replaced by new.",
-			resolve(form(str, aString, aString, anInt, anInt).opt(1)), "OVERLAY('xxxxxtest' PLACING 'xxxx' FROM 6)", "xxxxxxxxx", "OVERLAY('xxxxxtest' PLACING 'xxxx' FROM 6 FOR 2)", "xxxxxxxxxst"),
+			resolve(form(overlaid, aString, aString, anInt, anInt).opt(1)), "OVERLAY('xxxxxtest' PLACING 'xxxx' FROM 6)", "xxxxxxxxx", "OVERLAY('xxxxxtest' PLACING 'xxxx' FROM 6 FOR 2)", "xxxxxxxxxst"),
 		f("SPLIT_INDEX", "SPLIT_INDEX(s, separator, n)", "The n-th part of s, counted from 0, between separators; NULL if there is none.",
 			resolve(form(str, aString, aString, anInt).nulls(always), form(str, aString, anInt, anInt).nulls(always)),
 			"SPLIT_INDEX('a,b,c', ',', 1)", "b", "SPLIT_INDEX('a,b', ',', 5)", "NULL", "SPLIT_INDEX('a,,c', ',', 1)", "", "SPLIT_INDEX('a,b', 44, 0)", "a"),
@@ -67,9 +63,9 @@ func stringFuncs() []*Func {
 		f("ENDSWITH", "ENDSWITH(s, suffix)", "TRUE if s ends with suffix.", resolve(form(is(types.TBoolean), aString, aString), form(is(types.TBoolean), aBinary, aBinary)), "ENDSWITH('order-7', '-8')", "FALSE"),
 		f("TRANSLATE", "TRANSLATE(s, from, to)", "s with each character of from replaced by the one at the same place in to, or left out where there is none.",
 			resolve(form(str, aString, aString, aString)), "TRANSLATE('banana', 'an', 'o')", "booo"),
-		f("ELT", "ELT(n, s, ...)", "The n-th of the strings, counted from 1; NULL if there is none.", resolve(form(str, anInt, aString).variadic(aString).nulls(always)),
+		f("ELT", "ELT(n, s, ...)", "The n-th of the strings, counted from 1; NULL if there is none.", resolveElt,
 			"ELT(2, 'a', 'b')", "b", "ELT(3, 'a', 'b')", "NULL"),
-		f("ASCII", "ASCII(s)", "The number of the first character, 0 of an empty string.", resolve(form(num, aString)), "ASCII('abc')", "97", "ASCII('')", "0"),
+		f("ASCII", "ASCII(s)", "The first byte of s in UTF-8 as a signed number, 0 of an empty string.", resolve(form(num, aString)), "ASCII('abc')", "97", "ASCII('')", "0"),
 		f("CHR", "CHR(n)", "The character of a number; n modulo 256 if larger, nothing if negative.", resolve(form(str, anInt).nulls(always)), "CHR(97)", "a", "CHR(353)", "a", "CHR(-1)", ""),
 		f("TO_BASE64", "TO_BASE64(s)", "s, in UTF-8, as base64.", resolve(form(str, aString), form(str, aBinary)), "TO_BASE64('hello world')", "aGVsbG8gd29ybGQ="),
 		f("FROM_BASE64", "FROM_BASE64(s)", "The string that base64 stands for; an error if s is not base64.", resolve(form(str, aString).nulls(always)), "FROM_BASE64('aGVsbG8gd29ybGQ=')", "hello world"),
@@ -85,6 +81,20 @@ func stringFuncs() []*Func {
 
 // aCharset is a literal name of a character set.
 var aCharset = word("the literal name of a character set", "UTF-8", "US-ASCII", "ISO-8859-1", "UTF-16", "UTF-16BE", "UTF-16LE")
+
+// resolveElt takes a whole number and strings, or BYTES, which get a common type.
+func resolveElt(args []Arg) (types.Type, []types.Type, error) {
+	t, casts, err := resolve(form(is(types.TString), anInt, aString).variadic(aString), form(is(types.TBytes), anInt, aBinary).variadic(aBinary))(args)
+	if err != nil {
+		return t, nil, err
+	}
+	t, values, err := castAll(args, 1)
+	copy(casts[1:], values[1:])
+	return t.WithNullable(true), casts, err
+}
+
+// overlaid is the type of OVERLAY: as long as both strings together.
+func overlaid(a []Arg) types.Type { return varchar(min(a[0].Type.Len+a[1].Type.Len, types.MaxLen)) }
 
 // joined is the type of a || b: as long as both together.
 func joined(a []Arg) types.Type {

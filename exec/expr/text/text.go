@@ -160,13 +160,11 @@ func ParseInt(s []byte, k types.Kind) (x int64, ok, inRange bool) {
 		u = u*10 + d
 		i++
 	}
-	digits := i
 	if i < len(s) && s[i] == '.' {
 		for i++; i < len(s) && s[i]-'0' <= 9; i++ {
-			digits++
 		}
 	}
-	if digits == 0 || i < len(s) {
+	if i == 0 || i < len(s) {
 		return 0, false, false
 	}
 	limit := uint64(math.MaxInt64)
@@ -203,8 +201,13 @@ func ParseFloat(s []byte, single bool) (float64, bool) {
 		}
 		return math.Inf(1), true
 	}
+	// Java's own forms: a suffix of f or d, and hexadecimal digits, which need an exponent.
+	if n := len(s) - 1; n > 0 && (s[n]|0x20 == 'f' || s[n]|0x20 == 'd') && (s[n-1]-'0' <= 9 || s[n-1] == '.') {
+		s, body = s[:n], body[:len(body)-1]
+	}
+	hex := len(body) > 2 && body[0] == '0' && body[1]|0x20 == 'x' && bytes.ContainsAny(body, "pP")
 	for _, c := range body {
-		if c-'0' > 9 && c != '.' && c != 'e' && c != 'E' && c != '-' && c != '+' {
+		if !hex && c-'0' > 9 && c != '.' && c != 'e' && c != 'E' && c != '-' && c != '+' || c == '_' {
 			return 0, false
 		}
 	}
@@ -219,9 +222,8 @@ func ParseFloat(s []byte, single bool) (float64, bool) {
 	return f, true
 }
 
-// ParseBool reads true, t, yes, y, 1 and false, f, no, n, 0 in any case.
+// ParseBool reads true, t, yes, y, 1 and false, f, no, n, 0 in any case, with nothing around them.
 func ParseBool(s []byte) (b, ok bool) {
-	s = Trim(s)
 	if len(s) > 5 {
 		return false, false
 	}
