@@ -202,6 +202,10 @@ type SinkWriter interface {
 	Close() error
 }
 
+// EpochWanter is implemented by a SinkWriter that may have something to make visible though no row has come since the last
+// epoch: a file that is due. WantsEpoch is asked before an epoch with nothing new is skipped; coordinator's goroutine.
+type EpochWanter interface{ WantsEpoch() bool }
+
 // SideRecoverer is implemented by a SinkSpec whose writers return side data from Flush.
 type SideRecoverer interface {
 	// BeforeClaim is called at the start of an attempt, before earlier instances are fenced off. What Recover removes must have

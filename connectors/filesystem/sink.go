@@ -202,15 +202,26 @@ func (w *writer) roll() error {
 	return nil
 }
 
+// due reports that the open file is to be completed at the next barrier. mu is held.
+func (w *writer) due() bool {
+	now := w.now()
+	return w.file != nil && (now.Sub(w.opened) >= w.rollover || now.Sub(w.written) >= w.idle)
+}
+
+// WantsEpoch implements exec.EpochWanter: a file that is due is published by an epoch, also when no row comes any more.
+func (w *writer) WantsEpoch() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.due()
+}
+
 // Barrier implements exec.SinkWriter.
 func (w *writer) Barrier(epoch exec.Epoch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.file != nil {
-		if now := w.now(); now.Sub(w.opened) >= w.rollover || now.Sub(w.written) >= w.idle {
-			if err := w.roll(); err != nil {
-				return err
-			}
+	if w.due() {
+		if err := w.roll(); err != nil {
+			return err
 		}
 	}
 	s := side{Dir: w.dir, Closed: w.closed}

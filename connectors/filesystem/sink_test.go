@@ -151,9 +151,17 @@ func TestFileIsFinishedWhenItIsOldEnough(t *testing.T) {
 	put(t, w, 1)
 	commit(t, w, 1, prepare(t, w, 1))
 	expect(t, dir, "", 1)
-	now = now.Add(10 * time.Minute)
+	if now = now.Add(59 * time.Second); w.(exec.EpochWanter).WantsEpoch() {
+		t.Error("an epoch is wanted while nothing is due")
+	}
+	if now = now.Add(10 * time.Minute); !w.(exec.EpochWanter).WantsEpoch() {
+		t.Error("the file is due, and no epoch is wanted")
+	}
 	commit(t, w, 2, prepare(t, w, 2))
 	expect(t, dir, "1", 0)
+	if w.(exec.EpochWanter).WantsEpoch() {
+		t.Error("an epoch is wanted without a file")
+	}
 }
 
 // recoverTo is what a start does with a sink.

@@ -178,6 +178,11 @@ func (a *attempt) anythingNew() bool {
 			return true
 		}
 	}
+	for _, s := range a.sinkTasks {
+		if w, ok := s.writer.(exec.EpochWanter); ok && w.WantsEpoch() {
+			return true
+		}
+	}
 	return false
 }
 

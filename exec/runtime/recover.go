@@ -601,7 +601,9 @@ func (a *attempt) refuse(why refusal, from history, s situation) error {
 	case refuseForgotten:
 		e.Reason = name + ": there is state, but the broker knows of no output of this job: it was stopped for longer than the broker's offsets.retention.minutes, or a sink topic was deleted, or this is another cluster"
 		accept(s.local)
-		accept(s.previous)
+		if !s.recorded {
+			accept(s.previous)
+		}
 		e.Choices = append(e.Choices, prefix)
 	case refuseOldCheckpts:
 		e.Reason = name + ": neither the broker nor the state directory knows the job, but the checkpoint directory holds checkpoints of this name"
@@ -619,7 +621,9 @@ func (a *attempt) refuse(why refusal, from history, s situation) error {
 		e.Reason = fmt.Sprintf("%s: epoch %d, which was to be accepted, is neither in the state directory nor in the checkpoint directory", name, *s.accept)
 		e.Choices = append(e.Choices, "start without --accept-epoch: if the job has gone on since, it needs none")
 		accept(s.local)
-		accept(s.previous)
+		if !s.recorded {
+			accept(s.previous)
+		}
 	case refuseAsked:
 		e.Reason = fmt.Sprintf("%s: the checkpoint %s of job id %.8s is not the one that the output ends with", name, s.asked, s.asked.job)
 		e.Choices = append(e.Choices, "start without --restore: the job then goes on from its last committed epoch")

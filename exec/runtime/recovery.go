@@ -198,7 +198,7 @@ func decideAccepted(s situation) action {
 		switch {
 		case named(s.local):
 			return action{kind: actContinue, from: *s.local, remark: remark(s.local)}
-		case named(s.previous):
+		case named(s.previous) && !s.recorded: // else it may have been discarded
 			return action{kind: actUndo, from: *s.previous, remark: remark(s.previous)}
 		case named(s.acceptable):
 			return action{kind: actRestore, from: *s.acceptable, remark: remark(s.acceptable)}
