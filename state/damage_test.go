@@ -57,8 +57,8 @@ func TestFlippedBytesInTablesAreRefused(t *testing.T) {
 				if !errors.As(err, &c) {
 					t.Fatalf("got %v, want a CorruptError", err)
 				}
-				if !strings.Contains(err.Error(), j.dir) || !strings.Contains(err.Error(), "execution.checkpointing.dir") {
-					t.Fatalf("the message does not help: %v", err)
+				if !strings.Contains(err.Error(), path) || !strings.Contains(c.Help(), j.dir) || !strings.Contains(c.Help(), "execution.checkpointing.dir") {
+					t.Fatalf("the message does not help: %v; %s", err, c.Help())
 				}
 			})
 		}

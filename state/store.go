@@ -120,6 +120,9 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	if err := s.open(); err != nil {
+		if c := (*CorruptError)(nil); errors.As(err, &c) {
+			c.Dir = dir
+		}
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -465,7 +468,7 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) corrupt(what string, cause error) error {
-	return &CorruptError{Path: filepath.Join(s.dir, s.data), What: what, Cause: cause}
+	return &CorruptError{Path: filepath.Join(s.dir, s.data), What: what, Dir: s.dir, Cause: cause}
 }
 
 // asCorrupt is corrupt, unless the cause says it itself.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"weir/exec"
 )
@@ -18,7 +19,14 @@ func writeError(w io.Writer, err error, color bool) {
 	}
 	fmt.Fprintf(w, "%s%serror%s%s: %v%s\n", red, bold, reset, bold, err, reset)
 	for _, help := range helps(err) {
-		fmt.Fprintf(w, "  = help: %s\n", help)
+		for _, line := range strings.Split(help, "\n") {
+			// A refusal lists what is known and what can be chosen, a line each.
+			if known, ok := strings.CutPrefix(line, "known: "); ok {
+				fmt.Fprintf(w, "  = note: %s\n", known)
+				continue
+			}
+			fmt.Fprintf(w, "  = help: %s\n", strings.TrimPrefix(line, "choice: "))
+		}
 	}
 }
 
