@@ -44,6 +44,9 @@ type File interface {
 
 type osFS struct{}
 
+// OS is the operating system's file system, to put faults around.
+func OS() FS { return osFS{} }
+
 func (osFS) Create(name string) (File, error)           { return os.Create(name) }
 func (osFS) Open(name string) (io.ReadCloser, error)    { return os.Open(name) }
 func (osFS) ReadFile(name string) ([]byte, error)       { return os.ReadFile(name) }

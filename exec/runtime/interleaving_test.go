@@ -2,13 +2,21 @@ package runtime_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"weir/exec"
 	"weir/exec/runtime/runtimetest"
+	"weir/planner/config"
 	"weir/planner/physical"
+	"weir/state"
 )
 
 // sqlJob is a job in SQL whose tables have no end; rows are added by append.
@@ -135,4 +143,116 @@ func TestMarkerOfAWaitingJobIsRenewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, w.Sorted("output"), want)
+}
+
+// faultyFS calls read before a checkpoint's manifest is read, and fails at the points that at says.
+type faultyFS struct {
+	state.FS
+	read func()
+	at   func(point string) error
+}
+
+func (f faultyFS) ReadFile(name string) ([]byte, error) {
+	if f.read != nil && strings.HasPrefix(filepath.Base(filepath.Dir(name)), "chk-") {
+		f.read()
+	}
+	return f.FS.ReadFile(name)
+}
+
+func (f faultyFS) At(point string) error {
+	if f.at == nil {
+		return nil
+	}
+	return f.at(point)
+}
+
+// The instance that is to be replaced goes on while the new one looks around: between the marker that it reads and the checkpoint
+// that it looks for there are epochs, and only the newest checkpoint is kept.
+func TestStartBesideAnInstanceThatGoesOn(t *testing.T) {
+	w := runtimetest.New()
+	w.Pace = 10
+	fill(w, 30, 3, false)
+	cfg := settings(t, config.CheckpointDir, "file://"+t.TempDir(), config.CheckpointRetained, "1")
+	j := newJob(t, w, func() *physical.Job { return copyJob(cfg, "exactly-once") })
+	n, busy := 30, 3
+	var told atomic.Bool
+	w.Fault = func(op string) error {
+		if op == "poll" && w.Claims() == 2 && !told.Swap(true) {
+			w.Append("input", 0, rows(n, 1)...) // the older one finds out when it has something to commit
+		}
+		return nil
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := j.run()
+		first <- err
+	}()
+	w.AwaitOutput("output", 30)
+	second := newJob(t, w, j.make)
+	second.opts.FS = faultyFS{FS: state.OS(), read: func() {
+		if busy == 0 {
+			return
+		}
+		busy--
+		for range 3 {
+			w.Append("input", 0, rows(n, 1)...)
+			n++
+			w.AwaitOutput("output", n)
+		}
+	}}
+	r := second.runner()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := <-first; !errors.Is(err, exec.ErrFenced) {
+			t.Errorf("the older instance ended with %v", err)
+		}
+		r.Stop()
+	}()
+	if _, err := second.drive(r); err != nil {
+		t.Fatal(err, help(err))
+	}
+	<-done
+	if busy > 0 {
+		t.Error("no checkpoint was looked for")
+	}
+	w.End("input")
+	second.opts.FS = nil
+	second.mustRun()
+	want := lines(rows(0, n+1))
+	slices.Sort(want)
+	equal(t, w.Sorted("output"), want)
+}
+
+// The first start dies when its checkpoint is written and its manifest is not, and the disk is lost too or not.
+func TestFirstStartThatDiesInStep3StartsAgain(t *testing.T) {
+	for _, guarantee := range []string{"exactly-once", "at-least-once", "files"} {
+		for _, point := range []string{"prepare:start", "checkpoint:manifest", "prepare:manifest", "prepare:done"} {
+			for _, lost := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%s/%v", guarantee, point, lost), func(t *testing.T) {
+					w := runtimetest.New()
+					want := fill(w, 30, 3, true)
+					cfg := settings(t, config.CheckpointDir, "file://"+t.TempDir())
+					j := newJob(t, w, func() *physical.Job { return copyJob(cfg, guarantee) })
+					j.opts.FS = faultyFS{FS: state.OS(), at: func(p string) error {
+						if p == point {
+							return errKilled
+						}
+						return nil
+					}}
+					if _, err := j.run(); !errors.Is(err, errKilled) {
+						t.Fatalf("expected to die at %s, got %v", point, err)
+					}
+					j.opts.FS = nil
+					if lost {
+						if err := os.RemoveAll(j.dir); err != nil {
+							t.Fatal(err)
+						}
+					}
+					j.mustRun()
+					equal(t, w.Sorted("output"), want)
+				})
+			}
+		}
+	}
 }
