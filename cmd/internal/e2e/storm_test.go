@@ -196,15 +196,15 @@ func (s *storm) strike(n int) {
 		s.signal(s.p, syscall.SIGTERM)
 		select {
 		case <-s.p.exited:
-			code := s.p.cmd.ProcessState.ExitCode()
-			// With the broker away the last checkpoint may fail; what it held is replayed.
-			if code != 0 && code != -1 && !(code == 4 && s.rivals) && !strings.Contains(s.p.output(), "the last epoch could not be committed") {
-				s.fail("exit code %d after SIGTERM:\n%s", code, tail(s.p.output()))
-			}
-			s.p = s.start()
 		case <-time.After(time.Duration(s.rnd.Int64N(int64(5 * time.Second)))):
 			s.p.kill()
 		}
+		// With the broker away the last checkpoint may fail; what it held is replayed.
+		if code := s.p.cmd.ProcessState.ExitCode(); code != 0 && code != -1 && !(code == 4 && s.rivals) &&
+			!strings.Contains(s.p.output(), "the last epoch could not be committed") {
+			s.fail("exit code %d after SIGTERM:\n%s", code, tail(s.p.output()))
+		}
+		s.p = s.start()
 	case 6:
 		long := s.rnd.IntN(4) == 0 // longer than the transaction may be open
 		s.say("SIGSTOP, long: %v", long)
