@@ -110,9 +110,14 @@ func (p *parser) isTest(start int, x ast.Expr) ast.Expr {
 		p.expect("FROM")
 		e.What, e.Y = "DISTINCT FROM", p.exprAt(LevelCompare)
 	case "JSON":
-		p.notSupported(p.i, p.span(t), "IS JSON")
+		p.next()
+		e.What = t.Key
+		if kind := p.tok(); p.isAny("VALUE", "SCALAR", "ARRAY", "OBJECT") {
+			p.next()
+			e.What += " " + kind.Key
+		}
 	default:
-		p.unexpected("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM")
+		p.unexpected("NULL, TRUE, FALSE, UNKNOWN, JSON or DISTINCT FROM")
 	}
 	e.At = p.from(start)
 	return e

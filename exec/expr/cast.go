@@ -102,7 +102,21 @@ func converter(from, to types.Type, try bool) (f rowFunc, view bool) {
 	}
 	switch {
 	case to.IsString():
-		if from.IsString() || from.IsBinary() {
+		if from.IsBinary() {
+			return func(k *rowKernel, i int) error {
+				s := k.str(0, i)
+				if !utf8.Valid(s) { // what is no character becomes one that says so
+					s = []byte(string([]rune(string(s))))
+				}
+				if to.Kind == types.Char {
+					k.end(i, padded(k.arena(), s, to.Len))
+				} else {
+					k.setStr(i, s[:firstChars(s, to.Len)])
+				}
+				return nil
+			}, false
+		}
+		if from.IsString() {
 			if to.Kind == types.VarChar {
 				return func(k *rowKernel, i int) error { k.part(i, 0, firstChars(k.str(0, i), to.Len)); return nil }, true
 			}

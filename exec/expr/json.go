@@ -1,15 +1,23 @@
 package expr
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/valyala/fastjson"
 
 	"weir/exec/expr/text"
+	"weir/planner/datetime"
 	"weir/planner/fn"
 	"weir/planner/scalar"
+	"weir/planner/types"
 )
 
 var jsonKernels = map[string]builder{
@@ -30,6 +38,15 @@ var jsonKernels = map[string]builder{
 		}
 		return k.setNull(i)
 	}),
+	"IS JSON": isJSON(func(fastjson.Type) bool { return true }), "IS JSON VALUE": isJSON(func(fastjson.Type) bool { return true }),
+	"IS JSON SCALAR": isJSON(func(t fastjson.Type) bool { return t != fastjson.TypeObject && t != fastjson.TypeArray }),
+	"IS JSON ARRAY":  isJSON(func(t fastjson.Type) bool { return t == fastjson.TypeArray }),
+	"IS JSON OBJECT": isJSON(func(t fastjson.Type) bool { return t == fastjson.TypeObject }),
+	"JSON_QUOTE": rows(func(k *rowKernel, i int) error {
+		k.end(i, appendASCII(k.arena(), k.str(0, i)))
+		return nil
+	}),
+	"JSON_UNQUOTE": rows(unquote), "JSON_STRING": rows(jsonString),
 	"JSON_QUERY": jsonKernel(func(k *rowKernel, i int, v *fastjson.Value) error {
 		if v == nil || v.Type() != fastjson.TypeObject && v.Type() != fastjson.TypeArray {
 			return k.setNull(i)
@@ -124,6 +141,93 @@ func appendJSON(dst []byte, v *fastjson.Value) []byte {
 		return appendNumber(dst, string(v.MarshalTo(nil)))
 	}
 	return v.MarshalTo(dst)
+}
+
+// isJSON is IS JSON of some kinds of values.
+func isJSON(kind func(fastjson.Type) bool) builder {
+	return func(_ *compiler, e *scalar.Call, args []node) (node, error) {
+		p := &fastjson.Parser{}
+		k := newRows(e, args, func(k *rowKernel, i int) error {
+			ok := false
+			if !k.null(0, i) && json.Valid(k.str(0, i)) {
+				v, err := p.ParseBytes(k.str(0, i))
+				ok = err == nil && kind(v.Type())
+			}
+			k.setBool(i, ok)
+			return nil
+		})
+		k.nulls = true
+		return k, nil
+	}
+}
+
+// appendASCII appends s as a JSON string in which everything beyond ASCII, and the slash, is escaped.
+func appendASCII(dst, s []byte) []byte {
+	dst = append(dst, '"')
+	for len(s) > 0 {
+		r, n := utf8.DecodeRune(s)
+		s = s[n:]
+		switch {
+		case r == '/':
+			dst = append(dst, `\/`...)
+		case r < utf8.RuneSelf:
+			at := len(dst)
+			dst = text.AppendJSONString(dst, []byte{byte(r)})
+			dst = append(dst[:at], dst[at+1:len(dst)-1]...) // without its quotes
+		default:
+			for _, u := range utf16.Encode([]rune{r}) {
+				dst = fmt.Appendf(dst, "\\u%04x", u)
+			}
+		}
+	}
+	return append(dst, '"')
+}
+
+// unquote gives what a JSON string says, and anything else as it is.
+func unquote(k *rowKernel, i int) error {
+	s := k.str(0, i)
+	if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+		if v, err := fastjson.ParseBytes(s); err == nil && json.Valid(s) && v.Type() == fastjson.TypeString {
+			k.setStr(i, v.GetStringBytes())
+			return nil
+		}
+	}
+	k.setStr(i, s)
+	return nil
+}
+
+// jsonString is a value as JSON: strings and times in quotes, bytes in base64.
+func jsonString(k *rowKernel, i int) error {
+	v := k.in[0]
+	dst := k.arena()
+	switch t := v.Type; {
+	case t.IsString():
+		dst = text.AppendJSONString(dst, k.str(0, i))
+	case t.IsBinary():
+		dst = append(base64.StdEncoding.AppendEncode(append(dst, '"'), k.str(0, i)), '"')
+	case t.Kind == types.Boolean:
+		dst = strconv.AppendBool(dst, v.Bool[i])
+	case t.IsApprox():
+		f := v.Flt[i]
+		if f != f || math.IsInf(f, 0) {
+			dst = append(text.AppendFloat(append(dst, '"'), f, false), '"')
+			break
+		}
+		dst = appendNumber(dst, string(text.AppendFloat(nil, f, false))) // a FLOAT with the digits of a DOUBLE, as Flink has it
+	case t.Kind == types.TimestampLTZ:
+		dst = append(appendInstant(append(dst, '"'), k.int(0, i), t.Prec), `Z"`...)
+	case t.Kind == types.Timestamp:
+		dst = append(appendInstant(append(dst, '"'), k.int(0, i), t.Prec), '"')
+	default:
+		dst = text.AppendValue(dst, v, i, k.x.zone)
+	}
+	k.end(i, dst)
+	return nil
+}
+
+// appendInstant appends a time in the form of ISO 8601, with as many digits of the second as its type has.
+func appendInstant(dst []byte, micros int64, prec int) []byte {
+	return datetime.AppendTimestamp(dst, micros, prec, 'T')
 }
 
 // jsonKernel makes a function of the value at a path, nil where there is none.

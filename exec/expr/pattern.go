@@ -12,6 +12,7 @@ import (
 
 var patternKernels = map[string]builder{
 	"LIKE": like, "SIMILAR TO": similar, "REGEXP": regexpMatch, "REGEXP_REPLACE": regexpReplace, "REGEXP_EXTRACT": regexpExtract,
+	"REGEXP_COUNT": regexpCount, "REGEXP_INSTR": regexpInstr, "REGEXP_SUBSTR": regexpExtract,
 }
 
 // likeShape is what a pattern of LIKE comes down to.
@@ -429,4 +430,22 @@ func regexpExtract(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		k.view = 1
 	}
 	return n, err
+}
+
+func regexpCount(_ *compiler, e *scalar.Call, args []node) (node, error) {
+	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
+		k.setInt(i, int64(len(re.FindAllIndex(k.str(0, i), -1))))
+		return nil
+	})
+}
+
+func regexpInstr(_ *compiler, e *scalar.Call, args []node) (node, error) {
+	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
+		s, n := k.str(0, i), int64(0)
+		if m := re.FindIndex(s); m != nil {
+			n = chars(s[:m[0]]) + 1
+		}
+		k.setInt(i, n)
+		return nil
+	})
 }

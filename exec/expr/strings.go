@@ -38,6 +38,7 @@ var stringKernels = map[string]builder{
 		k.end(i, data)
 		return nil
 	}),
+	"URL_ENCODE": rows(urlEncode), "URL_DECODE": rows(urlDecode), "PRINTF": withNulls(printf),
 	"ENCODE": rows(encode), "DECODE": rows(decode),
 }
 

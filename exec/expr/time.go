@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"weir/exec/expr/text"
 	"weir/planner/config"
 	"weir/planner/datetime"
 	"weir/planner/scalar"
@@ -262,7 +263,7 @@ func parseLocal(k *rowKernel, i int, ps *patterns) (local int64, ok bool, err er
 	if r, ok := p.Parse(k.str(0, i), false); ok {
 		return r.Local, true, nil
 	}
-	local, ok = datetime.ParseTimestamp(k.str(0, i), ' ')
+	local, ok = datetime.ParseTimestamp(text.Trim(k.str(0, i)), ' ')
 	return local, ok, nil
 }
 

@@ -472,7 +472,7 @@ type (
 		At
 		X    Expr
 		Not  bool
-		What string // NULL, TRUE, FALSE, UNKNOWN, DISTINCT FROM
+		What string // NULL, TRUE, FALSE, UNKNOWN, DISTINCT FROM, JSON, JSON VALUE, JSON SCALAR, JSON ARRAY, JSON OBJECT
 		Y    Expr   // of DISTINCT FROM
 	}
 	// Between is x [NOT] BETWEEN [SYMMETRIC] lo AND hi.

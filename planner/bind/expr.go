@@ -256,6 +256,9 @@ func (x *exprBinder) is(e *ast.Is) scalar.Expr {
 	if e.What == "NULL" {
 		return x.applyTo("IS "+not+"NULL", e.Sp, e.X)
 	}
+	if strings.HasPrefix(e.What, "JSON") {
+		return x.not(e.Not, x.applyTo("IS "+e.What, e.Sp, e.X), e.Sp)
+	}
 	v := x.condition(e.X, "IS "+not+e.What)
 	if v == nil {
 		return nil

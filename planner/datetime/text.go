@@ -211,7 +211,7 @@ func fraction(s []byte) (micros int64, rest []byte, ok bool) {
 // ParseTimestamp reads yyyy-M-d, and behind sep H:m:s and a fraction of up to 9 digits, of which 6 count. The time may be
 // missing; 24:00:00 is the next day's midnight.
 func ParseTimestamp(s []byte, sep byte) (micros int64, ok bool) {
-	micros, rest, ok := parseTimestamp(trim(s), sep)
+	micros, rest, ok := parseTimestamp(s, sep)
 	return micros, ok && len(rest) == 0
 }
 

@@ -160,7 +160,7 @@ func resolveExtreme(args []Arg) (types.Type, []types.Type, error) {
 	if len(args) == 0 {
 		return types.Type{}, nil, fmt.Errorf("it takes at least 1 argument, not 0")
 	}
-	t, casts, err := castAll(args, 0)
+	t, casts, err := castAll(widest(args), 0)
 	if err != nil {
 		return t, nil, err
 	}

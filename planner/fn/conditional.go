@@ -72,7 +72,7 @@ func resolveCoalesce(args []Arg) (types.Type, []types.Type, error) {
 	if len(args) == 0 {
 		return types.Type{}, nil, fmt.Errorf("it takes at least 1 argument, not 0")
 	}
-	t, casts, err := castAll(args, 0)
+	t, casts, err := castAll(widest(args), 0)
 	nullable := true
 	for _, a := range args {
 		nullable = nullable && (a.Type.Nullable || a.Type.Kind == types.Null)

@@ -7,7 +7,24 @@ func jsonFuncs() []*Func {
 	f := func(name, syntax, doc string, r ResolveFunc, ex ...string) *Func {
 		return &Func{Name: name, Family: "json", Syntax: syntax, Doc: doc, Deterministic: true, Resolve: r, Examples: examples(ex...)}
 	}
+	isJSON := func(kind, what string, ex ...string) *Func {
+		return &Func{
+			Name: "IS JSON" + kind, Family: "json", Syntax: "s IS [NOT] JSON" + kind, Doc: "TRUE if s is " + what + "; FALSE if not, and for NULL.", Deterministic: true,
+			Nulls: NullsToKernel, Resolve: resolve(form(is(types.TBoolean), aString).nulls(never)), Examples: examples(ex...),
+		}
+	}
+	scalarValue := param{what: "a string, number, BOOLEAN, time or BYTES", null: types.TString, ok: func(t types.Type) bool {
+		return t.IsString() || t.IsNumeric() || t.Kind == types.Boolean || t.IsTimestamp() || t.IsBinary()
+	}}
 	return []*Func{
+		isJSON("", "JSON", `'{"a": 1}' IS JSON`, "TRUE", `'{' IS JSON`, "FALSE", "CAST(NULL AS STRING) IS JSON", "FALSE"),
+		isJSON(" VALUE", "JSON", `'1' IS JSON VALUE`, "TRUE", `'x' IS NOT JSON VALUE`, "TRUE"),
+		isJSON(" SCALAR", "a JSON string, number, TRUE, FALSE or NULL", `'1' IS JSON SCALAR`, "TRUE", `'[1]' IS JSON SCALAR`, "FALSE"),
+		isJSON(" ARRAY", "a JSON array", `'[1]' IS JSON ARRAY`, "TRUE", `'{}' IS JSON ARRAY`, "FALSE"),
+		isJSON(" OBJECT", "a JSON object", `'{}' IS JSON OBJECT`, "TRUE", `'[1]' IS JSON OBJECT`, "FALSE"),
+		f("JSON_STRING", "JSON_STRING(x)", "x as JSON.", resolve(form(is(types.TString), scalarValue)), `JSON_STRING('a"b')`, `"a\"b"`, "JSON_STRING(1.50)", "1.50", "JSON_STRING(CAST(NULL AS INT))", "NULL"),
+		f("JSON_QUOTE", "JSON_QUOTE(s)", "s as a JSON string of ASCII characters.", resolve(form(is(types.TString), aString)), `JSON_QUOTE('a/"ü"')`, `"a\/\"\u00fc\""`),
+		f("JSON_UNQUOTE", "JSON_UNQUOTE(s)", "What a JSON string says; s as it is if it is none.", resolve(form(is(types.TString), aString)), `JSON_UNQUOTE('"a\u00fc"')`, "aü", "JSON_UNQUOTE('abc')", "abc"),
 		f("JSON_VALUE", "JSON_VALUE(json, path)", "The scalar at a path such as $.a.b[0]; NULL if there is none or the text is no JSON.",
 			resolve(form(is(types.TString), aString, path).nulls(always)), `JSON_VALUE('{"a": true}', '$.a')`, "true", `JSON_VALUE('{"a": {"b": [1, 2.5]}}', '$.a.b[1]')`, "2.5", `JSON_VALUE('{"a": [1]}', '$.a')`, "NULL", `JSON_VALUE('{', '$.a')`, "NULL",
 			`JSON_VALUE('{"a b": "x"}', 'lax $["a b"]')`, "x"),

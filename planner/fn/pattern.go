@@ -27,6 +27,11 @@ func patternFuncs() []*Func {
 		regexpFunc,
 		f("REGEXP_REPLACE", "REGEXP_REPLACE(s, regex, new)", "s with every match of a regular expression replaced by new, as it stands: $ and \\ mean nothing in it.",
 			resolve(form(is(types.TString), aString, aRegexp, aString).nulls(always)), "REGEXP_REPLACE('foobar', 'oo|ar', '')", "fb", "REGEXP_REPLACE('a1b2', '[0-9]', '$1')", "a$1b$1"),
+		f("REGEXP_COUNT", "REGEXP_COUNT(s, regex)", "How often a regular expression matches in s.", resolve(form(is(types.TInt), aString, aRegexp)), "REGEXP_COUNT('aXbX', 'X')", "2", "REGEXP_COUNT('a', 'X')", "0"),
+		f("REGEXP_INSTR", "REGEXP_INSTR(s, regex)", "Where the first match of a regular expression begins in s, counted from 1; 0 if nowhere.",
+			resolve(form(is(types.TInt), aString, aRegexp)), "REGEXP_INSTR('aXbX', 'X')", "2", "REGEXP_INSTR('a', 'X')", "0"),
+		f("REGEXP_SUBSTR", "REGEXP_SUBSTR(s, regex)", "The first match of a regular expression in s; NULL if nothing matches.",
+			resolve(form(is(types.TString), aString, aRegexp).nulls(always)), "REGEXP_SUBSTR('aXbX', 'X.')", "Xb", "REGEXP_SUBSTR('a', 'X')", "NULL"),
 		f("REGEXP_EXTRACT", "REGEXP_EXTRACT(s, regex [, group])", "What a group of the first match of a regular expression matched; the whole match for group 0 and when not given; NULL if nothing matches.",
 			resolve(form(is(types.TString), aString, aRegexp, anInt).opt(1).nulls(always)), "REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)', 2)", "bar", "REGEXP_EXTRACT('foothebar', 'x')", "NULL"),
 	}

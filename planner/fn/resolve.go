@@ -3,6 +3,7 @@ package fn
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"weir/planner/types"
@@ -190,6 +191,25 @@ func countError(n int, forms []overload) error {
 		unit = "argument"
 	}
 	return fmt.Errorf("it takes %s %s, not %d", want, unit, n)
+}
+
+// widest makes DOUBLEs of the FLOATs among args where there are both: COALESCE, GREATEST and LEAST do that, CASE and
+// arithmetic go by the first.
+func widest(args []Arg) []Arg {
+	double := false
+	for _, a := range args {
+		double = double || a.Type.Kind == types.Double
+	}
+	if !double {
+		return args
+	}
+	out := slices.Clone(args)
+	for i, a := range out {
+		if a.Type.Kind == types.Float {
+			out[i].Type = toDouble(a.Type)
+		}
+	}
+	return out
 }
 
 // castAll is a common type for all arguments from the first on.

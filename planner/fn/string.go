@@ -74,10 +74,24 @@ func stringFuncs() []*Func {
 			"PARSE_URL('http://example.org/path1/p.php?k1=v1&k2=v2#Ref1', 'HOST')", "example.org",
 			"PARSE_URL('http://example.org/path1/p.php?k1=v1&k2=v2#Ref1', 'QUERY', 'k2')", "v2",
 			"PARSE_URL('http://u:p@example.org:8080/a?b=c', 'FILE')", "/a?b=c", "PARSE_URL('http://example.org/', 'REF')", "NULL"),
+		f("URL_ENCODE", "URL_ENCODE(s)", "s for a form or query of a URL: + for a blank, %XX for bytes that are not letters, digits or one of . - * _.",
+			resolve(form(str, aString)), "URL_ENCODE('a b&c')", "a+b%26c"),
+		f("URL_DECODE", "URL_DECODE(s)", "What URL_ENCODE made s of; NULL if it is not of that form.", resolve(form(str, aString).nulls(always)), "URL_DECODE('a+b%26c')", "a b&c", "URL_DECODE('%zz')", "NULL"),
+		{
+			Name: "PRINTF", Family: "string", Syntax: "PRINTF(format, x, ...)", Deterministic: true, Nulls: NullsToKernel,
+			Doc:      "The values in a format as Java's String.format has it: %s, %d, %x, %o, %c, %b, %e, %f with flags, width and precision. NULL if a value does not fit its place.",
+			Resolve:  resolve(form(str, aString).variadic(printable).nulls(always)),
+			Examples: examples("PRINTF('%s-%03d', 'a', 7)", "a-007", "PRINTF('%.2f|%,d', CAST(3.14159 AS DOUBLE), 1234567)", "3.14|1,234,567", "PRINTF('%d', 'a')", "NULL", "PRINTF('%s', CAST(NULL AS STRING))", "null"),
+		},
 		f("ENCODE", "ENCODE(s, charset)", "s as bytes in UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE or UTF-16LE.", resolve(form(is(types.TBytes), aString, aCharset).nulls(always)), "HEX(DECODE(ENCODE('ä', 'ISO-8859-1'), 'ISO-8859-1'))", "C3A4"),
 		f("DECODE", "DECODE(bytes, charset)", "The string that bytes are in a character set, see ENCODE.", resolve(form(str, aBinary, aCharset).nulls(always)), "DECODE(ENCODE('grün', 'UTF-16'), 'UTF-16')", "grün"),
 	}
 }
+
+// printable is what PRINTF prints.
+var printable = param{what: "a string, number or BOOLEAN", null: types.TString, ok: func(t types.Type) bool {
+	return t.IsString() || t.IsNumeric() || t.Kind == types.Boolean
+}}
 
 // aCharset is a literal name of a character set.
 var aCharset = word("the literal name of a character set", "UTF-8", "US-ASCII", "ISO-8859-1", "UTF-16", "UTF-16BE", "UTF-16LE")

@@ -30,7 +30,6 @@ func refusedFuncs() []*Func {
 		{Scalar, "PROCTIME", "PROCTIME()", "processing-time attributes are not supported; CURRENT_TIMESTAMP is the time when a row is processed"},
 		{Scalar, "JSON_OBJECT", "JSON_OBJECT(...)", "JSON_OBJECT is not supported; write the columns with 'format' = 'json'"},
 		{Scalar, "JSON_ARRAY", "JSON_ARRAY(...)", "JSON_ARRAY is not supported"},
-		{Scalar, "JSON_STRING", "JSON_STRING(x)", "JSON_STRING is not supported; write the column with 'format' = 'json'"},
 		{Scalar, "STR_TO_MAP", "STR_TO_MAP(s)", "STR_TO_MAP is not supported; use SPLIT_INDEX or REGEXP_EXTRACT"},
 		{Aggregate, "APPROX_COUNT_DISTINCT", "APPROX_COUNT_DISTINCT(x)", "APPROX_COUNT_DISTINCT is not supported; use COUNT(DISTINCT x)"},
 		{Aggregate, "JSON_OBJECTAGG", "JSON_OBJECTAGG(...)", "JSON_OBJECTAGG is not supported"},
