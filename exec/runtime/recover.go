@@ -483,6 +483,9 @@ func (a *attempt) commitPositions(e exec.Epoch) error {
 	for _, s := range a.r.sources {
 		m.Sources[s.id] = s.records(a.splits[s])
 	}
+	if len(a.restored) > 0 {
+		m.Extra[extraRestored] = a.restored
+	}
 	if err := a.prepare(m, nil); err != nil {
 		return err
 	}
