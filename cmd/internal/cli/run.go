@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -238,6 +239,10 @@ func folderName(name string) string {
 	}, strings.TrimLeft(name, "."))
 }
 
+// sameSignal is how soon after the first a signal is still the same one: timeout(1) and other wrappers send theirs to
+// the process and to its group, and nobody wants to leave at once by that.
+const sameSignal = 100 * time.Millisecond
+
 // run runs all jobs until they end. The first that fails stops the others.
 func (g *jobGroup) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -248,10 +253,15 @@ func (g *jobGroup) run(ctx context.Context) error {
 	defer signal.Stop(signals)
 	ended := make(chan struct{})
 	go func() {
-		for n := 0; ; n++ {
+		var first time.Time
+		for {
 			select {
 			case s := <-signals:
-				if n > 0 {
+				if first.IsZero() {
+					first = time.Now()
+				} else if time.Since(first) < sameSignal {
+					continue
+				} else {
 					g.log.Warn("second signal: leaving at once; what was committed stays committed")
 					os.Exit(128 + int(s.(syscall.Signal)))
 				}
