@@ -72,8 +72,6 @@ func partOf(u datetime.Unit, e *scalar.Call, args []node, t types.Type) node {
 		})
 	case t.Kind == types.Date:
 		return newRows(e, args, func(k *rowKernel, i int) error { k.setInt(i, datetime.DatePart(u, k.int(0, i))); return nil })
-	case t.Kind == types.TimestampLTZ && u == datetime.Epoch:
-		return newRows(e, args, func(k *rowKernel, i int) error { k.setInt(i, datetime.Part(u, k.int(0, i))); return nil })
 	}
 	return newRows(e, args, func(k *rowKernel, i int) error { k.setInt(i, datetime.Part(u, get(k, i))); return nil })
 }

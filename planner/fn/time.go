@@ -45,7 +45,7 @@ func timeFuncs() []*Func {
 		now("NOW", "NOW()", "The time when the row is processed.", ltz, "NOW() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("CURRENT_ROW_TIMESTAMP", "CURRENT_ROW_TIMESTAMP()", "The time when the row is processed.", ltz, "CURRENT_ROW_TIMESTAMP() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("LOCALTIMESTAMP", "LOCALTIMESTAMP", "The local time in the session's time zone, when the row is processed.", types.MakeTimestamp(3), "LOCALTIMESTAMP >= TIMESTAMP '2020-01-01 00:00:00'", "TRUE"),
-		f("EXTRACT", "EXTRACT(unit FROM t)", "A part of a time or interval as a number. WEEK is ISO's; DOW is 1 for Sunday, ISODOW 1 for Monday.",
+		f("EXTRACT", "EXTRACT(unit FROM t)", "A part of a time or interval as a number. WEEK is ISO's; DOW is 1 for Sunday, ISODOW 1 for Monday; EPOCH is the seconds from 1970 to the local time.",
 			resolve(form(is(types.TBigInt), partUnit, aTime), form(is(types.TBigInt), partUnit, anInterval)),
 			"EXTRACT(DAY FROM DATE '2006-06-05')", "5", "EXTRACT(QUARTER FROM TIMESTAMP '2026-05-01 10:20:30')", "2", "EXTRACT(MILLISECOND FROM TIMESTAMP '2026-05-01 10:20:30.450')", "450",
 			"EXTRACT(EPOCH FROM TIMESTAMP '1970-01-02 00:00:01')", "86401", "EXTRACT(HOUR FROM INTERVAL '26' HOUR)", "2", "EXTRACT(DOW FROM DATE '2026-02-08')", "1"),
