@@ -231,6 +231,7 @@ func checkKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) 
 		k.headersOfSink()
 		k.properties(use)
 	case c.UseSource:
+		k.whereToStart()
 		k.properties(use)
 	}
 }
@@ -359,6 +360,17 @@ func (k *checker) startup() {
 				Help("add 'properties.group.id' = '...', or start with 'earliest-offset' or 'latest-offset'")
 		}
 	}
+}
+
+// whereToStart refuses a source that leaves it to a group where to start, and names none.
+func (k *checker) whereToStart() {
+	reset := k.get("properties.auto.offset.reset")
+	if k.has("scan.startup.mode") || k.has("properties.group.id") || reset == "earliest" || reset == "latest" {
+		return
+	}
+	k.diags.Errorf(CodeOptionCombination, k.at("scan.startup.mode"), "table %s does not say where to start reading", k.t.Name).
+		Note("without 'scan.startup.mode' it is where the consumer group stands, and 'properties.group.id' names none").
+		Help("add 'scan.startup.mode' = 'earliest-offset' or 'latest-offset', or 'properties.group.id' = '...'")
 }
 
 func (k *checker) bounded() {
