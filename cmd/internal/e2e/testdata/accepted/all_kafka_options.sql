@@ -1,0 +1,4 @@
+CREATE TABLE s (user_id BIGINT, item_id BIGINT, behavior STRING, `event_time` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp', `partition_id` BIGINT METADATA FROM 'partition' VIRTUAL, `offset` BIGINT METADATA VIRTUAL, `topic` STRING METADATA VIRTUAL, `leader-epoch` INT METADATA VIRTUAL, `timestamp-type` STRING METADATA VIRTUAL, WATERMARK FOR event_time AS event_time - INTERVAL '5' SECOND)
+WITH ('connector'='kafka','topic'='a;b','properties.bootstrap.servers'='localhost:9092','properties.group.id'='testGroup','scan.startup.mode'='earliest-offset','format'='csv','csv.field-delimiter'='|','csv.ignore-parse-errors'='true','csv.null-literal'='n/a','csv.quote-character'='"','csv.allow-comments'='true','csv.array-element-delimiter'=',','scan.topic-partition-discovery.interval'='1 min','scan.watermark.idle-timeout'='30 s');
+CREATE TABLE o (user_id BIGINT, n BIGINT) WITH ('connector'='blackhole');
+INSERT INTO o SELECT user_id, `offset` FROM s;

@@ -1,0 +1,3 @@
+CREATE TABLE s (a TINYINT, b INT, c FLOAT, d VARCHAR(5), e TIMESTAMP(3), f DECIMAL(5,2)) WITH ('connector'='datagen');
+CREATE TABLE o (a BIGINT, b DOUBLE, c DOUBLE, d STRING, e TIMESTAMP(6), f DECIMAL(10,4)) WITH ('connector'='blackhole');
+INSERT INTO o SELECT * FROM s;

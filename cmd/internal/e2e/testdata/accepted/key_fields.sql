@@ -1,0 +1,3 @@
+CREATE TABLE s (k_id BIGINT, k_region STRING, amount DECIMAL(10,2)) WITH ('connector'='kafka','topic'='s','properties.bootstrap.servers'='localhost:9092','key.format'='json','key.json.ignore-parse-errors'='true','key.fields'='k_id;k_region','key.fields-prefix'='k_','value.format'='json','value.json.fail-on-missing-field'='false','value.fields-include'='EXCEPT_KEY','scan.startup.mode'='earliest-offset');
+CREATE TABLE o (id BIGINT, amount DECIMAL(10,2)) WITH ('connector'='kafka','topic'='o','properties.bootstrap.servers'='localhost:9092','key.format'='raw','key.fields'='id','value.format'='csv','sink.partitioner'='fixed','sink.parallelism'='2');
+INSERT INTO o SELECT k_id, amount FROM s;

@@ -1,0 +1,7 @@
+CREATE TABLE s (a INT, b STRING) WITH ('connector'='datagen');
+CREATE TABLE o1 (a INT) WITH ('connector'='blackhole');
+CREATE TABLE o2 (b STRING) WITH ('connector'='blackhole');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO o1 SELECT a FROM s WHERE a > 0;
+INSERT INTO o2 SELECT b FROM s WHERE b IS NOT NULL;
+END;

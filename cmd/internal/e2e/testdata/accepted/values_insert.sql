@@ -1,0 +1,4 @@
+CREATE TABLE o (id INT, name STRING, ts TIMESTAMP(3), d DATE, price DECIMAL(10,2)) WITH ('connector'='print');
+INSERT INTO o VALUES (1, 'a', TIMESTAMP '2026-01-01 00:00:00', DATE '2026-01-01', 1.5), (2, 'b', CAST(NULL AS TIMESTAMP(3)), CAST(NULL AS DATE), CAST(2 AS DECIMAL(10,2)));
+INSERT INTO o (id, name) SELECT 3, 'c';
+INSERT INTO o (name, id) VALUES ('d', 4);
