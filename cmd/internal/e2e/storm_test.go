@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -175,7 +176,7 @@ func (s *storm) signal(p *process, sig syscall.Signal) {
 
 // strike is one random event.
 func (s *storm) strike(n int) {
-	switch what := s.rnd.IntN(12); what {
+	switch s.rnd.IntN(13) {
 	case 0, 1:
 		s.say("SIGKILL")
 		s.p.kill()
@@ -251,11 +252,40 @@ func (s *storm) strike(n int) {
 		}
 		s.rivals = true
 	case 11:
-		for _, z := range s.zombies {
-			s.ended(z)
+		s.leaveOne()
+	case 12:
+		// A clean-up that knows no better, under the running job. Until there are new checkpoints only its own disk has the state.
+		s.leaveOne()
+		s.p.kill()
+		s.p, s.rivals = s.start(), false
+		s.p.said("epoch committed", time.Minute)
+		s.say("the checkpoints are deleted")
+		if err := os.RemoveAll(s.j.chk); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
+			s.t.Fatal(err)
 		}
-		s.zombies = nil
+		made := map[string]bool{}
+		for deadline := time.Now().Add(time.Minute); len(made) < 3; time.Sleep(20 * time.Millisecond) {
+			s.ensure()
+			found, err := filepath.Glob(filepath.Join(s.j.chk, "*", "chk-*", "manifest.json"))
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			for _, f := range found {
+				made[f] = true
+			}
+			if time.Now().After(deadline) {
+				s.fail("no new checkpoints after they were deleted:\n%s", tail(s.p.output()))
+			}
+		}
 	}
+}
+
+// leaveOne ends all instances but the newest.
+func (s *storm) leaveOne() {
+	for _, z := range s.zombies {
+		s.ended(z)
+	}
+	s.zombies = nil
 }
 
 // run strikes until the time is over and leaves no instance.
