@@ -78,11 +78,17 @@ func TestExpiredTransactionIsReplayed(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(14 * time.Second) // the broker looks for expired transactions every 10 s
+			before := strings.Count(p.output(), "epoch committed")
 			if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
 			n := f.halt(t)
-			time.Sleep(3 * time.Second)
+			for deadline := time.Now().Add(time.Minute); strings.Count(p.output(), "epoch committed") == before; {
+				if time.Now().After(deadline) {
+					t.Fatalf("nothing was committed after the sleep:\n%s", tail(p.output()))
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
 			if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
