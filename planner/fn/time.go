@@ -64,7 +64,7 @@ func timeFuncs() []*Func {
 			"TIMESTAMPADD(HOUR, 1, DATE '2026-01-01')", "2026-01-01 01:00:00.000000"),
 		f("TIMESTAMPDIFF", "TIMESTAMPDIFF(unit, a, b)", "How many whole units b is after a; negative if before.",
 			resolveTimestampDiff, "TIMESTAMPDIFF(DAY, TIMESTAMP '2003-01-02 10:00:00', TIMESTAMP '2003-01-03 10:00:00')", "1",
-			"TIMESTAMPDIFF(MONTH, DATE '2026-01-31', DATE '2026-02-28')", "1", "TIMESTAMPDIFF(SECOND, TIMESTAMP '2026-01-01 00:01:00', TIMESTAMP '2026-01-01 00:00:00')", "-60"),
+			"TIMESTAMPDIFF(MONTH, DATE '2026-01-31', DATE '2026-02-28')", "1", "TIMESTAMPDIFF(MONTH, TIMESTAMP '2026-03-01 10:00:00', TIMESTAMP '2026-02-01 09:00:00')", "-2", "TIMESTAMPDIFF(SECOND, TIMESTAMP '2026-01-01 00:01:00', TIMESTAMP '2026-01-01 00:00:00')", "-60"),
 		f("DATE_FORMAT", "DATE_FORMAT(t, pattern)", "t in a pattern of letters as Java's DateTimeFormatter has them. A string is read as a TIMESTAMP first; NULL if it is none.",
 			resolve(form(str, param{what: "a TIMESTAMP (CAST a DATE to one) or a string", ok: types.Type.IsTimestamp, null: types.MakeTimestamp(3)}, convert).nulls(always), form(str, aString, convert).nulls(always)),
 			"DATE_FORMAT(TIMESTAMP '2026-02-03 04:05:06.789', 'yyyy-MM-dd HH:mm:ss.SSS')", "2026-02-03 04:05:06.789", "DATE_FORMAT(TIMESTAMP '2026-02-03 00:00:00', 'EEE, d MMM yy')", "Tue, 3 Feb 26", "DATE_FORMAT('2026-02-03 15:00:00', 'hh a')", "03 PM"),
