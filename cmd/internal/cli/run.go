@@ -78,6 +78,11 @@ func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) 
 	if len(program.Jobs) == 0 {
 		return nil
 	}
+	stopProfile, err := startProfile(o.profile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
 	log := a.logger(overLine{a, a.stderr})
 	budget := memoryBudget(program.Jobs[0].Config)
 	limitMemory(budget)

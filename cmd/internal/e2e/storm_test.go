@@ -241,7 +241,7 @@ func (s *storm) strike(n int) {
 		s.j.state = filepath.Join(filepath.Dir(s.j.file), fmt.Sprintf("state-%d", n))
 		other := s.start()
 		if s.rnd.IntN(2) == 0 {
-			s.j.state, mine = mine, s.j.state
+			s.j.state = mine
 			s.p = s.start()
 			s.zombies = append(s.zombies, other)
 		} else {
