@@ -6,6 +6,7 @@ import (
 
 	"weir/parser"
 	"weir/parser/diag"
+	"weir/parser/token"
 	"weir/planner/catalog"
 	"weir/planner/codes"
 	"weir/planner/physical"
@@ -29,16 +30,18 @@ func Compile(files []*diag.File, o Options) (*Program, *diag.List) {
 	all := &diag.List{}
 	p := &Program{Session: NewSession(o)}
 	var written []*catalog.Table
-	syntax := false
+	lost := map[string]bool{} // names that a definition which did not parse may have given
 	for _, f := range files {
 		script, found := parser.Parse(f)
-		syntax = syntax || found.HasErrors()
+		if found.HasErrors() {
+			definedNames(f, lost)
+		}
 		all.All = append(all.All, found.All...)
 		for _, st := range script.Statements {
 			r, found := p.Session.Execute(st)
 			for _, d := range found.All {
 				// A table whose CREATE did not parse is not unknown.
-				if !syntax || d.Code != codes.UnknownTable {
+				if d.Code != codes.UnknownTable || !lost[lastName(d.Span.Text())] {
 					all.All = append(all.All, d)
 				}
 			}
@@ -64,6 +67,36 @@ func Compile(files []*diag.File, o Options) (*Program, *diag.List) {
 		return nil, all
 	}
 	return p, all
+}
+
+// definedNames adds the names behind CREATE TABLE and CREATE VIEW in f.
+func definedNames(f *diag.File, names map[string]bool) {
+	toks, _ := token.Lex(f, &diag.List{})
+	for i := 0; i < len(toks); i++ {
+		if !toks[i].Is("CREATE") {
+			continue
+		}
+		for i++; i < len(toks) && (toks[i].Is("TEMPORARY") || toks[i].Is("OR") || toks[i].Is("REPLACE")); i++ {
+		}
+		if i == len(toks) || !toks[i].Is("TABLE") && !toks[i].Is("VIEW") {
+			continue
+		}
+		for i++; i < len(toks) && (toks[i].Is("IF") || toks[i].Is("NOT") || toks[i].Is("EXISTS")); i++ {
+		}
+		for ; i+2 < len(toks) && toks[i+1].Is("."); i += 2 {
+		}
+		if i < len(toks) {
+			names[lastName(toks[i].Text(f))] = true
+		}
+	}
+}
+
+// lastName is the object's own name in a name as written.
+func lastName(written string) string {
+	if i := strings.LastIndexByte(written, '.'); i >= 0 {
+		written = written[i+1:]
+	}
+	return strings.ReplaceAll(strings.Trim(strings.TrimSpace(written), "`"), "``", "`")
 }
 
 // order sorts findings by the order of the files, then by place.
