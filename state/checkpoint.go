@@ -86,6 +86,15 @@ func pageFileName(m *Manifest) string {
 	return filepath.Join(pagesDir, fmt.Sprintf("%s%d-%s.pages", pageFilePrefix(m), m.Epoch, m.Nonce))
 }
 
+// pageFiles lists the folder of page files; one that somebody has deleted holds none.
+func (c *Checkpoints) pageFiles() ([]fs.DirEntry, error) {
+	es, err := c.fs.ReadDir(filepath.Join(c.dir, pagesDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, c.diskError("list the checkpoint's pages", err)
+	}
+	return es, nil
+}
+
 // pageFileEpoch is the epoch of a page file of m's job, finished or not.
 func pageFileEpoch(m *Manifest, name string) (Epoch, bool) {
 	rest, ok := strings.CutPrefix(name, pageFilePrefix(m))
@@ -233,9 +242,9 @@ func (c *Checkpoints) Prune(committed *Manifest) error {
 			return c.diskError("delete a checkpoint", err)
 		}
 	}
-	es, err := c.fs.ReadDir(filepath.Join(c.dir, pagesDir))
+	es, err := c.pageFiles()
 	if err != nil {
-		return c.diskError("list the checkpoint's pages", err)
+		return err
 	}
 	for _, e := range es {
 		if epoch, ok := pageFileEpoch(committed, e.Name()); ok && epoch <= committed.Epoch && !files[e.Name()] {

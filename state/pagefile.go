@@ -103,9 +103,9 @@ func (s *Store) resumeCheckpoint(c *Checkpoints) error {
 		return err
 	}
 	dir := c.dir
-	es, err := c.fs.ReadDir(filepath.Join(dir, pagesDir))
+	es, err := c.pageFiles()
 	if err != nil {
-		return c.diskError("list the checkpoint's pages", err)
+		return err
 	}
 	for _, f := range m.Checkpoint.Files {
 		if !slices.ContainsFunc(es, func(e fs.DirEntry) bool { return e.Name() == filepath.Base(f) }) {
@@ -251,9 +251,9 @@ func (w *checkpointWriter) finish(ctx context.Context, m *Manifest) error {
 // forgetLost forgets page files that somebody has deleted under the running job: what lay in them is written again. Without this
 // the new checkpoint would look complete and could never be restored.
 func (w *checkpointWriter) forgetLost() error {
-	es, err := w.c.fs.ReadDir(filepath.Join(w.dir, pagesDir))
+	es, err := w.c.pageFiles()
 	if err != nil {
-		return w.c.diskError("list the checkpoint's pages", err)
+		return err
 	}
 	there := map[string]bool{w.file: true}
 	for _, e := range es {

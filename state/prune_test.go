@@ -42,6 +42,24 @@ func TestCheckpointAfterTheDirectoryWasDeletedIsWhole(t *testing.T) {
 	}
 }
 
+// The same, and the job fails before its next checkpoint: the start after it finds the manifest and no folder of pages.
+func TestStartAfterThePagesWereDeletedWritesThemAgain(t *testing.T) {
+	j := newJob(t, true)
+	j.upsert(0, "before", modelValue{1, "x"})
+	j.prepare()
+	j.commit()
+	j.must(os.RemoveAll(filepath.Join(j.cp.dir, pagesDir)))
+	j.must(j.store.Close())
+	j.open()
+	j.start(j.store.Manifest(), 2)
+	j.upsert(1, "after", modelValue{2, "y"})
+	j.prepare()
+	j.commit()
+	want := maps.Clone(j.live)
+	j.lose()
+	j.check(want)
+}
+
 // An instance that fell asleep behind the commit of its epoch wakes up when another one, which restored that epoch, has gone on:
 // recording the commit deletes nothing of the newer one, finished or not.
 func TestOvertakenInstanceDeletesNoNewerCheckpoint(t *testing.T) {
