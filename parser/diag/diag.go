@@ -93,6 +93,7 @@ type Diagnostic struct {
 	Labels   []Label // at most two more places
 	Notes    []string
 	Helps    []string // what to do; the first one is shown first
+	Fixes    []Fix    // edits that mend it, to be made together; none where a person has to decide
 }
 
 // List collects diagnostics; the zero List is ready. It is not safe for concurrent use.

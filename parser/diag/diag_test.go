@@ -17,6 +17,7 @@ import (
 //
 //	render [width=N]  the input has marks: «text» is the primary place, ‹text› a label
 //	suggest name=N    the input is the candidates, one on each line
+//	fix               each line of the input after the first is a finding of edits of the first, "old>new" apart by |
 func TestTexts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
@@ -33,6 +34,8 @@ func TestTexts(t *testing.T) {
 					return s + "\n"
 				}
 				return "none\n"
+			case "fix":
+				return fix(d.Input)
 			}
 			d.Fatalf(t, "unknown command %s", d.Cmd)
 			return ""
@@ -69,6 +72,28 @@ func render(t *testing.T, marked string, opts diag.RenderOptions) string {
 		t.Fatal(err)
 	}
 	return strings.ReplaceAll(out.String(), "\x1b", "ESC")
+}
+
+// fix makes edits, and says which findings they mend.
+func fix(input string) string {
+	lines := strings.Split(input, "\n")
+	f := &diag.File{Name: "a.sql", Text: lines[0]}
+	var all []*diag.Diagnostic
+	for i, line := range lines[1:] {
+		d := &diag.Diagnostic{Title: fmt.Sprint(i + 1)}
+		for _, edit := range strings.Split(line, "|") {
+			old, text, _ := strings.Cut(edit, ">")
+			at := strings.Index(f.Text, old)
+			d.Fix(diag.Span{File: f, Start: at, End: at + len(old)}, text)
+		}
+		all = append(all, d)
+	}
+	text, mended := diag.Fixed(f, all)
+	out := text + "\nmended"
+	for _, d := range mended {
+		out += " " + d.Title
+	}
+	return out + "\n"
 }
 
 // TestEveryCodeInUseIsInTheTable reads the sources of the parser for the codes they use.
