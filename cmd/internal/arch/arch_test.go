@@ -12,14 +12,15 @@ import (
 
 // allowed lists, for each top-level folder, which of ours it may import. Everything else is refused.
 var allowed = map[string][]string{
-	"parser":     {"parser"},
-	"state":      {"state"},
-	"planner":    {"planner", "parser"},
-	"exec":       {"exec", "planner", "parser", "state"},
-	"connectors": {"connectors", "exec", "planner", "parser", "state"},
-	"examples":   {},
-	"cmd":        {"cmd", "connectors", "exec", "planner", "parser", "state", "examples"},
-	"bench":      {"bench", "connectors", "exec", "planner", "parser", "state", "cmd"},
+	"parser":      {"parser"},
+	"state":       {"state"},
+	"planner":     {"planner", "parser"},
+	"exec":        {"exec", "planner", "parser", "state"},
+	"connectors":  {"connectors", "exec", "planner", "parser", "state"},
+	"examples":    {},
+	"conformance": {"conformance", "connectors", "exec", "planner", "parser", "state"},
+	"cmd":         {"cmd", "conformance", "connectors", "exec", "planner", "parser", "state", "examples"},
+	"bench":       {"bench", "connectors", "exec", "planner", "parser", "state", "cmd"},
 }
 
 type pkg struct {

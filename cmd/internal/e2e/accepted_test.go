@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"weir/conformance/flink"
 )
 
 // What Flink's users write, in the style of its documentation: every file of testdata/accepted passes weir check
@@ -24,7 +26,7 @@ func TestWeirAndFlinkAcceptTheSameFiles(t *testing.T) {
 	args := append([]string{"-cp", filepath.Join(flinkJars(t), "*"), "testdata/flink/Accept.java"}, files...)
 	out, err := exec.Command("java", args...).Output()
 	if err != nil {
-		t.Fatalf("Flink %s refuses a file: %v\n%s", flinkVersion, err, out)
+		t.Fatalf("Flink %s refuses a file: %v\n%s", flink.Version, err, out)
 	}
 	if n := strings.Count(string(out), "accepted "); n != len(files) {
 		t.Fatalf("Flink accepted %d of %d files", n, len(files))

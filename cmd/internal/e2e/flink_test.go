@@ -1,43 +1,24 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"weir/conformance/flink"
 )
 
-const flinkVersion = "2.2.0"
-
-// flinkJars fetches Flink's planner by Maven into the cache folder, once, and returns it.
+// flinkJars is the folder with Flink's jars; a test without Java and Maven is skipped.
 func flinkJars(t *testing.T) string {
 	t.Helper()
-	for _, tool := range []string{"java", "mvn"} {
-		if _, err := exec.LookPath(tool); err != nil || os.Getenv("WEIR_NO_JAVA") != "" {
-			if os.Getenv("WEIR_REQUIRE_KAFKA") != "" {
-				t.Fatalf("%s is not installed, and WEIR_REQUIRE_KAFKA is set", tool)
-			}
-			t.Skipf("NOT RUN: Flink's planner needs %s", tool)
-		}
+	lib, err := flink.Jars(t.Context())
+	if errors.Is(err, flink.ErrUnavailable) && os.Getenv("WEIR_REQUIRE_KAFKA") == "" {
+		t.Skipf("NOT RUN: %v", err)
 	}
-	cache := os.Getenv("WEIR_CACHE")
-	if cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cache = filepath.Join(dir, "weir")
-	}
-	lib := filepath.Join(cache, "flink-"+flinkVersion)
-	if _, err := os.Stat(filepath.Join(lib, "complete")); err == nil {
-		return lib
-	}
-	fetch := exec.Command("mvn", "-q", "-B", "-f", "testdata/flink/pom.xml", "dependency:copy-dependencies", "-DoutputDirectory="+lib)
-	if out, err := fetch.CombinedOutput(); err != nil {
-		t.Fatalf("fetch Flink: %v\n%s", err, out)
-	}
-	if err := os.WriteFile(filepath.Join(lib, "complete"), nil, 0o644); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	return lib
@@ -54,7 +35,7 @@ func TestFlinkPlansEveryExample(t *testing.T) {
 	out, err := exec.Command("java", args...).Output()
 	t.Logf("%s", out)
 	if err != nil {
-		t.Fatalf("Flink %s refuses an example: %v", flinkVersion, err)
+		t.Fatalf("Flink %s refuses an example: %v", flink.Version, err)
 	}
 	if n := strings.Count(string(out), "accepted "); n != len(examples) {
 		t.Fatalf("Flink accepted %d of %d examples", n, len(examples))
