@@ -1,87 +1,195 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"weir/cmd/internal/input"
+	"weir/cmd/internal/report"
 	"weir/parser/diag"
 	"weir/planner"
 )
 
-func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check FILE...",
-		Short: "Find the mistakes in SQL files, without a broker",
-		Long: `check parses, binds, type-checks and plans the files, in order, as one script, and looks at every
-table's options. It shows all findings at once and needs neither Kafka nor a state directory.
-Exit code 0: no error; 1: errors; 2: it could not look.`,
-		Example: `  weir check job.sql
-  weir check ddl.sql job.sql       several files are one script
-  weir check - < job.sql
-  weir check jobs/...              every .sql file below jobs, each as a script of its own`,
-		Args: files,
-		RunE: func(_ *cobra.Command, args []string) error { return a.check(args) },
-	}
+// checkOptions are the flags of check.
+type checkOptions struct {
+	reportFlags
+	fix   bool
+	diff  bool
+	watch bool
 }
 
-func (a *app) check(args []string) error {
-	scripts, err := a.scripts(args)
-	if err != nil {
-		return err
-	}
-	cfg, err := a.settings()
-	if err != nil {
-		return err
-	}
-	errors, warnings := 0, 0
-	for _, files := range scripts {
-		_, diags := planner.Compile(files, plannerOptions(cfg.Clone()))
-		if errors+warnings > 0 && len(diags.All) > 0 {
-			fmt.Fprintln(a.stdout)
-		}
-		a.show(a.stdout, diags)
-		for _, d := range diags.All {
-			switch d.Severity {
-			case diag.Error:
-				errors++
-			case diag.Warning:
-				warnings++
+func (a *app) checkCommand() *cobra.Command {
+	var o checkOptions
+	c := &cobra.Command{
+		Use:   "check FILE...",
+		Short: "Find the mistakes in SQL files, without a broker",
+		Long: `check parses, binds, type-checks and plans the files, and looks at every table's options. It shows all findings at
+once and needs neither Kafka nor a state directory.
+
+Files that are named one by one are one script. Files that a folder or a pattern finds are a script each, and so is
+every Markdown file, of which the ` + "```sql" + ` blocks are looked at.
+
+Exit code 0: nothing found at --fail-level; 1: findings; 2: it could not look.`,
+		Example: `  weir check job.sql
+  weir check ddl.sql job.sql       several files are one script
+  weir check ./... 'docs/**/*.md'  every .sql file below here, and the SQL in Markdown
+  weir check - < job.sql
+  weir check --fail-level warning --format github,sarif=weir.sarif jobs
+  weir check --fix --diff jobs     show what --fix would change`,
+		Args: files,
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.diff && !o.fix {
+				return usageError{errors.New("--diff shows what --fix would do: write --fix --diff")}
 			}
+			if o.watch {
+				if o.fix {
+					return usageError{errors.New("--watch only looks: leave out --fix")}
+				}
+				return a.watchCheck(c.Context(), args, o)
+			}
+			return a.check(args, o)
+		},
+	}
+	o.register(c)
+	f := c.Flags()
+	f.BoolVar(&o.fix, "fix", false, "make the edits that are safe, then look again")
+	f.BoolVar(&o.diff, "diff", false, "with --fix: show the edits and change nothing")
+	f.BoolVar(&o.watch, "watch", false, "look again whenever a file changes, until ^C")
+	return c
+}
+
+// check looks at the files once and reports.
+func (a *app) check(args []string, o checkOptions) error {
+	out, err := o.outputs()
+	if err != nil {
+		return err
+	}
+	reader := &input.Reader{Stdin: a.stdin}
+	var found *lookout
+	if o.fix {
+		found, err = a.fixed(reader, args, out.level)
+	} else {
+		found, err = a.look(reader, args)
+	}
+	if err != nil {
+		return err
+	}
+	stdout, differs := a.stdout, false
+	if o.fix {
+		if stdout, differs, err = a.keep(found, o.diff); err != nil {
+			return err
 		}
 	}
-	if errors+warnings > 0 {
-		fmt.Fprintf(a.stdout, "%s, %s\n", count(errors, "error"), count(warnings, "warning"))
+	if err := a.writeReport(&found.Report, out, stdout); err != nil {
+		return err
 	}
-	if errors > 0 {
+	if found.Fails(out.level) || differs {
 		return exit(exitFindings)
 	}
 	return nil
 }
 
-// scripts groups the arguments: named files are one script together, files found by a pattern
-// are a script each.
-func (a *app) scripts(args []string) ([][]*diag.File, error) {
-	var together []*diag.File
-	var out [][]*diag.File
-	for _, arg := range args {
-		fs, err := a.readFiles([]string{arg})
+// lookout is what check has seen.
+type lookout struct {
+	report.Report
+	set     *input.Set
+	changed map[string]string // texts as --fix leaves them, by name
+	before  map[string]string // what they were
+}
+
+// look checks everything that args name.
+func (a *app) look(reader *input.Reader, args []string) (*lookout, error) {
+	set, err := reader.Read(args)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	cfg, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	l := &lookout{Report: report.Report{Verb: "check", Version: Version, Files: set.Names}, set: set}
+	for _, script := range set.Scripts {
+		_, diags := planner.Compile(script, plannerOptions(cfg.Clone()))
+		l.Findings = append(l.Findings, diags.All...)
+	}
+	return l, nil
+}
+
+// maxRounds limits how often check --fix looks again: edits that call for others end long before.
+const maxRounds = 50
+
+// fixed checks, makes the safe edits in memory, and checks again, until there is nothing more to edit.
+func (a *app) fixed(reader *input.Reader, args []string, _ diag.Severity) (*lookout, error) {
+	reader.Changed = map[string]string{}
+	before := map[string]string{}
+	for round := 0; ; round++ {
+		l, err := a.look(reader, args)
 		if err != nil {
 			return nil, err
 		}
-		if len(fs) == 1 {
-			together = append(together, fs[0])
-			continue
+		edited := false
+		done := map[string]bool{} // of a Markdown file with several scripts one has its turn
+		for _, f := range l.set.Files {
+			if _, seen := before[f.Name]; !seen {
+				before[f.Name] = l.set.Whole(f)
+				reader.Changed[f.Name] = before[f.Name] // standard input is read once
+			}
+			if done[f.Name] {
+				continue
+			}
+			if text := l.set.Fixed(f, l.Findings); text != l.set.Whole(f) {
+				reader.Changed[f.Name] = text
+				edited, done[f.Name] = true, true
+			}
 		}
-		for _, f := range fs {
-			out = append(out, []*diag.File{f})
+		if !edited || round == maxRounds {
+			l.changed, l.before = reader.Changed, before
+			return l, nil
 		}
 	}
-	if together != nil {
-		out = append([][]*diag.File{together}, out...)
+}
+
+// keep writes the edited files, or with diff shows what would change. The report goes to the returned writer: a text that came from
+// standard input goes to standard output.
+func (a *app) keep(l *lookout, diff bool) (w io.Writer, differs bool, err error) {
+	w = a.stdout
+	for _, name := range l.set.Names {
+		was, text := l.before[name], l.changed[name]
+		switch {
+		case diff && was != text:
+			differs = true
+			fmt.Fprint(a.stdout, unifiedDiff(name, was, text))
+		case diff:
+		case name == input.Stdin:
+			w = a.stderr
+			fmt.Fprint(a.stdout, text)
+		case was != text:
+			if err := overwrite(name, text); err != nil {
+				return w, differs, err
+			}
+			if !a.quiet {
+				fmt.Fprintf(a.stderr, "fixed %s\n", name)
+			}
+		}
 	}
-	return out, nil
+	return w, differs, nil
+}
+
+// overwrite replaces what a file holds and keeps its permissions.
+func overwrite(path, text string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return usageError{input.ReadError(path, err)}
+	}
+	if err := os.WriteFile(path, []byte(text), info.Mode().Perm()); err != nil {
+		return usageError{fmt.Errorf("cannot write %s: %w", path, err)}
+	}
+	return nil
 }
 
 // show renders diagnostics to w.
@@ -89,7 +197,7 @@ func (a *app) show(w io.Writer, diags *diag.List) {
 	if len(diags.All) == 0 {
 		return
 	}
-	diag.Render(w, diags, diag.RenderOptions{Color: a.colored(w)})
+	diag.Render(w, diags, diag.RenderOptions{Color: a.colored(w)}) //nolint:errcheck // there is no other place to say it
 }
 
 func count(n int, what string) string {
@@ -118,4 +226,14 @@ func (a *app) compile(args []string) (*planner.Program, error) {
 		return nil, exit(exitFindings)
 	}
 	return program, nil
+}
+
+// parseSeverity reads error, warning or note.
+func parseSeverity(s string) (diag.Severity, error) {
+	for _, sev := range []diag.Severity{diag.Error, diag.Warning, diag.Note} {
+		if strings.EqualFold(s, sev.String()) {
+			return sev, nil
+		}
+	}
+	return diag.Error, fmt.Errorf("error, warning or note, not %q", s)
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"weir/cmd/internal/repl"
 	"weir/connectors/kafka/embedded"
@@ -198,12 +197,7 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 // showFindings renders findings to w, which leads to standard error.
 func (a *app) showFindings(w io.Writer, l *diag.List) {
 	l.Sort()
-	opts := diag.RenderOptions{Color: a.colored(a.stderr)}
-	if f, ok := a.stderr.(*os.File); ok && isTerminal(f) {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			opts.Width = width
-		}
-	}
+	opts := diag.RenderOptions{Color: a.colored(a.stderr), Width: terminalWidth(a.stderr)}
 	diag.Render(w, l, opts) //nolint:errcheck // there is no other place to say it
 }
 
