@@ -20,6 +20,7 @@ import (
 func (s *Session) job(inserts []*ast.Insert, at diag.Span) *physical.Job {
 	var outs []rules.Output
 	ok := true
+	s.opt.Trace() // of a statement that failed
 	for _, st := range inserts {
 		out := s.insert(st)
 		ok = ok && out != nil
@@ -33,7 +34,8 @@ func (s *Session) job(inserts []*ast.Insert, at diag.Span) *physical.Job {
 	if !ok || s.diags.HasErrors() {
 		return nil
 	}
-	return &physical.Job{Name: s.jobName(outs), Sinks: sinks, Config: s.o.Config.Clone(), Fingerprint: rules.Fingerprint(sinks), Span: at}
+	return &physical.Job{Name: s.jobName(outs), Sinks: sinks, Config: s.o.Config.Clone(), Fingerprint: rules.Fingerprint(sinks), Span: at,
+		Rules: s.opt.Trace()}
 }
 
 // jobName is pipeline.name, or Flink's name for a job without one.
@@ -132,6 +134,7 @@ func (s *Session) checkSink(t *catalog.Table, at diag.Span) {
 // query plans a SELECT whose rows are shown.
 func (s *Session) query(st *ast.Select) *QueryResult {
 	b := s.binder()
+	s.opt.Trace() // of a statement that failed
 	n := b.Query(st.Query)
 	s.checkSources(b)
 	if n == nil || s.diags.HasErrors() {
@@ -147,7 +150,8 @@ func (s *Session) query(st *ast.Select) *QueryResult {
 	if s.diags.HasErrors() {
 		return nil
 	}
-	job := &physical.Job{Name: "select", Sinks: sinks, Config: s.o.Config.Clone(), Fingerprint: rules.Fingerprint(sinks), Span: st.Sp}
+	job := &physical.Job{Name: "select", Sinks: sinks, Config: s.o.Config.Clone(), Fingerprint: rules.Fingerprint(sinks), Span: st.Sp,
+		Rules: s.opt.Trace()}
 	r := &QueryResult{Job: job, Changelog: sinks[0].Changelog}
 	for i := range t.Columns {
 		r.Columns = append(r.Columns, physical.Column{Name: t.Columns[i].Name, Type: t.Columns[i].Type, Time: t.Columns[i].Time})

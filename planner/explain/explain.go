@@ -6,7 +6,6 @@
 package explain
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,16 +17,25 @@ import (
 )
 
 // Text prints the plan of job. details are the words of EXPLAIN, in upper case: CHANGELOG_MODE shows the change kinds
-// of every operator in Flink's letters, ESTIMATED_COST is not known and left out, JSON_EXECUTION_PLAN prints JSON
-// instead of the tree, PLAN_ADVICE is what the check of a file says anyway. The text ends with a newline.
+// of every operator in Flink's letters, ESTIMATED_COST how many rows there are where the text says so, PLAN_ADVICE
+// what could be better and where, JSON_EXECUTION_PLAN prints Flink's JSON instead of the tree. The text ends with a newline.
 func Text(job *physical.Job, details []string) string {
 	if slices.Contains(details, "JSON_EXECUTION_PLAN") {
-		return jsonText(job)
+		return flinkJSON(job)
 	}
-	p := printer{changelog: slices.Contains(details, "CHANGELOG_MODE")}
+	p := printer{changelog: slices.Contains(details, "CHANGELOG_MODE"), cost: slices.Contains(details, "ESTIMATED_COST")}
+	if slices.Contains(details, "PLAN_ADVICE") {
+		p.advice = advise(job)
+	}
 	fmt.Fprintf(&p.b, "job %s  plan %s\n", job.Name, job.Fingerprint)
 	for _, s := range job.Sinks {
 		p.node(s, "", "")
+	}
+	for i, a := range p.advice {
+		fmt.Fprintf(&p.b, "advice[%d]: %s\n", i+1, a.text)
+	}
+	if p.advice == nil && slices.Contains(details, "PLAN_ADVICE") {
+		p.b.WriteString("no advice\n")
 	}
 	return p.b.String()
 }
@@ -35,6 +43,8 @@ func Text(job *physical.Job, details []string) string {
 type printer struct {
 	b         strings.Builder
 	changelog bool
+	cost      bool
+	advice    []advice
 }
 
 func (p *printer) node(n physical.Node, first, rest string) {
@@ -84,7 +94,10 @@ func Kind(n physical.Node) string {
 }
 
 // line is an operator and what it does.
-func line(n physical.Node) string {
+func line(n physical.Node) string { return Kind(n) + "(" + strings.Join(arguments(n), ", ") + ")" }
+
+// arguments is what an operator does, piece by piece.
+func arguments(n physical.Node) []string {
 	in := func() []physical.Column { return n.Inputs()[0].Base().Columns }
 	args := []string{}
 	add := func(name, value string) {
@@ -148,7 +161,7 @@ func line(n physical.Node) string {
 			add("key", "["+strings.Join(key, ", ")+"]")
 		}
 	}
-	return Kind(n) + "(" + strings.Join(args, ", ") + ")"
+	return args
 }
 
 // props is the streaming properties of n.
@@ -185,6 +198,14 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, state(n.TTL))
 	case *physical.UpsertMaterialize:
 		out = append(out, state(n.TTL))
+	}
+	if p.cost {
+		out = append(out, "rows="+rows(n))
+	}
+	for i, a := range p.advice {
+		if a.node == n {
+			out = append(out, fmt.Sprintf("advice=[%d]", i+1))
+		}
 	}
 	return append(out, "id="+base.ID)
 }
@@ -316,73 +337,4 @@ func window(w physical.Window, in []physical.Column) string {
 		text += ", zone=" + w.Zone.String()
 	}
 	return text + ")"
-}
-
-// operator is an operator in the JSON form.
-type operator struct {
-	ID      string   `json:"id"`
-	Kind    string   `json:"kind"`
-	Text    string   `json:"text"`
-	Changes string   `json:"changelog"`
-	Key     []string `json:"key,omitempty"`
-	Columns []column `json:"columns"`
-	Inputs  []string `json:"inputs"`
-	// TTLMillis is the state's time to live, absent for operators without state.
-	TTLMillis *int64 `json:"stateTtlMillis,omitempty"`
-}
-
-type column struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	Time string `json:"time,omitempty"`
-}
-
-func jsonText(job *physical.Job) string {
-	doc := struct {
-		Job         string     `json:"job"`
-		Fingerprint string     `json:"plan"`
-		Nodes       []operator `json:"nodes"`
-	}{Job: job.Name, Fingerprint: job.Fingerprint}
-	var walk func(n physical.Node)
-	walk = func(n physical.Node) {
-		base := n.Base()
-		o := operator{ID: base.ID, Kind: Kind(n), Text: line(n), Changes: letters(n), Inputs: []string{}, Columns: []column{}}
-		for _, c := range base.Columns {
-			col := column{Name: c.Name, Type: c.Type.String()}
-			if c.Time == catalog.RowTime {
-				col.Time = "rowtime"
-			}
-			o.Columns = append(o.Columns, col)
-		}
-		for _, k := range base.Changelog.Key {
-			if k < len(base.Columns) {
-				o.Key = append(o.Key, base.Columns[k].Name)
-			}
-		}
-		ttl := func(d time.Duration) { v := d.Milliseconds(); o.TTLMillis = &v }
-		switch n := n.(type) {
-		case *physical.GroupAggregate:
-			ttl(n.TTL)
-		case *physical.ChangelogNormalize:
-			ttl(n.TTL)
-		case *physical.UpsertMaterialize:
-			ttl(n.TTL)
-		}
-		for _, in := range n.Inputs() {
-			o.Inputs = append(o.Inputs, in.Base().ID)
-			walk(in)
-		}
-		doc.Nodes = append(doc.Nodes, o)
-	}
-	for _, s := range job.Sinks {
-		walk(s)
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		panic(fmt.Sprintf("explain: %v", err)) // structs of strings and numbers: cannot happen
-	}
-	return b.String()
 }

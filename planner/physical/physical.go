@@ -21,6 +21,15 @@ type Job struct {
 	// Fingerprint is a hash of the plan's shape: it changes when state may no longer fit.
 	Fingerprint string
 	Span        diag.Span
+	// Rules is what the optimizer did, in order.
+	Rules []Fired
+}
+
+// Fired is a rule of the optimizer that changed the plan.
+type Fired struct {
+	Rule string    // its name, one of rules.All
+	What string    // what it did here
+	Span diag.Span // the clause that it worked on; may be zero
 }
 
 // Column is one column of a node's output.

@@ -122,6 +122,7 @@ func (b *builder) sink(out Output) *physical.Sink {
 	var in built
 	var ok bool
 	if materialize {
+		b.o.fire(AddMaterialize, out.At, "the key of %s is not the query's: its rows are kept, so that the last one of each key wins", out.Table.Name)
 		m := &physical.UpsertMaterialize{Keys: key, TTL: b.cfg.Duration(config.StateTTL)}
 		m.ID = b.id("upsert-materialize")
 		in, ok = b.below(m.ID, func() (built, bool) { return b.build(out.Query, true) })
@@ -218,6 +219,7 @@ func parallelism(t *catalog.Table, key string) int {
 // exchange spreads rows by keys unless they are so already.
 func (b *builder) exchange(in built, keys []int, path string) built {
 	if in.spread != nil && slices.Equal(in.spread, keys) {
+		b.o.fire(KeepSpread, in.node.Base().Span, "rows are spread by %s already: no exchange", columnNames(in.node.Base().Columns, keys))
 		return in
 	}
 	if keys == nil {
@@ -227,6 +229,11 @@ func (b *builder) exchange(in built, keys []int, path string) built {
 	b.path = path
 	x := &physical.Exchange{Input: in.node, Keys: keys}
 	base := in.node.Base()
+	if len(keys) == 0 {
+		b.o.fire(AddExchange, base.Span, "all rows go to one subtask: there is no key")
+	} else {
+		b.o.fire(AddExchange, base.Span, "rows are spread by the hash of %s", columnNames(base.Columns, keys))
+	}
 	x.Props = physical.Props{ID: b.id("exchange"), Columns: base.Columns, Changelog: base.Changelog, Span: base.Span}
 	b.path = saved
 	in.node, in.spread = x, keys
@@ -297,6 +304,7 @@ func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 		return built{}, false
 	}
 	r = b.exchange(r, keys, id)
+	b.o.fire(AddNormalize, n.Sp, "%s gives changes by key without old rows: they are put back", t.Name)
 	c := &physical.ChangelogNormalize{Input: r.node, Keys: keys, UpdateBefore: before, TTL: b.cfg.Duration(config.StateTTL)}
 	c.Props = physical.Props{ID: id, Columns: s.Columns, Span: n.Sp, Changelog: changes(before, scanKey(n))}
 	return built{node: c, updating: true, before: before, spread: keys, bounded: r.bounded}, true
@@ -446,6 +454,9 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 	}
 	in = b.exchange(in, n.Keys, id)
 	ttl := b.cfg.Duration(config.StateTTL)
+	if in.updating {
+		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
+	}
 	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before, TTL: ttl}
 	key := firstColumns(len(n.Keys))
 	g.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: changes(before, key)}

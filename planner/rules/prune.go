@@ -164,6 +164,9 @@ func (o *Optimizer) pruneScan(n *logical.Scan, need []bool) (logical.Node, []int
 	}
 	keep := kept(atLeastOne(need, n.Columns))
 	at := places(keep, len(need))
+	if left := len(need) - len(keep); left > 0 {
+		o.fire(PruneColumns, n.Sp, "%d of %d columns of %s are decoded", len(keep), len(need), n.Table.Name)
+	}
 	s := *n
 	s.Columns, s.Fields = pick(n.Columns, keep), pick(n.Fields, keep)
 	to := func(i int) int { return at[i] }
@@ -325,6 +328,7 @@ func (o *Optimizer) pushdown(n logical.Node) logical.Node {
 		}
 		t, d := *s, *c
 		t.Filter = o.and(early)
+		o.fire(PushFilter, s.Sp, "%s applies %s while it decodes", s.Table.Name, scalar.Format(t.Filter, false))
 		d.Input = &t
 		return &d
 	})

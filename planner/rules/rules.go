@@ -14,6 +14,7 @@ import (
 	"weir/planner/catalog"
 	"weir/planner/fn"
 	"weir/planner/logical"
+	"weir/planner/physical"
 	"weir/planner/scalar"
 )
 
@@ -21,6 +22,8 @@ import (
 type Optimizer struct {
 	Functions  fn.Catalog
 	SourceMode func(t *catalog.Table) catalog.ChangeMode
+
+	fired []physical.Fired // since the last Trace
 }
 
 // Optimize applies the logical rules.
@@ -85,13 +88,14 @@ func (o *Optimizer) merge(n logical.Node) logical.Node {
 		c, ok := n.(*logical.Calc)
 		if !ok {
 			if u, isUnion := n.(*logical.Union); isUnion {
-				return flatten(u)
+				return o.flatten(u)
 			}
 			return n
 		}
 		if c.Filter != nil {
 			d := *c
 			d.Filter = o.condition(c.Filter)
+			o.simplified(c.Filter, d.Filter)
 			c = &d
 		}
 		for {
@@ -99,9 +103,11 @@ func (o *Optimizer) merge(n logical.Node) logical.Node {
 			if !below || !mergeable(c, in) {
 				break
 			}
+			o.fire(MergeCalcs, c.Sp, "one pass instead of two over the same rows")
 			c = o.mergeTwo(c, in)
 		}
 		if c.Filter == nil && identity(c) {
+			o.fire(DropCalc, c.Sp, "the projection hands on its input as it is")
 			return c.Input
 		}
 		return c
@@ -187,7 +193,7 @@ func (o *Optimizer) and(conds []scalar.Expr) scalar.Expr {
 }
 
 // flatten takes unions directly below a union into it.
-func flatten(u *logical.Union) logical.Node {
+func (o *Optimizer) flatten(u *logical.Union) logical.Node {
 	var ins []logical.Node
 	for _, in := range u.Ins {
 		if d, ok := in.(*logical.Union); ok {
@@ -199,6 +205,7 @@ func flatten(u *logical.Union) logical.Node {
 	if len(ins) == len(u.Ins) {
 		return u
 	}
+	o.fire(FlattenUnion, u.Sp, "a union of %d inputs instead of unions in unions", len(ins))
 	c := *u
 	c.Ins = ins
 	return &c
@@ -238,7 +245,10 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 				}
 			}
 		}
-		pullWindow(w)
+		o.fire(WindowAggregate, a.Sp, "GROUP BY has the start and the end of a window: each result is put out once")
+		if pullWindow(w) {
+			o.fire(PullWindow, a.Sp, "rows are put into windows while they are aggregated, not copied for each window")
+		}
 		exprs := make([]scalar.Expr, len(a.Columns))
 		for i := range exprs {
 			exprs[i] = logical.Ref(w, at[i])
@@ -247,17 +257,17 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 	})
 }
 
-// pullWindow takes the window function below w into w, where the Calc between them hands the window's columns
+// pullWindow takes the window function below w into w, and reports it, where the Calc between them hands the window's columns
 // on and does nothing else with them.
-func pullWindow(w *logical.WindowAggregate) {
+func pullWindow(w *logical.WindowAggregate) bool {
 	var calc *logical.Calc
 	tvf, ok := w.Input.(*logical.WindowTVF)
 	if !ok {
 		if calc, ok = w.Input.(*logical.Calc); !ok {
-			return
+			return false
 		}
 		if tvf, ok = calc.Input.(*logical.WindowTVF); !ok {
-			return
+			return false
 		}
 	}
 	n := len(tvf.Input.Cols())
@@ -271,11 +281,11 @@ func pullWindow(w *logical.WindowAggregate) {
 	if calc == nil {
 		for _, u := range used {
 			if u >= n {
-				return
+				return false
 			}
 		}
 		w.Input, w.Time, w.Start, w.End = tvf.Input, tvf.Time, -1, -1
-		return
+		return true
 	}
 	touches := func(e scalar.Expr) bool {
 		return e != nil && !scalar.Walk(e, func(x scalar.Expr) bool {
@@ -284,11 +294,11 @@ func pullWindow(w *logical.WindowAggregate) {
 		})
 	}
 	if touches(calc.Filter) {
-		return
+		return false
 	}
 	for _, u := range used {
 		if touches(calc.Exprs[u]) {
-			return
+			return false
 		}
 	}
 	// The window's columns have no reader left: their places are taken by the row time.
@@ -308,6 +318,7 @@ func pullWindow(w *logical.WindowAggregate) {
 		c.Columns = append(c.Columns, tvf.Input.Cols()[tvf.Time])
 		w.Time = len(c.Exprs) - 1
 	}
+	return true
 }
 
 // condition simplifies a filter; nil when every row satisfies it.

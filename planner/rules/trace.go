@@ -1,0 +1,85 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir/parser/diag"
+	"weir/planner/physical"
+	"weir/planner/scalar"
+)
+
+// Rule describes a rule of the optimizer: weir explain -v names those that fired.
+type Rule struct{ Name, Doc string }
+
+// The rules by name.
+const (
+	MergeCalcs        = "merge-calcs"
+	DropCalc          = "drop-calc"
+	FlattenUnion      = "flatten-union"
+	SimplifyCondition = "simplify-condition"
+	WindowAggregate   = "window-aggregate"
+	PullWindow        = "pull-window"
+	PruneColumns      = "prune-columns"
+	PushFilter        = "push-filter"
+	RetractInput      = "retract-input"
+	AddExchange       = "add-exchange"
+	KeepSpread        = "keep-spread"
+	AddNormalize      = "add-changelog-normalize"
+	AddMaterialize    = "add-upsert-materialize"
+)
+
+// All is every rule, in the order in which they are applied.
+var All = []Rule{
+	{MergeCalcs, "Two projections or filters over the same rows become one."},
+	{DropCalc, "A projection that hands on its input as it is goes."},
+	{FlattenUnion, "Unions directly in a union become one."},
+	{SimplifyCondition, "A condition is replaced by an equal, simpler one; one that is always true goes."},
+	{WindowAggregate, "A GROUP BY with window_start and window_end becomes a window aggregation, which gives each result once."},
+	{PullWindow, "The window function is taken into the aggregation, so that rows are not copied for each window."},
+	{PruneColumns, "Columns that nobody reads are neither made nor decoded from records."},
+	{PushFilter, "Conditions that cannot fail are applied while records are decoded."},
+	{RetractInput, "Aggregates over a stream that changes rows can take rows back."},
+	{AddExchange, "Rows with equal keys are brought to one subtask."},
+	{KeepSpread, "Rows that are spread by the right key already are not moved again."},
+	{AddNormalize, "A stream of changes by key gets its old rows back from state."},
+	{AddMaterialize, "Changes whose key is not the sink's are put in order by the sink's key."},
+}
+
+// fire notes that a rule changed the plan. The same change is noted once, however often the rule comes by.
+func (o *Optimizer) fire(rule string, at diag.Span, format string, args ...any) {
+	f := physical.Fired{Rule: rule, What: fmt.Sprintf(format, args...), Span: at}
+	if !slices.Contains(o.fired, f) {
+		o.fired = append(o.fired, f)
+	}
+}
+
+// Trace is the rules that fired since it was called last.
+func (o *Optimizer) Trace() []physical.Fired {
+	out := o.fired
+	o.fired = nil
+	return out
+}
+
+// simplified notes a condition that became another.
+func (o *Optimizer) simplified(from, to scalar.Expr) {
+	was := scalar.Format(from, false)
+	switch {
+	case to == nil:
+		o.fire(SimplifyCondition, from.Span(), "%s is always true", was)
+	case scalar.Format(to, false) != was:
+		o.fire(SimplifyCondition, from.Span(), "%s becomes %s", was, scalar.Format(to, false))
+	}
+}
+
+func columnNames(cols []physical.Column, at []int) string {
+	if len(at) == 0 {
+		return "no column"
+	}
+	names := make([]string, len(at))
+	for i, k := range at {
+		names[i] = scalar.QuoteName(cols[k].Name)
+	}
+	return strings.Join(names, ", ")
+}
