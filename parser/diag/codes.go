@@ -105,5 +105,10 @@ var Codes = map[string]string{
 	"SQ5102": "an option of a format cannot be understood",
 	"SQ5201": "an option of a generated column does not fit it",
 
+	"SQ6011": "a comment that ignores a finding is malformed, or gives no reason",
+	"SQ6012": "a comment ignores what is not found",
+	"SQ6013": "a comment ignores a finding that there is not",
+	"SQ6014": "a comment ignores an error",
+
 	"SQ6001": "a SELECT stands in a file that is to be run",
 }

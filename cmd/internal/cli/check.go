@@ -12,6 +12,7 @@ import (
 	"weir/cmd/internal/input"
 	"weir/cmd/internal/report"
 	"weir/parser/diag"
+	"weir/parser/ignore"
 	"weir/planner"
 )
 
@@ -72,7 +73,7 @@ func (a *app) check(args []string, o checkOptions) error {
 	reader := &input.Reader{Stdin: a.stdin}
 	var found *lookout
 	if o.fix {
-		found, err = a.fixed(reader, args, out.level)
+		found, err = a.fixed(reader, args)
 	} else {
 		found, err = a.look(reader, args)
 	}
@@ -115,16 +116,23 @@ func (a *app) look(reader *input.Reader, args []string) (*lookout, error) {
 	l := &lookout{Report: report.Report{Verb: "check", Version: Version, Files: set.Names}, set: set}
 	for _, script := range set.Scripts {
 		_, diags := planner.Compile(script, plannerOptions(cfg.Clone()))
-		l.Findings = append(l.Findings, diags.All...)
+		kept, ignored := ignore.Apply(script, diags.All, ignore.Options{Final: isError, Incomplete: diags.HasErrors()})
+		l.Findings = append(l.Findings, kept...)
+		for _, i := range ignored {
+			l.Ignored = append(l.Ignored, report.Ignored(i))
+		}
 	}
 	return l, nil
 }
+
+// isError reports a finding that keeps the job from running.
+func isError(d *diag.Diagnostic) bool { return d.Severity == diag.Error }
 
 // maxRounds limits how often check --fix looks again: edits that call for others end long before.
 const maxRounds = 50
 
 // fixed checks, makes the safe edits in memory, and checks again, until there is nothing more to edit.
-func (a *app) fixed(reader *input.Reader, args []string, _ diag.Severity) (*lookout, error) {
+func (a *app) fixed(reader *input.Reader, args []string) (*lookout, error) {
 	reader.Changed = map[string]string{}
 	before := map[string]string{}
 	for round := 0; ; round++ {
@@ -218,6 +226,7 @@ func (a *app) compile(args []string) (*planner.Program, error) {
 		return nil, err
 	}
 	program, diags := planner.Compile(fs, plannerOptions(cfg))
+	diags.All, _ = ignore.Apply(fs, diags.All, ignore.Options{Final: isError, Silent: true})
 	if a.quiet && !diags.HasErrors() {
 		return program, nil
 	}
