@@ -302,7 +302,7 @@ func (p *parser) likeClause() *ast.Like {
 // showWhats are the things that SHOW lists; those with true take a name.
 var showWhats = map[string]bool{
 	"TABLES": false, "VIEWS": false, "FUNCTIONS": false, "USER FUNCTIONS": false, "CATALOGS": false, "DATABASES": false,
-	"CURRENT CATALOG": false, "CURRENT DATABASE": false, "JOBS": false, "MODULES": false,
+	"CURRENT CATALOG": false, "CURRENT DATABASE": false, "JOBS": false, "MODULES": false, "TOPICS": false,
 	"CREATE TABLE": true, "CREATE VIEW": true,
 }
 
@@ -328,8 +328,8 @@ func (p *parser) showTail() *ast.Show {
 			s.What = one
 			p.next()
 		} else {
-			d := p.unexpected("TABLES, VIEWS, FUNCTIONS, COLUMNS, JOBS, CREATE TABLE or CREATE VIEW")
-			if w, ok := diag.Suggest(one, []string{"TABLES", "VIEWS", "FUNCTIONS", "COLUMNS", "JOBS", "CREATE", "CATALOGS", "DATABASES"}); ok && w != one {
+			d := p.unexpected("TABLES, VIEWS, FUNCTIONS, COLUMNS, TOPICS, JOBS, CREATE TABLE or CREATE VIEW")
+			if w, ok := diag.Suggest(one, []string{"TABLES", "VIEWS", "FUNCTIONS", "COLUMNS", "TOPICS", "JOBS", "CREATE", "CATALOGS", "DATABASES"}); ok && w != one {
 				d.Helps = nil
 				d.Help("did you mean SHOW %s?", w)
 			}
@@ -345,4 +345,21 @@ func (p *parser) showTail() *ast.Show {
 	}
 	s.At = p.from(start)
 	return s
+}
+
+// describeTail takes what stands behind DESCRIBE: a table's name, or JOB or TOPIC and a string. Tables may be
+// called job and topic too.
+func (p *parser) describeTail() *ast.Describe {
+	d := &ast.Describe{}
+	if what := p.tok().Key; (what == "JOB" || what == "TOPIC") && p.peek(1).Kind == token.String {
+		p.next()
+		d.What = what
+		d.Target = p.str("a name as a string")
+		return d
+	}
+	if p.tok().Is("EXTENDED") && p.peek(1).Kind != token.EOF && !p.peek(1).Is(".") {
+		p.next()
+	}
+	d.Name = p.name("a name")
+	return d
 }

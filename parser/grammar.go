@@ -112,9 +112,8 @@ type showG struct {
 }
 
 type describeG struct {
-	Yes      bool     `parser:"@( 'DESCRIBE' | 'DESC' )"`
-	Extended bool     `parser:"( @'EXTENDED' )?"`
-	Name     nameHole `parser:"@@"`
+	Yes  bool         `parser:"@( 'DESCRIBE' | 'DESC' )"`
+	What describeHole `parser:"@@"`
 }
 
 type stopG struct {
@@ -137,6 +136,7 @@ type (
 	hintsHole      interface{} // []*ast.Property
 	partitionHole  interface{} // []*ast.Property
 	showHole       interface{} // *ast.Show
+	describeHole   interface{} // *ast.Describe
 	queryHole      interface{} // *ast.Query
 	queryAfterHole interface{} // *ast.Query
 )
@@ -183,6 +183,7 @@ func newEngine() *engine {
 		participle.ParseTypeWith(hole(e, isWord("/*+"), func(p *parser) hintsHole { return p.tableHints() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) partitionHole { return p.partition() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) showHole { return p.showTail() })),
+		participle.ParseTypeWith(hole(e, nil, func(p *parser) describeHole { return p.describeTail() })),
 		participle.ParseTypeWith(hole(e, (*parser).isQuery, func(p *parser) queryHole { return p.query() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) queryAfterHole { return p.query() })),
 	)

@@ -232,7 +232,9 @@ func convert(g *statementG, at ast.At) ast.Statement {
 		s.At = at
 		return s
 	case g.Describe != nil:
-		return &ast.Describe{At: at, Name: filled[ast.Name](g.Describe.Name)}
+		d := filled[*ast.Describe](g.Describe.What)
+		d.At = at
+		return d
 	case g.Stop != nil:
 		return &ast.StopJob{At: at, Job: filled[*ast.StringLit](g.Stop.Job), Savepoint: g.Stop.Savepoint, Drain: g.Stop.Drain}
 	default:

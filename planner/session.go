@@ -181,13 +181,26 @@ func (s *Session) execute(st ast.Statement) Result {
 	case *ast.Show:
 		return s.show(st)
 	case *ast.Describe:
+		switch st.What {
+		case "JOB":
+			s.shellOnly(st.Sp, "DESCRIBE JOB", "weir run shows how a running file does")
+			return nil
+		case "TOPIC":
+			s.shellOnly(st.Sp, "DESCRIBE TOPIC", "write weir sql -c \"DESCRIBE TOPIC '%s'\"", st.Target.Value)
+			return nil
+		}
 		return s.describe(st.Name)
 	case *ast.StopJob:
-		s.diags.Errorf(codes.NoStatement, st.Sp, "STOP JOB works in the shell only").Help("stop a running file with SIGTERM: it commits what it has and leaves")
+		s.shellOnly(st.Sp, "STOP JOB", "stop a running file with SIGTERM: it commits what it has and leaves")
 		return nil
 	}
 	s.diags.Errorf(codes.NoStatement, st.Span(), "this statement is not supported")
 	return nil
+}
+
+// shellOnly refuses a statement that a shell executes before it asks the planner.
+func (s *Session) shellOnly(at diag.Span, what, help string, args ...any) {
+	s.diags.Errorf(codes.NoStatement, at, "%s works in the shell only", what).Help(help, args...)
 }
 
 // renamed is keys of Flink's past, and keys that have no meaning here, with what to do.

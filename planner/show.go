@@ -56,6 +56,9 @@ func (s *Session) show(st *ast.Show) Result {
 	case "JOBS":
 		// A shell lists its own jobs before it asks the planner.
 		return &Rows{Columns: []string{"job id", "job name", "status", "start time"}}
+	case "TOPICS":
+		s.shellOnly(st.Sp, "SHOW TOPICS", "write weir sql -c 'SHOW TOPICS'")
+		return nil
 	case "COLUMNS":
 		return s.describe(*st.Name)
 	case "CREATE TABLE", "CREATE VIEW":

@@ -130,17 +130,19 @@ type (
 		Details   []string  // upper case: CHANGELOG_MODE, ESTIMATED_COST, JSON_EXECUTION_PLAN, PLAN_ADVICE
 		Statement Statement // Select, Insert or StatementSet
 	}
-	// Show is SHOW TABLES, SHOW VIEWS, SHOW FUNCTIONS, SHOW JOBS, SHOW CREATE TABLE t, ...
+	// Show is SHOW TABLES, SHOW VIEWS, SHOW FUNCTIONS, SHOW JOBS, SHOW TOPICS, SHOW CREATE TABLE t, ...
 	Show struct {
 		At
 		What string // upper case words behind SHOW: "TABLES", "CREATE TABLE", "FUNCTIONS"
 		Name *Name  // of SHOW CREATE TABLE and the like
 		Like *StringLit
 	}
-	// Describe is DESCRIBE | DESC name.
+	// Describe is DESCRIBE | DESC name, DESCRIBE JOB 'name' and DESCRIBE TOPIC 'name'.
 	Describe struct {
 		At
-		Name Name
+		Name   Name       // of a table or view
+		What   string     // "JOB" or "TOPIC"; "" for a table or view
+		Target *StringLit // the job or topic; nil for a table or view
 	}
 	// StopJob is STOP JOB 'id' [WITH SAVEPOINT] [WITH DRAIN].
 	StopJob struct {

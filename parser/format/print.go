@@ -225,6 +225,11 @@ func (p *printer) statement(st ast.Statement) {
 		}
 	case *ast.Describe:
 		p.w("DESCRIBE ")
+		if s.Target != nil {
+			p.w(s.What, " ")
+			p.str(s.Target)
+			return
+		}
 		p.name(s.Name)
 	case *ast.StopJob:
 		p.w("STOP JOB ")
