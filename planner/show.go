@@ -19,7 +19,7 @@ func (s *Session) show(st *ast.Show) Result {
 	list := func(title string, names []string) Result {
 		r := &Rows{Columns: []string{title}}
 		for _, n := range names {
-			if st.Like == nil || likePattern(st.Like.Value, n) {
+			if st.Like == nil || Like(st.Like.Value, n) {
 				r.Rows = append(r.Rows, []string{n})
 			}
 		}
@@ -68,8 +68,8 @@ func (s *Session) show(st *ast.Show) Result {
 	return nil
 }
 
-// likePattern matches SQL's LIKE, without an escape character.
-func likePattern(pattern, text string) bool {
+// Like matches SQL's LIKE, without an escape character.
+func Like(pattern, text string) bool {
 	p, t := []rune(pattern), []rune(text)
 	i, j, star, mark := 0, 0, -1, 0
 	for j < len(t) {

@@ -7,42 +7,51 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/creack/pty"
+	"github.com/hinshun/vt10x"
 )
 
 // A session is a conversation with a program on a terminal of 100 columns and 30 lines, a step a line:
 //
 //	expect REGEXP     waits until what came since the last expect matches; the rest is left for the next one
 //	absent REGEXP     what came since the last expect does not match
+//	screen FILE REGEXP waits until the screen as a person sees it matches and has come to rest, and writes it to FILE
 //	type TEXT         types it and presses enter
-//	keys TEXT         types it; <tab> <enter> <up> <down> <esc> <ctrl-c> <ctrl-d> <ctrl-r> are keys
+//	keys TEXT         types it; <tab> <enter> <up> <down> <left> <esc> <ctrl-c> ... are keys
+//	paste FILE        pastes it, as a terminal does that brackets what is pasted
+//	size COLUMNS LINES of the terminal from now on
 //	signal TERM|INT   to the program
 //	exit CODE         waits until the program has left
 //
-// Blank lines and lines that begin with # are left out. Escape sequences are taken out of what came.
+// Blank lines and lines that begin with # are left out. For expect, escape sequences are taken out of what came; for screen,
+// a terminal emulator has drawn it, and what differs from run to run (times, rates, ports) is written as #.
 
-var keys = strings.NewReplacer("<tab>", "\t", "<enter>", "\r", "<up>", "\x1b[A", "<down>", "\x1b[B", "<esc>", "\x1b",
-	"<ctrl-c>", "\x03", "<ctrl-d>", "\x04", "<ctrl-r>", "\x12")
+var keys = strings.NewReplacer("<tab>", "\t", "<enter>", "\r", "<up>", "\x1b[A", "<down>", "\x1b[B", "<left>", "\x1b[D", "<esc>", "\x1b",
+	"<back>", "\x7f", "<ctrl-a>", "\x01", "<ctrl-c>", "\x03", "<ctrl-d>", "\x04", "<ctrl-r>", "\x12")
 
 // escapes are the control sequences of a terminal.
 var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78DM]|\x1b\][^\x07]*\x07|\r|\x07`)
 
-// terminal is what has come from the program.
+// terminal is what has come from the program, and the screen that it makes.
 type terminal struct {
 	mu   sync.Mutex
 	cond *sync.Cond
 	raw  bytes.Buffer
 	seen int // of the text, taken by expect
 	done bool
+	last time.Time // when something came
 
-	answered int // of raw, searched for questions
+	vt    vt10x.Terminal
+	drawn int // of raw, drawn by vt
 }
 
 // cut is a control sequence that has not come whole yet.
@@ -52,16 +61,16 @@ func (t *terminal) text() string {
 	return escapes.ReplaceAllString(cut.ReplaceAllString(t.raw.String(), ""), "")
 }
 
-// read fills t until the program ends, and answers questions about the cursor.
+// read fills t until the program ends. The emulator answers what the program asks the terminal.
 func (t *terminal) read(f *os.File) {
 	buf := make([]byte, 4096)
 	for {
 		n, err := f.Read(buf)
 		t.mu.Lock()
 		t.raw.Write(buf[:n])
-		t.done = err != nil
+		t.draw()
+		t.done, t.last = err != nil, time.Now()
 		t.cond.Broadcast()
-		t.answer(f)
 		t.mu.Unlock()
 		if err != nil {
 			return
@@ -69,26 +78,76 @@ func (t *terminal) read(f *os.File) {
 	}
 }
 
-// question asks where the cursor is.
-var question = []byte("\x1b[6n")
+// draw gives the emulator what has come, but for a character whose bytes are not all here.
+func (t *terminal) draw() {
+	rest := t.raw.Bytes()[t.drawn:]
+	n := len(rest)
+	for back := 1; back < utf8.UTFMax && back <= n; back++ {
+		if b := rest[n-back]; utf8.RuneStart(b) {
+			if b >= utf8.RuneSelf && !utf8.FullRune(rest[n-back:]) {
+				n -= back
+			}
+			break
+		}
+	}
+	t.vt.Write(rest[:n]) //nolint:errcheck // into memory
+	t.drawn += n
+}
 
-// answer answers the next question about the cursor: its column, and always the first line, so that the program
-// believes that there is room below. The caller holds mu.
-func (t *terminal) answer(f *os.File) {
-	raw := t.raw.Bytes()
-	at := bytes.Index(raw[t.answered:], question)
-	if at < 0 {
-		return
+// varying is what differs from run to run, and how it is written.
+var varying = []struct {
+	is *regexp.Regexp
+	as string
+}{
+	{regexp.MustCompile(`\d+\.\d+ s\b`), "#.# s"},
+	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "$1:#"},
+	{regexp.MustCompile(`\b(in|out) [\d.]+[kM]?/s`), "$1 #/s"},
+	{regexp.MustCompile(`\blag \d+`), "lag #"},
+}
+
+// screen is what a person sees, without blanks at the ends, and where the cursor is. The caller holds mu.
+func (t *terminal) screen() string {
+	t.vt.Lock()
+	defer t.vt.Unlock()
+	cols, rows := t.vt.Size()
+	var lines []string
+	for y := range rows {
+		var b strings.Builder
+		for x := range cols {
+			c := t.vt.Cell(x, y).Char
+			if c == 0 {
+				c = ' '
+			}
+			b.WriteRune(c)
+		}
+		lines = append(lines, strings.TrimRight(b.String(), " "))
 	}
-	line := raw[:t.answered+at]
-	t.answered += at + len(question)
-	line = line[bytes.LastIndexAny(line, "\r\n")+1:]
-	if i := bytes.LastIndex(line, []byte("\x1b[100D")); i >= 0 { // to the left edge
-		line = line[i:]
+	text := strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"
+	for _, v := range varying {
+		text = v.is.ReplaceAllString(text, v.as)
 	}
-	column := len([]rune(escapes.ReplaceAllString(string(line), ""))) + 1
-	fmt.Fprintf(f, "\x1b[1;%dR", column)
-	t.answer(f)
+	if t.vt.CursorVisible() {
+		text += fmt.Sprintf("[cursor in line %d, column %d]\n", t.vt.Cursor().Y+1, t.vt.Cursor().X+1)
+	}
+	return text
+}
+
+// rest is how long nothing may have come before a screen counts.
+const rest = 150 * time.Millisecond
+
+// settled waits until the screen matches re and nothing more comes.
+func (t *terminal) settled(re *regexp.Regexp) (string, error) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		t.mu.Lock()
+		text, done, quiet := t.screen(), t.done, time.Since(t.last) >= rest
+		t.mu.Unlock()
+		switch {
+		case quiet && re.MatchString(text):
+			return text, nil
+		case done || time.Now().After(end):
+			return "", fmt.Errorf("the screen does not match %s:\n%s", re, text)
+		}
+	}
 }
 
 // expect waits for re behind what was taken.
@@ -119,13 +178,13 @@ func (t *terminal) expect(re *regexp.Regexp) error {
 	}
 }
 
-// converse runs c on a terminal and follows the script; it gives back what was on the screen.
-func converse(c *exec.Cmd, script string) (screen string, err error) {
+// converse runs c on a terminal and follows the script, whose files are in dir; it gives back what was on the screen.
+func converse(c *exec.Cmd, dir, script string) (screen string, err error) {
 	f, err := pty.StartWithSize(c, &pty.Winsize{Rows: 30, Cols: 100})
 	if err != nil {
 		return "", err
 	}
-	t := &terminal{}
+	t := &terminal{vt: vt10x.New(vt10x.WithSize(100, 30), vt10x.WithWriter(f))}
 	t.cond = sync.NewCond(&t.mu)
 	read := make(chan struct{})
 	go func() {
@@ -169,6 +228,28 @@ func converse(c *exec.Cmd, script string) (screen string, err error) {
 			_, err = io.WriteString(f, arg+"\r")
 		case "keys":
 			_, err = io.WriteString(f, keys.Replace(arg))
+		case "paste":
+			var text []byte
+			if text, err = os.ReadFile(filepath.Join(dir, arg)); err == nil {
+				_, err = io.WriteString(f, "\x1b[200~"+strings.ReplaceAll(strings.TrimSuffix(string(text), "\n"), "\n", "\r")+"\x1b[201~")
+			}
+		case "size":
+			var size pty.Winsize
+			if _, err = fmt.Sscan(arg, &size.Cols, &size.Rows); err == nil {
+				t.mu.Lock()
+				t.vt.Resize(int(size.Cols), int(size.Rows))
+				t.mu.Unlock()
+				err = pty.Setsize(f, &size)
+			}
+		case "screen":
+			name, pattern, _ := strings.Cut(arg, " ")
+			re, cerr := regexp.Compile("(?m)" + pattern)
+			if err = cerr; err == nil {
+				var text string
+				if text, err = t.settled(re); err == nil {
+					err = os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)
+				}
+			}
 		case "signal":
 			err = c.Process.Signal(map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}[arg])
 		case "exit":

@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"strings"
+
 	"time"
 
 	"weir/parser/ast"
@@ -155,6 +157,27 @@ type OptionSpec struct {
 	Doc      string // one sentence
 	Example  string
 	Prefix   bool // Key is a prefix: "properties."
+}
+
+// TypeName is what kind of value the option takes, in a few words: "duration", "a | b" for an enum.
+func (o *OptionSpec) TypeName() string {
+	switch o.Type {
+	case OptInt, OptLong:
+		return "whole number"
+	case OptFloat:
+		return "number"
+	case OptBool:
+		return "true | false"
+	case OptDuration:
+		return "duration"
+	case OptEnum:
+		return strings.Join(o.Values, " | ")
+	case OptList:
+		return "list"
+	case OptMemory:
+		return "size"
+	}
+	return "text"
 }
 
 // MetadataSpec declares one metadata column of a connector.

@@ -125,7 +125,7 @@ func (a *app) onlyJobs(program *planner.Program, args []string) error {
 		diags := &diag.List{}
 		for _, q := range program.Queries {
 			diags.Errorf("SQ6001", q.Job.Span, "this SELECT writes into no table").At("weir run runs INSERT statements").
-				Help("write INSERT INTO a_table SELECT ..., or look at its rows with weir sql -f %s -c 'SELECT ...'", args[0])
+				Help("write INSERT INTO a_table SELECT ..., or look at its rows with weir sql -i %s -c 'SELECT ...'", args[0])
 		}
 		a.show(a.stderr, diags)
 		return exit(exitFindings)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,25 +11,56 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"weir/cmd/internal/repl"
 	"weir/connectors/kafka/embedded"
+	"weir/exec/runtime"
 	"weir/parser/diag"
+	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/physical"
 )
 
 // sqlOptions are the flags of sql.
 type sqlOptions struct {
-	commands []string
-	files    []string
+	script   []sqlPiece // -c and -f, in their order
+	inits    []string
+	vars     []string
 	stateDir string
+	broker   string
+	client   []string // properties of the broker's client
+	noRC     bool
 	until    string
 	mode     string
 	maxRows  int64
 	dev      bool
 	devAddr  string
 	devDir   string
+}
+
+// sqlPiece is something to execute: statements, or a file of them.
+type sqlPiece struct {
+	text string
+	file *diag.File // nil: text is the statements
+}
+
+// pieceFlag is -c or -f: what they are given is executed in the order of the command line.
+type pieceFlag struct {
+	pieces *[]sqlPiece
+	file   bool
+}
+
+func (f pieceFlag) String() string { return "" }
+func (f pieceFlag) Type() string   { return "string" }
+
+func (f pieceFlag) Set(value string) error {
+	p := sqlPiece{text: value}
+	if f.file {
+		p = sqlPiece{file: &diag.File{Name: value}}
+	}
+	*f.pieces = append(*f.pieces, p)
+	return nil
 }
 
 func (a *app) sqlCommand() *cobra.Command {
@@ -40,9 +72,11 @@ func (a *app) sqlCommand() *cobra.Command {
 sources end. INSERT runs as a job beside the shell; SHOW JOBS and STOP JOB look after it, and whatever still runs when
 the shell is left is stopped with a last checkpoint. .help lists the commands of the shell.
 
-With -c, or when the standard input is no terminal, sql executes what it is given and leaves. INSERT then runs to its
-end before the next statement (SET 'table.dml-sync' = 'false' runs it in the background), and the first
-statement that fails ends it.
+With -c or -f, or when the standard input is no terminal, sql executes what it is given and leaves. INSERT then runs to
+its end before the next statement (SET 'table.dml-sync' = 'false' runs it in the background), and the first
+statement that fails ends it, unless -v ON_ERROR_STOP=off.
+
+A shell on a terminal executes ~/.weirrc first: settings, definitions, commands such as .mode.
 
 A job whose sources are unbounded keeps its state under its name, as with weir run, and goes on from there when it is
 started again. A job whose sources are all bounded is a run of its own each time.
@@ -50,10 +84,11 @@ started again. A job whose sources are all bounded is a run of its own each time
 Exit code 0: ok; 1: a statement has errors; 2: usage; 3: a query or job failed; 4: a newer instance of a job has taken over;
 130: interrupted.`,
 		Example: `  weir sql --dev                       try things out, with a broker of its own
-  weir sql -f job.sql                  with the tables of a job; its INSERTs are left out
-  weir sql -f job.sql -c 'SELECT * FROM orders' --max-rows 10
-  weir sql -f job.sql -c 'SELECT COUNT(*) FROM orders' --until end --mode csv
-  weir sql < statements.sql`,
+  weir sql -i job.sql                  with the tables of a job; its INSERTs are left out
+  weir sql --broker localhost:9092     start from the topics that are there: SHOW TOPICS, DESCRIBE TOPIC 't'
+  weir sql -i job.sql -c 'SELECT * FROM orders' --max-rows 10
+  weir sql -i job.sql -c 'SELECT COUNT(*) FROM orders' --until end --mode csv
+  weir sql -f statements.sql           or weir sql < statements.sql`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.mode = changed(c, "mode", o.mode)
@@ -65,11 +100,22 @@ Exit code 0: ok; 1: a statement has errors; 2: usage; 3: a query or job failed; 
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVarP(&o.commands, "command", "c", nil, "execute these `statements` and leave (repeatable)")
-	f.StringArrayVarP(&o.files, "file", "f", nil, "execute the settings and definitions of this `file` first (repeatable)")
+	f.VarP(pieceFlag{&o.script, false}, "command", "c", "execute these `statements` and leave (repeatable)")
+	f.VarP(pieceFlag{&o.script, true}, "file", "f", "execute this `file` and leave (repeatable)")
+	f.StringArrayVarP(&o.inits, "init", "i", nil, "execute the settings and definitions of this `file` first (repeatable)")
+	f.StringArrayVarP(&o.vars, "variable", "v", nil, "`ON_ERROR_STOP=on|off`: whether the first statement that fails ends a script (default on)")
+	f.StringVar(&o.broker, "broker", "", "`host:port` of the brokers whose topics are shown; by default those that the tables name")
+	f.StringArrayVarP(&o.client, "property", "X", nil, "a property of the client for --broker, as `key=value` (repeatable)")
+	f.BoolVar(&o.noRC, "no-rc", false, "leave ~/.weirrc alone")
 	f.StringVar(&o.stateDir, "state-dir", "", "`directory` for local state of jobs (default $XDG_STATE_HOME/weir)")
 	f.StringVar(&o.until, "until", "", "`end`: queries and jobs read unbounded sources up to where they end now")
-	f.StringVar(&o.mode, "mode", "tableau", "how rows are shown: `tableau|changelog|table|line|json|csv`")
+	f.StringVarP(&o.mode, "mode", "m", "tableau", "how rows are shown, also as --format: `"+repl.ModeNames("|")+"`")
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "format" {
+			name = "mode"
+		}
+		return pflag.NormalizedName(name)
+	})
 	f.Int64Var(&o.maxRows, "max-rows", 0, "end a query after `n` rows; 0: never")
 	f.BoolVar(&o.dev, "dev", false, "serve an embedded broker for as long as the shell runs")
 	f.StringVar(&o.devAddr, "dev-addr", "localhost:9092", "`host:port` of the embedded broker; implies --dev")
@@ -96,11 +142,23 @@ func (a *app) sql(_ context.Context, o sqlOptions) error {
 		return usageError{fmt.Errorf("--max-rows is 0 or more, found %d", o.maxRows)}
 	}
 	if o.mode != "" && !repl.KnownMode(o.mode) {
-		return usageError{fmt.Errorf("--mode is tableau, changelog, table, line, json or csv, not %q", o.mode)}
+		return usageError{fmt.Errorf("--mode is %s, not %q", repl.ModeNames(", "), o.mode)}
 	}
-	files, err := a.readFiles(o.files)
+	if len(o.client) > 0 && o.broker == "" {
+		return usageError{errors.New("--property goes with --broker")}
+	}
+	files, err := a.readFiles(o.inits)
 	if err != nil {
 		return err
+	}
+	for i := range o.script {
+		if p := &o.script[i]; p.file != nil {
+			read, err := a.readFiles([]string{p.file.Name})
+			if err != nil {
+				return err
+			}
+			p.file = read[0]
+		}
 	}
 	cfg, err := a.settings()
 	if err != nil {
@@ -152,7 +210,7 @@ func devTopics(broker *embedded.Broker, addr string) func(*physical.Job) error {
 
 // shell runs the shell over its input.
 func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepare func(*physical.Job) error, budget int64) error {
-	interactive := len(o.commands) == 0 && isTerminal(a.stdin) && isTerminal(a.stdout)
+	interactive := len(o.script) == 0 && isTerminal(a.stdin) && isTerminal(a.stdout)
 	opts := repl.Options{
 		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
 		Planner:      plannerOptions(cfg),
@@ -163,6 +221,7 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 		ShowFindings: a.showFindings,
 		ShowError:    a.showError,
 		Summary:      summaryLine,
+		Status:       func(s runtime.Status) string { return strings.Join(statusParts(s), "   ") },
 		Interactive:  interactive,
 		Terminal:     isTerminal(a.stdout),
 		Color:        a.colored(a.stdout),
@@ -180,7 +239,25 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 			opts.Banner += "\nAn embedded broker listens on " + o.devAddr + "."
 		}
 	}
+	switch {
+	case o.broker != "":
+		var err error
+		if opts.Broker, err = repl.BrokerOptions(o.broker, o.client...); err != nil {
+			return usageError{fmt.Errorf("--property: %w", err)}
+		}
+	case o.dev:
+		opts.Broker = catalog.Options{{Key: "properties.bootstrap.servers", Value: o.devAddr}}
+	}
+	if interactive && !o.noRC {
+		opts.Startup = startupFile()
+	}
 	sh := repl.New(opts)
+	for _, v := range o.vars {
+		if err := sh.SetVariable(v); err != nil {
+			sh.Close()
+			return usageError{fmt.Errorf("--variable: %w", err)}
+		}
+	}
 	out := a.statements(sh, o, files, interactive)
 	sh.Close()
 	switch {
@@ -217,18 +294,34 @@ func (a *app) statements(sh *repl.Shell, o sqlOptions, files []*diag.File, inter
 	if interactive {
 		return sh.Interact()
 	}
-	if len(o.commands) == 0 {
+	if len(o.script) == 0 {
 		if out := sh.Pipe("<stdin>"); !out.OK() {
 			return out
 		}
 		return sh.Finish()
 	}
-	for _, text := range o.commands {
-		if out := sh.Script("-c", text); !out.OK() {
+	for _, p := range o.script {
+		name, text := "-c", p.text
+		if p.file != nil {
+			name, text = p.file.Name, p.file.Text
+		}
+		if out := sh.Script(name, text); !out.OK() {
 			return out
 		}
 	}
 	return sh.Finish()
+}
+
+// startupFile is what a shell on a terminal executes first: $WEIRRC, or .weirrc in the user's home.
+func startupFile() string {
+	if path := os.Getenv("WEIRRC"); path != "" {
+		return path
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".weirrc")
 }
 
 // historyFile is where the shell keeps the lines entered: "" where there is no place for it.

@@ -77,17 +77,8 @@ func (s *statusLine) draw(before map[int]runtime.Status, passed time.Duration) {
 			latest = st
 		}
 	}
-	parts := []string{
-		string(latest.State),
-		fmt.Sprintf("in %s/s", short(inRate)),
-		fmt.Sprintf("out %s/s", short(outRate)),
-	}
-	if lag >= 0 {
-		parts = append(parts, "lag "+short(float64(lag)))
-	}
-	if w := latest.Watermark; w != exec.MinWatermark && w != exec.MaxWatermark {
-		parts = append(parts, "watermark "+time.UnixMicro(int64(w)).UTC().Format("2006-01-02 15:04:05"))
-	}
+	latest.InRate, latest.OutRate, latest.Lag = inRate, outRate, lag
+	parts := append([]string{string(latest.State)}, statusParts(latest)...)
 	if latest.HasEpoch {
 		parts = append(parts, fmt.Sprintf("epoch %d", latest.Epoch))
 	}
@@ -98,6 +89,18 @@ func (s *statusLine) draw(before map[int]runtime.Status, passed time.Duration) {
 	defer s.mu.Unlock()
 	s.drawn = true
 	fmt.Fprintf(s.g.stderr, "\r\x1b[K%s", clip(strings.Join(parts, "   "), s.width-1))
+}
+
+// statusParts is how fast a job is, how far behind, and up to when its results are complete.
+func statusParts(st runtime.Status) []string {
+	parts := []string{fmt.Sprintf("in %s/s", short(st.InRate)), fmt.Sprintf("out %s/s", short(st.OutRate))}
+	if st.Lag >= 0 {
+		parts = append(parts, "lag "+short(float64(st.Lag)))
+	}
+	if w := st.Watermark; w != exec.MinWatermark && w != exec.MaxWatermark {
+		parts = append(parts, "watermark "+time.UnixMicro(int64(w)).UTC().Format("2006-01-02 15:04:05"))
+	}
+	return parts
 }
 
 // smooth is a moving average of a rate over the last second or so; it is kept in rate.

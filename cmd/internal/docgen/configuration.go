@@ -116,20 +116,10 @@ func (p *page) options(list []catalog.OptionSpec, owner string) {
 
 func optionType(o *catalog.OptionSpec) string {
 	switch o.Type {
-	case catalog.OptInt, catalog.OptLong:
-		return "whole number"
-	case catalog.OptFloat:
-		return "number"
 	case catalog.OptBool:
 		return "`true` or `false`"
-	case catalog.OptDuration:
-		return "duration"
 	case catalog.OptEnum:
 		return codes(o.Values)
-	case catalog.OptList:
-		return "list"
-	case catalog.OptMemory:
-		return "size"
 	}
-	return "text"
+	return o.TypeName()
 }

@@ -2,19 +2,11 @@ package repl
 
 import (
 	"fmt"
-	"os"
 	"sort"
 	"strconv"
 	"strings"
 
-	"weir/exec/batch"
-	"weir/parser"
 	"weir/parser/diag"
-	"weir/planner"
-	"weir/planner/catalog"
-	"weir/planner/physical"
-	"weir/planner/scalar"
-	"weir/planner/types"
 )
 
 // command is a command of the shell itself. Both spellings, with a point and with a backslash, mean the same.
@@ -23,271 +15,170 @@ type command struct {
 	arg   string   // what may follow, for .help; "" nothing
 	doc   string
 	run   func(s *Shell, arg string) error
+	// words is what may follow, for completion; nil: nothing that is known.
+	words func(s *Shell) []string
 }
 
-// commands is every command; .help and completion read it too.
-func commands() []command {
-	return []command{
-		{[]string{".help", `\?`, `\h`}, "", "this list", (*Shell).help},
-		{[]string{".tables", `\dt`}, "[PATTERN]", "tables and views whose name contains PATTERN (% and _ as in LIKE)", listing("TABLES")},
-		{[]string{".views", `\dv`}, "[PATTERN]", "views", listing("VIEWS")},
-		{[]string{".functions", `\df`}, "[PATTERN]", "functions", listing("FUNCTIONS")},
-		{[]string{".describe", `\d`}, "[NAME]", "the columns of a table or view; without NAME the tables", (*Shell).describe},
-		{[]string{".schema", `\sf`}, "[NAME]", "the statements that make a table or view, or all", (*Shell).schema},
-		{[]string{".jobs", `\j`}, "", "the jobs of this shell", func(s *Shell, _ string) error { return s.showJobs() }},
-		{[]string{".read", `\i`}, "FILE", "execute the statements of a file", (*Shell).read},
-		{[]string{".mode", `\pset`}, "[MODE]", "how rows are shown: " + modeNames(), (*Shell).setModeTo},
-		{[]string{".expanded", `\x`}, "", "one line a column, and back", (*Shell).expanded},
-		{[]string{".maxrows"}, "N", "end a query after N rows; 0: never", (*Shell).setMaxRows},
-		{[]string{".nullvalue"}, "TEXT", "what is shown for NULL", func(s *Shell, arg string) error { s.null = arg; return nil }},
-		{[]string{".timer", `\timing`}, "[on|off]", "show how long queries take", (*Shell).setTimer},
-		{[]string{".exit", ".quit", `\q`}, "", "stop the jobs of this shell, each with a last checkpoint, and leave", func(*Shell, string) error { return errLeave }},
+// section is a part of .help.
+type section struct {
+	title    string
+	commands []command
+}
+
+// sections is every command; .help, completion and the reference page read it too.
+func sections() []section {
+	onOff := fixed("on", "off")
+	return []section{
+		{"Look around", []command{
+			{[]string{".tables", `\dt`}, "[PATTERN]", "tables and views whose name contains PATTERN (% and _ as in LIKE)", listing("TABLES"), (*Shell).names},
+			{[]string{".views", `\dv`}, "[PATTERN]", "views", listing("VIEWS"), nil},
+			{[]string{".functions", `\df`}, "[PATTERN]", "functions; of one, its signature, meaning and examples", (*Shell).functions, (*Shell).functionNames},
+			{[]string{".describe", `\d`}, "[NAME]", "what NAME is: a table, view, function, setting, connector, job or topic; without NAME the tables", (*Shell).describe, (*Shell).everything},
+			{[]string{".schema", `\d+`, `\sv`}, "[NAME]", "the statements that make a table or view, or all", (*Shell).schema, (*Shell).names},
+			{[]string{".topics", `\dT`}, "[PATTERN]", "topics of the broker", listing("TOPICS"), (*Shell).topicNames},
+			{[]string{".topic", `\dK`}, "TOPIC", "partitions, offsets and newest records of a topic, and a CREATE TABLE for it", (*Shell).topicCommand, (*Shell).topicNames},
+			{[]string{".jobs", `\j`}, "", "the jobs of this shell", func(s *Shell, _ string) error { return s.showJobs() }, nil},
+			{[]string{".settings", `\dconfig`}, "[PATTERN]", "settings, their values and where those come from", (*Shell).settings, (*Shell).settingKeys},
+			{[]string{".connect", `\c`}, "[HOST:PORT [KEY=VALUE ...]]", "the broker whose topics are shown; KEY=VALUE are properties of the client", (*Shell).connect, nil},
+		}},
+		{"How rows are shown", []command{
+			{[]string{".mode", `\pset`}, "[MODE]", "mode of output: " + modeNames(), (*Shell).setModeTo, fixed(strings.Split(modeNames(), ", ")...)},
+			{[]string{".expanded", `\x`}, "[on|off|auto]", "one line a column: always, never, or where a row does not fit the screen", (*Shell).expanded, fixed("on", "off", "auto")},
+			{[]string{".maxrows"}, "N", "show N rows: a query that ends shows its first and last, one without end stops there; 0: all", (*Shell).setMaxRows, nil},
+			{[]string{".nullvalue"}, "TEXT", "what is shown for NULL", func(s *Shell, arg string) error { s.null = arg; return nil }, nil},
+			{[]string{".timer", `\timing`}, "[on|off]", "show how long queries take", (*Shell).setTimer, onOff},
+			{[]string{".output", `\o`}, "[FILE]", "rows and lists go to FILE; without FILE to the terminal again", (*Shell).setOutput, nil},
+			{[]string{".pager"}, "[on|off]", "long lists go through $PAGER (less, when that is not set)", (*Shell).setPager, onOff},
+		}},
+		{"Run", []command{
+			{[]string{".read", `\i`}, "FILE", "execute the statements of a file", (*Shell).read, nil},
+			{[]string{".edit", `\e`}, "[FILE]", "edit the last statement, or FILE, in $VISUAL or $EDITOR, and execute it", (*Shell).edit, nil},
+			{[]string{".watch", `\watch`}, "[SECONDS]", "execute the last statement again and again, every 2 seconds, until ^C", (*Shell).watch, nil},
+			{[]string{".bail", `\set`}, "[on|off]", "stop at the first statement that fails; also \\set ON_ERROR_STOP on|off", (*Shell).setBail, fixed("on", "off", "ON_ERROR_STOP on", "ON_ERROR_STOP off")},
+			{[]string{".shell", ".system", `\!`}, "[COMMAND]", "run a command of the operating system", (*Shell).system, nil},
+			{[]string{".print", `\echo`}, "[TEXT]", "show TEXT", (*Shell).echo, nil},
+		}},
+		{"The shell", []command{
+			{[]string{".help", `\?`, `\h`}, "[COMMAND]", "this list, or one command of it", (*Shell).help, func(*Shell) []string { names, _ := commandNames(); return names }},
+			{[]string{".history", `\s`}, "[PATTERN]", "what was entered, in this session and before", (*Shell).history, nil},
+			{[]string{".exit", ".quit", `\q`}, "", "stop the jobs of this shell, each with a last checkpoint, and leave", func(*Shell, string) error { return errLeave }, nil},
+		}},
 	}
 }
 
-func modeNames() string {
+// commands is every command.
+func commands() (all []command) {
+	for _, s := range sections() {
+		all = append(all, s.commands...)
+	}
+	return all
+}
+
+// fixed completes with words that are always the same.
+func fixed(words ...string) func(*Shell) []string {
+	return func(*Shell) []string { return words }
+}
+
+// ModeNames is the names of all modes, with sep between them.
+func ModeNames(sep string) string {
 	names := make([]string, len(modes))
 	for i, m := range modes {
 		names[i] = string(m.mode)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, sep)
 }
+
+func modeNames() string { return ModeNames(", ") }
 
 // command executes a line that begins with a point or a backslash.
 func (s *Shell) command(line string) error {
-	name, arg, _ := strings.Cut(line, " ")
-	arg = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(arg), ";"))
-	name = strings.TrimSuffix(name, ";")
-	var all []string
-	for _, c := range commands() {
-		for _, n := range c.names {
-			if n != name {
-				all = append(all, n)
-				continue
-			}
-			switch {
-			case c.arg == "" && arg != "":
-				return &refusal{n + " takes nothing behind it, found " + strconv.Quote(arg), "write " + n}
-			case c.arg != "" && c.arg[0] != '[' && arg == "":
-				return &refusal{n + " needs " + c.arg, "write " + n + " " + c.arg}
-			}
-			return c.run(s, arg)
+	name, arg := splitCommand(line)
+	c, all := findCommand(name)
+	if c == nil {
+		help := ".help lists the commands"
+		if near, ok := diag.Suggest(name, all); ok {
+			help = "did you mean " + near + "? " + help
 		}
+		return &refusal{"there is no command " + name, help}
 	}
-	help := ".help lists the commands"
-	if near, ok := diag.Suggest(name, all); ok {
-		help = "did you mean " + near + "? " + help
+	switch {
+	case c.arg == "" && arg != "":
+		return &refusal{name + " takes nothing behind it, found " + strconv.Quote(arg), "write " + name}
+	case c.arg != "" && c.arg[0] != '[' && arg == "":
+		return &refusal{name + " needs " + c.arg, "write " + name + " " + c.arg}
 	}
-	return &refusal{"there is no command " + name, help}
+	return c.run(s, arg)
 }
 
-func (s *Shell) help(string) error {
+// splitCommand cuts a line into the name of a command and what stands behind it.
+func splitCommand(line string) (name, arg string) {
+	line = strings.TrimSpace(line)
+	if rest, ok := strings.CutPrefix(line, `\!`); ok {
+		return `\!`, strings.TrimSpace(rest) // the command needs no blank before it, and keeps its semicolons
+	}
+	name, arg, _ = strings.Cut(line, " ")
+	return strings.TrimSuffix(name, ";"), strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(arg), ";"))
+}
+
+// findCommand is the command called name; nil when there is none, with the names of all.
+func findCommand(name string) (found *command, all []string) {
+	for _, c := range commands() {
+		for _, n := range c.names {
+			if n == name {
+				return &c, nil
+			}
+			all = append(all, n)
+		}
+	}
+	return nil, all
+}
+
+func (s *Shell) help(arg string) error {
+	if arg != "" {
+		if arg[0] != '.' && arg[0] != '\\' {
+			arg = "." + arg
+		}
+		c, all := findCommand(arg)
+		if c == nil {
+			help := ".help lists the commands"
+			if near, ok := diag.Suggest(arg, all); ok {
+				help = "did you mean " + near + "? " + help
+			}
+			return &refusal{"there is no command " + arg, help}
+		}
+		return s.page(strings.TrimSpace(strings.Join(c.names, " ")+" "+c.arg) + "\n  " + c.doc + "\n")
+	}
 	var b strings.Builder
 	width := 0
-	var heads []string
+	head := func(c *command) string { return strings.TrimSpace(strings.Join(c.names, " ") + " " + c.arg) }
 	for _, c := range commands() {
-		h := strings.Join(c.names, " ") + " " + c.arg
-		heads = append(heads, h)
-		width = max(width, len(h))
+		width = max(width, min(len(head(&c)), 34))
 	}
-	for i, c := range commands() {
-		fmt.Fprintf(&b, "%-*s  %s\n", width, heads[i], c.doc)
+	for _, sec := range sections() {
+		b.WriteString(paint(s.color(), colorHead) + sec.title + paint(s.color(), colorReset) + "\n")
+		for _, c := range sec.commands {
+			h := head(&c)
+			if len(h) > width {
+				h += "\n" + strings.Repeat(" ", width+2)
+			}
+			fmt.Fprintf(&b, "  %-*s  %s\n", width, h, c.doc)
+		}
 	}
-	b.WriteString(`
-Statements end with ; and may take several lines:
+	b.WriteString(paint(s.color(), colorHead) + "Statements" + paint(s.color(), colorReset) + `
+  end with ; and may take several lines
   CREATE TABLE, CREATE VIEW, DROP   define what to read and write
   SELECT ...                        shows its changes as they come, until ^C
   INSERT INTO ..., EXECUTE STATEMENT SET BEGIN ... END
                                     run as a job beside the shell
-  SHOW JOBS, STOP JOB 'id'          look after the jobs
+  SHOW JOBS, DESCRIBE JOB 'name', STOP JOB 'name' [WITH SAVEPOINT]
+                                    look after the jobs
+  SHOW TOPICS, DESCRIBE TOPIC 't'   what the broker has
   SHOW TABLES | VIEWS | FUNCTIONS | CREATE TABLE t, DESCRIBE t, EXPLAIN ..., SET, RESET
+` + paint(s.color(), colorHead) + "Keys" + paint(s.color(), colorReset) + `
+  Tab completes, up and down walk through the history, ^R searches it, ^X^E edits in $EDITOR
+  ^C cancels the query (twice: at once), or takes the line away; ^D leaves
 `)
-	_, err := s.o.Stdout.Write([]byte(b.String()))
-	return err
-}
-
-// listing is SHOW what, with a pattern.
-func listing(what string) func(*Shell, string) error {
-	return func(s *Shell, arg string) error {
-		sql := "SHOW " + what
-		if arg != "" {
-			if !strings.ContainsAny(arg, "%_") {
-				arg = "%" + arg + "%"
-			}
-			sql += " LIKE " + quote(arg)
-		}
-		return s.sql(sql)
-	}
-}
-
-// sql executes a statement that a command is short for.
-func (s *Shell) sql(text string) error {
-	return s.file(&diag.File{Name: "<command>", Text: text + ";"}, nil)
-}
-
-// quote is s as a SQL string.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-func (s *Shell) describe(arg string) error {
-	if arg == "" {
-		return s.sql("SHOW TABLES")
-	}
-	return s.sql("DESCRIBE " + s.name(arg))
-}
-
-// name is the name of a table as SQL writes it; the user may have left the backticks out.
-func (s *Shell) name(arg string) string {
-	if s.session.Table(arg) != nil || s.session.View(arg) != nil {
-		return scalar.QuoteName(arg)
-	}
-	return arg
-}
-
-func (s *Shell) schema(arg string) error {
-	names := []string{arg}
-	if arg == "" {
-		names = s.session.Names()
-	}
-	for i, n := range names {
-		if i > 0 {
-			fmt.Fprintln(s.o.Stdout)
-		}
-		what := "TABLE "
-		if s.session.View(strings.Trim(n, "`")) != nil {
-			what = "VIEW "
-		}
-		script, _ := parser.Parse(&diag.File{Name: "<command>", Text: "SHOW CREATE " + what + s.name(n) + ";"})
-		for _, st := range script.Statements {
-			r, found := s.session.Execute(st)
-			if found.HasErrors() {
-				return &findings{found}
-			}
-			if text, ok := r.(*planner.Text); ok {
-				// With its semicolon it can be read back.
-				fmt.Fprintln(s.o.Stdout, strings.TrimRight(text.Text, ";\n")+";")
-			}
-		}
-	}
-	return nil
-}
-
-// deepestRead is how far .read may be nested: a file that reads itself must end.
-const deepestRead = 20
-
-func (s *Shell) read(path string) error {
-	if unquoted := strings.Trim(path, `'"`); len(unquoted) < len(path) {
-		path = unquoted
-	}
-	if s.depth >= deepestRead {
-		return &refusal{fmt.Sprintf("%s: .read is nested more than %d deep", path, deepestRead), "does the file read itself?"}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return &refusal{err.Error(), "give the path of a file of statements"}
-	}
-	s.depth++
-	defer func() { s.depth-- }()
-	return s.script(path, string(text), nil)
-}
-
-func (s *Shell) setModeTo(arg string) error {
-	if arg == "" {
-		fmt.Fprintln(s.o.Stdout, s.mode)
-		return nil
-	}
-	m, ok := parseMode(arg)
-	if !ok {
-		help := "modes: " + modeNames()
-		if near, found := diag.Suggest(arg, strings.Split(modeNames(), ", ")); found {
-			help = "did you mean " + near + "? " + help
-		}
-		return &refusal{"there is no mode " + strconv.Quote(arg), help}
-	}
-	s.mode = m
-	return nil
-}
-
-func (s *Shell) expanded(string) error {
-	if s.mode == ModeLine {
-		s.mode = ModeTableau
-		s.setMode()
-		s.note("one row a line")
-		return nil
-	}
-	s.mode = ModeLine
-	s.note("one column a line")
-	return nil
-}
-
-func (s *Shell) setMaxRows(arg string) error {
-	n, err := strconv.ParseInt(arg, 10, 64)
-	if err != nil || n < 0 {
-		return &refusal{".maxrows needs a number of rows, found " + strconv.Quote(arg), "write .maxrows 100, or .maxrows 0 for no limit"}
-	}
-	s.maxRows = n
-	return nil
-}
-
-func (s *Shell) setTimer(arg string) error {
-	switch strings.ToLower(arg) {
-	case "":
-		s.timer = !s.timer
-	case "on":
-		s.timer = true
-	case "off":
-		s.timer = false
-	default:
-		return &refusal{".timer is on or off, found " + strconv.Quote(arg), "write .timer on"}
-	}
-	if s.timer {
-		s.note("timer on")
-	} else {
-		s.note("timer off")
-	}
-	return nil
-}
-
-// rows shows a list that the session or the shell made, in the mode that is set.
-func (s *Shell) rows(columns []string, rows [][]string) error {
-	kinds := make([]types.Type, len(columns))
-	r := &result{null: s.null, bounded: true, mode: catalog.InsertOnly, color: s.o.Color}
-	for i, c := range columns {
-		kinds[i] = types.TString
-		r.columns = append(r.columns, physical.Column{Name: c, Type: types.TString})
-	}
-	if s.o.Terminal {
-		r.width, r.height = s.size()
-		r.terminal = true
-	}
-	b := batch.New(kinds, len(rows))
-	for _, row := range rows {
-		for i, v := range row {
-			b.Cols[i].AppendString(v)
-		}
-		b.N++
-	}
-	mode := s.mode
-	if mode == ModeTable || mode == ModeChangelog {
-		mode = ModeTableau
-	}
-	v := newView(mode, r, s.o.Stdout)
-	for i := range b.N {
-		v.change(b, i)
-	}
-	return v.end(int64(b.N), endBounded, 0)
-}
-
-// words completes the argument of a command: nil where it takes none that is known.
-func (s *Shell) words(name string) []string {
-	switch name {
-	case ".describe", `\d`, ".schema", `\sf`:
-		return s.session.Names()
-	case ".mode", `\pset`:
-		return strings.Split(modeNames(), ", ")
-	case ".timer", `\timing`:
-		return []string{"on", "off"}
-	}
-	return nil
+	return s.page(b.String())
 }
 
 // commandNames is every spelling of every command, sorted, with what it does.
@@ -296,7 +187,7 @@ func commandNames() (names []string, docs map[string]string) {
 	for _, c := range commands() {
 		for _, n := range c.names {
 			names = append(names, n)
-			docs[n] = c.doc
+			docs[n] = strings.TrimSpace(c.arg + "  " + c.doc)
 		}
 	}
 	sort.Strings(names)

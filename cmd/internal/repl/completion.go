@@ -8,6 +8,7 @@ import (
 
 	"github.com/reeflective/readline"
 
+	"weir/connectors/spec/kafkaprops"
 	"weir/parser/diag"
 	"weir/parser/token"
 	"weir/planner/catalog"
@@ -26,17 +27,25 @@ type candidate struct {
 // complete is the completer of the line editor.
 func (e *lineEditor) complete(line []rune, cursor int) readline.Completions {
 	before := string(line[:cursor])
-	word, found := e.s.candidates(before)
+	word, found := e.s.candidates(before, string(line[cursor:]))
 	// The library completes from blank to blank; our words may start behind a bracket or a quote.
 	blank := before[strings.LastIndexAny(before, " \t\n")+1:]
 	head := strings.TrimSuffix(blank, word)
 	// A menu that is higher than the screen would push the line out of sight.
-	_, height := e.s.size()
+	width, height := e.s.size()
 	more := max(0, len(found)-max(height-8, 5))
 	found = found[:len(found)-more]
+	longest := 0
+	for _, c := range found {
+		longest = max(longest, len(c.text))
+	}
 	values := make([]readline.Completion, len(found))
 	for i, c := range found {
-		values[i] = readline.Completion{Value: head + c.text, Display: c.text, Description: c.doc, Tag: c.tag}
+		doc := c.doc
+		if room := width - longest - 8; len(doc) > room {
+			doc = clip(doc, max(room-1, 10)) + "…"
+		}
+		values[i] = readline.Completion{Value: head + c.text, Display: c.text, Description: doc, Tag: c.tag}
 	}
 	out := readline.CompleteRaw(values).NoSpace('(', '\'', '/', '.')
 	out.PREFIX = blank
@@ -46,14 +55,14 @@ func (e *lineEditor) complete(line []rune, cursor int) readline.Completions {
 	return out
 }
 
-// candidates is what could stand at the end of text, and the word there that they would replace. Each begins with that word; case
-// does not count.
-func (s *Shell) candidates(text string) (word string, found []candidate) {
+// candidates is what could stand between before and after, and the word at the end of before that they would replace. Each begins
+// with that word; case does not count.
+func (s *Shell) candidates(before, after string) (word string, found []candidate) {
 	var all []candidate
-	if isCommand(text) || text == "." || text == `\` {
-		word, all = s.commandCandidates(text)
+	if isCommand(before) || before == "." || before == `\` {
+		word, all = s.commandCandidates(before)
 	} else {
-		word, all = s.sqlCandidates(text)
+		word, all = s.sqlCandidates(before, after)
 	}
 	low := strings.ToLower(word)
 	seen := map[string]bool{}
@@ -78,11 +87,14 @@ func (s *Shell) commandCandidates(text string) (word string, all []candidate) {
 		return name, all
 	}
 	arg = strings.TrimLeft(arg, " ")
-	if name == ".read" || name == `\i` {
+	switch name {
+	case ".read", `\i`, ".edit", `\e`, ".output", `\o`:
 		return arg, files(arg)
 	}
-	for _, w := range s.words(name) {
-		all = append(all, candidate{w, "", ""})
+	if c, _ := findCommand(name); c != nil && c.words != nil {
+		for _, w := range c.words(s) {
+			all = append(all, candidate{w, "", ""})
+		}
 	}
 	return arg, all
 }
@@ -109,9 +121,9 @@ func files(path string) (all []candidate) {
 	return all
 }
 
-// sqlCandidates completes the end of a statement.
-func (s *Shell) sqlCandidates(text string) (word string, all []candidate) {
-	f := &diag.File{Text: text}
+// sqlCandidates completes the end of before; after is what stands behind the cursor.
+func (s *Shell) sqlCandidates(before, after string) (word string, all []candidate) {
+	f := &diag.File{Text: before}
 	toks, _ := token.Lex(f, &diag.List{})
 	toks = toks[:len(toks)-1]
 	// Only the statement at the cursor counts.
@@ -121,15 +133,15 @@ func (s *Shell) sqlCandidates(text string) (word string, all []candidate) {
 			break
 		}
 	}
-	if n := len(toks); n > 0 && toks[n-1].Kind == token.Bad && text[toks[n-1].Start] == '\'' {
-		return text[toks[n-1].Start+1:], s.inString(f, toks[:n-1])
+	if n := len(toks); n > 0 && toks[n-1].Kind == token.Bad && before[toks[n-1].Start] == '\'' {
+		return before[toks[n-1].Start+1:], s.inString(f, toks[:n-1])
 	}
 	quoted := false
-	if n := len(toks); n > 0 && toks[n-1].End == len(text) {
+	if n := len(toks); n > 0 && toks[n-1].End == len(before) {
 		switch t := toks[n-1]; {
 		case t.Kind == token.Word:
 			word, toks = t.Text(f), toks[:n-1]
-		case t.Kind == token.Bad && text[t.Start] == '`':
+		case t.Kind == token.Bad && before[t.Start] == '`':
 			word, toks, quoted = t.Text(f), toks[:n-1], true
 		}
 	}
@@ -139,39 +151,83 @@ func (s *Shell) sqlCandidates(text string) (word string, all []candidate) {
 		}
 		return scalar.QuoteName(n)
 	}
-	last := token.Token{}
+	last, behind := token.Token{}, token.Token{}
 	if len(toks) > 0 {
 		last = toks[len(toks)-1]
 	}
-	tables := func() {
+	if len(toks) > 1 {
+		behind = toks[len(toks)-2]
+	}
+	scope := append(s.scope(f, toks), s.scopeAfter(after)...)
+	if last.Is(".") {
+		for _, t := range scope {
+			if strings.EqualFold(t.name, strings.Trim(behind.Text(f), "`")) {
+				return word, s.columns(t.table, name)
+			}
+		}
+		return word, nil
+	}
+	switch last.Key {
+	case "FROM", "JOIN", "INTO", "DESCRIBE", "DESC", "TABLE", "VIEW", "EXISTS":
 		for _, n := range s.session.Names() {
 			doc := "view"
 			if t := s.session.Table(n); t != nil {
 				doc = t.Connector
+				if topic, ok := t.Options.Get("topic"); ok {
+					doc += ", topic " + topic
+				}
 			}
 			all = append(all, candidate{name(n), doc, "tables"})
 		}
-	}
-	switch last.Key {
-	case "FROM", "JOIN", "INTO", "DESCRIBE", "DESC", "TABLE", "VIEW", "EXISTS":
-		tables()
-		if last.Is("FROM") {
-			all = append(all, candidate{"TABLE(", "a window: TUMBLE or HOP", "keywords"})
+		switch last.Key {
+		case "FROM", "JOIN":
+			for _, f := range sorted(s.o.Planner.Functions) {
+				if fun := s.o.Planner.Functions[f]; fun.Kind == fn.WindowTVF && fun.Unsupported == "" {
+					all = append(all, candidate{"TABLE(" + f + "(", fun.Doc, "windows"})
+				}
+			}
+		case "DESCRIBE", "DESC":
+			all = append(all, candidate{"JOB '", "a job of this shell", "keywords"}, candidate{"TOPIC '", "a topic of the broker", "keywords"})
 		}
 		return word, all
 	case "":
 		if len(toks) == 0 {
 			return word, starts()
 		}
+	case "EXPLAIN":
+		for _, w := range []string{"SELECT", "INSERT INTO", "PLAN FOR", "CHANGELOG_MODE", "STATEMENT SET BEGIN"} {
+			all = append(all, candidate{w, "", "keywords"})
+		}
+		return word, all
 	case "SHOW":
-		for _, w := range []string{"TABLES", "VIEWS", "FUNCTIONS", "JOBS", "CREATE TABLE", "CREATE VIEW"} {
+		for _, w := range []string{"TABLES", "VIEWS", "FUNCTIONS", "TOPICS", "JOBS", "COLUMNS FROM", "CREATE TABLE", "CREATE VIEW", "CATALOGS", "DATABASES"} {
 			all = append(all, candidate{w, "", "keywords"})
 		}
 		return word, all
 	}
-	if !quoted {
-		defer func() { all = append(all, words(s.o.Planner.Functions)...) }()
+	for _, t := range scope {
+		all = append(all, s.columns(t.table, name)...)
 	}
+	for _, t := range scope {
+		all = append(all, candidate{name(t.name), "", "tables"})
+	}
+	if len(scope) == 0 {
+		// SELECT before FROM: whatever there is.
+		for _, n := range s.session.Names() {
+			all = append(all, s.columns(n, name)...)
+		}
+	}
+	if !quoted {
+		all = append(all, words(s.o.Planner.Functions)...)
+	}
+	return word, all
+}
+
+// named is a table or view of FROM, under the name by which its columns are reached.
+type named struct{ name, table string }
+
+// scope is the tables that the statement reads or writes as far as it is written.
+func (s *Shell) scope(f *diag.File, toks []token.Token) (scope []named) {
 	for i, t := range toks {
 		if t.Kind != token.Word && t.Kind != token.Quoted || i == 0 {
 			continue
@@ -179,15 +235,34 @@ func (s *Shell) sqlCandidates(text string) (word string, all []candidate) {
 		if k := toks[i-1].Key; k != "FROM" && k != "JOIN" && k != "INTO" && k != "TABLE" && k != "," {
 			continue
 		}
-		all = append(all, s.columns(strings.Trim(t.Text(f), "`"), name)...)
+		table := strings.Trim(t.Text(f), "`")
+		if s.session.Table(table) == nil && s.session.View(table) == nil {
+			continue
+		}
+		n := named{table, table}
+		rest := toks[i+1:]
+		if len(rest) > 1 && rest[0].Is("AS") {
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && (rest[0].Kind == token.Quoted || rest[0].Kind == token.Word && !token.Keyword(rest[0].Key)) {
+			n.name = strings.Trim(rest[0].Text(f), "`")
+		}
+		scope = append(scope, n)
 	}
-	if all == nil {
-		// SELECT before FROM: whatever there is.
-		for _, n := range s.session.Names() {
-			all = append(all, s.columns(n, name)...)
+	return scope
+}
+
+// scopeAfter is the tables that the statement names behind the cursor.
+func (s *Shell) scopeAfter(after string) []named {
+	f := &diag.File{Text: after}
+	toks, _ := token.Lex(f, &diag.List{})
+	for i, t := range toks {
+		if t.Is(";") {
+			toks = toks[:i]
+			break
 		}
 	}
-	return word, all
+	return s.scope(f, toks)
 }
 
 // columns is the columns of a table or view.
@@ -208,8 +283,8 @@ func (s *Shell) columns(table string, name func(string) string) (all []candidate
 // starts is the words that begin a statement.
 func starts() (all []candidate) {
 	for _, w := range []string{
-		"CREATE TABLE", "CREATE VIEW", "DESCRIBE", "DROP TABLE", "DROP VIEW", "EXECUTE STATEMENT SET BEGIN", "EXPLAIN", "INSERT INTO",
-		"RESET", "SELECT", "SET", "SHOW", "STOP JOB", "WITH",
+		"CREATE TABLE", "CREATE VIEW", "DESCRIBE", "DESCRIBE JOB '", "DESCRIBE TOPIC '", "DROP TABLE", "DROP VIEW", "EXECUTE STATEMENT SET BEGIN", "EXPLAIN", "INSERT INTO",
+		"RESET", "SELECT", "SET", "SHOW", "STOP JOB '", "WITH",
 	} {
 		all = append(all, candidate{w, "", "statements"})
 	}
@@ -218,16 +293,10 @@ func starts() (all []candidate) {
 
 // words is the functions and keywords.
 func words(functions fn.Catalog) (all []candidate) {
-	names := make([]string, 0, len(functions))
-	for n, f := range functions {
-		// Operators such as AND are functions too, but not called like one.
-		if strings.Contains(f.Syntax, n+"(") && f.Unsupported == "" {
-			names = append(names, n)
+	for _, n := range sorted(functions) {
+		if f := functions[n]; callable(n, f) && f.Kind != fn.WindowTVF {
+			all = append(all, candidate{n + "(", f.Syntax + ": " + f.Doc, "functions"})
 		}
-	}
-	sort.Strings(names)
-	for _, n := range names {
-		all = append(all, candidate{n + "(", functions[n].Doc, "functions"})
 	}
 	for _, w := range token.Keywords() {
 		if f := functions[w]; f == nil || !strings.Contains(f.Syntax, w+"(") {
@@ -237,33 +306,52 @@ func words(functions fn.Catalog) (all []candidate) {
 	return all
 }
 
-// inString completes inside a string that is not closed: settings behind SET, options and their values in WITH.
+// inString completes inside a string that is not closed: settings behind SET, jobs, topics, options and their values in WITH.
 func (s *Shell) inString(f *diag.File, toks []token.Token) (all []candidate) {
 	if len(toks) == 0 {
 		return nil
 	}
+	switch last := toks[len(toks)-1]; {
+	case last.Is("TOPIC"):
+		return s.topicCandidates()
+	case last.Is("JOB"):
+		for _, n := range s.jobNames() {
+			all = append(all, candidate{n + "'", s.job(n).status(), "jobs"})
+		}
+		return all
+	}
 	if k := toks[0].Key; k == "SET" || k == "RESET" {
 		if len(toks) == 1 {
 			for i := range config.Keys {
-				all = append(all, candidate{config.Keys[i].Key + "'", config.Keys[i].Doc, "settings"})
+				all = append(all, candidate{config.Keys[i].Key + "'", optionDoc(&config.Keys[i]), "settings"})
 			}
 			return all
 		}
 		return values(config.Lookup(unquote(toks[1].Text(f))))
 	}
 	last := toks[len(toks)-1]
-	connector := ""
+	given := map[string]string{} // the options that are written already
 	for i := 2; i < len(toks); i++ {
-		if toks[i-1].Is("=") && toks[i-2].Kind == token.String && unquote(toks[i-2].Text(f)) == "connector" {
-			connector = unquote(toks[i].Text(f))
+		if toks[i-1].Is("=") && toks[i-2].Kind == token.String {
+			given[unquote(toks[i-2].Text(f))] = unquote(toks[i].Text(f))
 		}
 	}
+	connector := given["connector"]
 	reg := s.o.Planner.Registry
 	if last.Is("=") && len(toks) > 1 {
-		return optionValues(reg, connector, unquote(toks[len(toks)-2].Text(f)))
+		key := unquote(toks[len(toks)-2].Text(f))
+		if key == "topic" {
+			return s.topicCandidates()
+		}
+		return optionValues(reg, connector, key)
 	}
 	if !last.Is("(") && !last.Is(",") {
 		return nil
+	}
+	offer := func(key string, o *catalog.OptionSpec) {
+		if _, there := given[key]; !there && !o.Prefix {
+			all = append(all, candidate{key + "'", optionDoc(o), "options"})
+		}
 	}
 	if connector == "" {
 		all = append(all, candidate{"connector'", "what the table is read from or written to with", "options"})
@@ -272,11 +360,34 @@ func (s *Shell) inString(f *diag.File, toks []token.Token) (all []candidate) {
 		if connector != "" && name != connector {
 			continue
 		}
-		for _, o := range reg.Connectors[name].Options {
-			if !o.Prefix {
-				all = append(all, candidate{o.Key + "'", o.Doc, "options"})
+		c := reg.Connectors[name]
+		for i := range c.Options {
+			offer(c.Options[i].Key, &c.Options[i])
+		}
+		for i := range c.Options {
+			if c.Options[i].Key == serversOption {
+				for _, p := range kafkaprops.Names() {
+					offer("properties."+p, &catalog.OptionSpec{Doc: "a property of the Kafka client"})
+				}
 			}
 		}
+		for _, key := range sorted(c.Formats) {
+			format := reg.Formats[given[key]]
+			if format == nil {
+				continue
+			}
+			for i := range format.Options {
+				offer(c.Formats[key]+format.Name+"."+format.Options[i].Key, &format.Options[i])
+			}
+		}
+	}
+	return all
+}
+
+// topicCandidates is the topics of the broker, inside a string.
+func (s *Shell) topicCandidates() (all []candidate) {
+	for _, n := range s.topicNames() {
+		all = append(all, candidate{n + "'", "", "topics"})
 	}
 	return all
 }

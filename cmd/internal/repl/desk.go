@@ -5,20 +5,58 @@ import (
 	"sync"
 )
 
-// desk is the terminal as jobs and log lines see it: while a line is being edited, what they write goes above it; otherwise
-// straight out.
+// desk is the terminal as queries, jobs and log lines share it: while a line is being edited, what jobs write goes above it;
+// while a query has a status line at the bottom, everything goes above that; otherwise straight out.
 type desk struct {
 	mu     sync.Mutex
 	editor *lineEditor // while it reads a line; nil otherwise
 	gone   bool        // a signal said to leave
 	held   []held      // while a table is drawn in place: what would break it
 	holds  bool
+	foot   string    // the status line that stands on the terminal; "" none
+	screen io.Writer // what the status line is written to
 }
 
 // held is a write that waits.
 type held struct {
 	to   io.Writer
 	text string
+}
+
+// eraseLine takes away the line that the cursor is in.
+const eraseLine = "\r\x1b[K"
+
+// status puts a status line below what is written, in place of the one before; "" takes it away. It must be narrower than the
+// terminal.
+func (d *desk) status(line string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if line == d.foot || d.holds {
+		return nil
+	}
+	text := line
+	if d.foot != "" {
+		text = eraseLine + line
+	}
+	d.foot = line
+	_, err := io.WriteString(d.screen, text)
+	return err
+}
+
+// put writes p above the status line. The caller holds mu.
+func (d *desk) put(to io.Writer, p []byte) (int, error) {
+	if d.foot == "" {
+		return to.Write(p)
+	}
+	if _, err := io.WriteString(d.screen, eraseLine); err != nil {
+		return 0, err
+	}
+	n, err := to.Write(p)
+	if err != nil {
+		return n, err
+	}
+	_, err = io.WriteString(d.screen, d.foot)
+	return n, err
 }
 
 // hold keeps back what jobs write until release is called: something is drawn in place that foreign lines would break.
@@ -48,21 +86,24 @@ func (d *desk) leave() {
 
 // deskWriter writes to the desk; any goroutine may use it.
 type deskWriter struct {
-	desk *desk
-	to   io.Writer // when no line is being edited
+	desk  *desk
+	to    io.Writer // when no line is being edited
+	front bool      // for the query at work: nothing holds it back
 }
 
 func (w *deskWriter) Write(p []byte) (int, error) {
-	w.desk.mu.Lock()
-	defer w.desk.mu.Unlock()
-	if e := w.desk.editor; e != nil {
+	d := w.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch e := d.editor; {
+	case w.front:
+	case e != nil:
 		e.above = append(e.above, p...)
 		e.poke()
 		return len(p), nil
-	}
-	if w.desk.holds {
-		w.desk.held = append(w.desk.held, held{w.to, string(p)})
+	case d.holds:
+		d.held = append(d.held, held{w.to, string(p)})
 		return len(p), nil
 	}
-	return w.to.Write(p)
+	return d.put(w.to, p)
 }

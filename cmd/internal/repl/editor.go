@@ -79,6 +79,20 @@ func newLineEditor(s *Shell) *lineEditor {
 			rl.History.AddFromFile("history", s.o.History)
 		}
 	}
+	s.remember = func(text string) {
+		if _, err := rl.History.Current().Write(text); err != nil {
+			s.note("the history is not kept: " + err.Error())
+		}
+	}
+	s.entered = func() (all []string) {
+		h := rl.History.Current()
+		for i := range h.Len() {
+			if text, err := h.GetLine(i); err == nil {
+				all = append(all, text)
+			}
+		}
+		return all
+	}
 	return e
 }
 

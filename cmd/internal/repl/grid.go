@@ -2,6 +2,7 @@ package repl
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -49,32 +50,82 @@ type gridView struct {
 
 	began   time.Time // when the first row came
 	waiting []textRow
-	headed  bool  // the header is out
-	widths  []int // of the columns; the op is not among them
+	taken   int
+	tail    []textRow // with a most of rows: the last ones, in a ring
+	next    int       // of tail, the oldest
+	left    int64     // rows that were left out
+	headed  bool      // the header is out
+	order   []int     // the columns shown; gap stands for those in the middle that do not fit
+	widths  []int     // of the columns; the op is not among them
 	lines   *lineView
 	text    []byte
 }
+
+// gap, among the columns, is where some were left out.
+const gap = -1
 
 func newGridView(r *result, out io.Writer, framed bool) *gridView {
 	return &gridView{r: r, out: bufio.NewWriterSize(out, 64<<10), framed: framed}
 }
 
 func (g *gridView) change(b *batch.Batch, i int) {
-	if g.lines != nil {
-		g.lines.change(b, i)
-		return
-	}
 	row := textRow{op: b.Kind(i), cells: make([]textCell, len(b.Cols))}
 	for c, v := range b.Cols {
 		row.cells[c] = g.r.cell(v, i, &g.text)
+	}
+	g.take(row)
+}
+
+// take takes the next row: where only so many may be shown, the first half of them and the last.
+func (g *gridView) take(row textRow) {
+	g.taken++
+	if g.r.max > 0 && g.r.bounded && g.taken > (g.r.max+1)/2 {
+		if len(g.tail) < g.r.max/2 {
+			g.tail = append(g.tail, row)
+			return
+		}
+		g.left++
+		if len(g.tail) > 0 {
+			g.tail[g.next] = row
+			g.next = (g.next + 1) % len(g.tail)
+		}
+		return
 	}
 	if g.began.IsZero() {
 		g.began = time.Now()
 	}
 	g.waiting = append(g.waiting, row)
-	if len(g.waiting) >= settleRows {
+	if len(g.waiting) >= settleRows || g.lines != nil {
 		g.put()
 	}
+}
+
+// putTail writes the last rows, behind a sign of those that were left out.
+func (g *gridView) putTail() {
+	if len(g.tail) == 0 && g.left == 0 {
+		return
+	}
+	g.tail = append(g.tail[g.next:], g.tail[:g.next]...)
+	if g.left == 0 {
+		g.waiting = append(g.waiting, g.tail...)
+		g.tail = nil
+		g.put()
+		return
+	}
+	if !g.headed && g.lines == nil {
+		// The widths are those of all that is shown.
+		g.fitAll(append(g.waiting, g.tail...))
+	}
+	g.put()
+	if g.lines != nil {
+		g.lines.gap(g.left)
+	} else {
+		for range 3 {
+			g.dots()
+		}
+	}
+	g.waiting, g.tail = append(g.waiting, g.tail...), nil
+	g.put()
 }
 
 // flush puts out the rows, unless the widths are still to be found out.
@@ -82,7 +133,7 @@ func (g *gridView) flush() error {
 	if g.lines != nil {
 		return g.lines.flush()
 	}
-	if g.headed || g.settled() {
+	if g.headed || g.settled() && g.left == 0 && len(g.tail) == 0 {
 		g.put()
 		return g.out.Flush()
 	}
@@ -105,56 +156,70 @@ func (g *gridView) settled() bool {
 }
 
 func (g *gridView) end(rows int64, how ending, took time.Duration) error {
-	if g.lines != nil {
-		return g.lines.end(rows, how, took)
+	if rows > 0 || g.headed {
+		g.body()
 	}
-	if rows == 0 && !g.headed {
-		g.out.WriteString(footer(0, how, took) + "\n")
-		return g.out.Flush()
-	}
+	g.out.WriteString(footer(rows, g.left, how, took) + "\n")
+	return g.out.Flush()
+}
+
+// body writes what is left of the rows and closes the frame.
+func (g *gridView) body() {
+	g.putTail()
 	g.put()
-	if g.lines != nil {
-		return g.lines.end(rows, how, took)
-	}
 	if g.framed && g.headed {
 		g.rule()
 	}
-	g.out.WriteString(footer(rows, how, took) + "\n")
-	return g.out.Flush()
 }
 
 // put writes the rows that wait, the header before the first.
 func (g *gridView) put() {
-	if !g.headed {
-		if !g.fit() {
-			// Too many columns for the screen.
-			g.lines = &lineView{r: g.r, out: g.out}
-			for _, row := range g.waiting {
-				g.lines.row(row)
-			}
-			g.waiting = nil
-			return
+	if !g.headed && g.lines == nil {
+		if g.widths == nil {
+			g.fitAll(g.waiting)
 		}
-		g.header()
-		g.headed = true
+		if g.lines == nil {
+			g.header()
+			g.headed = true
+		}
 	}
 	for _, row := range g.waiting {
-		g.row(row)
+		if g.lines != nil {
+			g.lines.row(row)
+		} else {
+			g.row(row)
+		}
 	}
 	clear(g.waiting)
 	g.waiting = g.waiting[:0]
 }
 
+// fitAll decides the widths for rows, and what is to be done when the screen is too narrow for the columns.
+func (g *gridView) fitAll(rows []textRow) {
+	if g.fit(rows) {
+		return
+	}
+	if g.r.expand == expandOff {
+		g.leaveOut()
+		return
+	}
+	g.lines = &lineView{r: g.r, out: g.out}
+}
+
 // fit decides the widths; it is false where the screen is too narrow for the columns.
-func (g *gridView) fit() bool {
+func (g *gridView) fit(rows []textRow) bool {
+	g.order = make([]int, len(g.r.columns))
+	for c := range g.order {
+		g.order[c] = c
+	}
 	g.widths = make([]int, len(g.r.columns))
 	for c := range g.widths {
 		g.widths[c] = max(1, runewidth.StringWidth(clean(g.r.columns[c].Name)))
-		if len(g.waiting) == 0 {
+		if len(rows) == 0 {
 			g.widths[c] = max(g.widths[c], typicalWidth(g.r.columns[c].Type))
 		}
 	}
-	for _, row := range g.waiting {
+	for _, row := range rows {
 		for c := range row.cells {
 			g.widths[c] = max(g.widths[c], row.cells[c].width)
 		}
@@ -167,6 +232,33 @@ func (g *gridView) fit() bool {
 	return g.shrink()
 }
 
+// leaveOut takes columns out of the middle until the others fit.
+func (g *gridView) leaveOut() {
+	full := append([]int(nil), g.widths...)
+	for n := len(full) - 1; n >= 1; n-- {
+		copy(g.widths, full)
+		g.order = g.order[:0]
+		for c := range (n + 1) / 2 {
+			g.order = append(g.order, c)
+		}
+		g.order = append(g.order, gap)
+		for c := len(full) - n/2; c < len(full); c++ {
+			g.order = append(g.order, c)
+		}
+		if g.shrink() {
+			return
+		}
+	}
+}
+
+// width is the width of a column, or of the gap.
+func (g *gridView) width(c int) int {
+	if c == gap {
+		return 1
+	}
+	return g.widths[c]
+}
+
 // shrink takes width from the widest columns until the row fits the screen.
 func (g *gridView) shrink() bool {
 	if g.r.width == 0 {
@@ -177,18 +269,18 @@ func (g *gridView) shrink() bool {
 		if over <= 0 {
 			return true
 		}
-		widest, second := 0, 0
-		for c, w := range g.widths {
-			if w > g.widths[widest] {
+		widest, second := gap, 0
+		for _, c := range g.order {
+			if c != gap && (widest == gap || g.widths[c] > g.widths[widest]) {
 				widest = c
 			}
 		}
-		for c, w := range g.widths {
+		for _, c := range g.order {
 			if c != widest {
-				second = max(second, w)
+				second = max(second, g.width(c))
 			}
 		}
-		w := g.widths[widest]
+		w := g.width(widest)
 		if w <= leastColumn {
 			return false
 		}
@@ -199,8 +291,8 @@ func (g *gridView) shrink() bool {
 // total is the width of a line.
 func (g *gridView) total() int {
 	n := 0
-	for _, w := range g.widths {
-		n += w + 3
+	for _, c := range g.order {
+		n += g.width(c) + 3
 	}
 	if g.r.updating() {
 		n += 5
@@ -213,24 +305,15 @@ func (g *gridView) total() int {
 
 func (g *gridView) header() {
 	g.rule()
-	g.open()
-	if g.r.updating() {
-		g.out.WriteString("op")
-		g.bar()
-	}
-	for c := range g.r.columns {
-		if c > 0 {
-			g.bar()
-		}
+	g.line("op", func(c int) (textCell, string) {
 		name := clean(g.r.columns[c].Name)
-		g.cell(c, textCell{text: name, width: runewidth.StringWidth(name)}, len(g.r.columns)-1 == c, paint(g.r.color, colorHead))
-	}
-	g.shut()
+		return textCell{text: name, width: runewidth.StringWidth(name)}, paint(g.r.color, colorHead)
+	}, "…")
 	if g.framed {
 		g.rule()
 		return
 	}
-	g.dashes("-", "+", "")
+	g.dashes("-", "-+-", "-")
 }
 
 // rule is the line of a frame.
@@ -241,23 +324,43 @@ func (g *gridView) rule() {
 }
 
 func (g *gridView) dashes(left, between, right string) {
-	if !g.framed {
-		left, between = "-", "-+-"
-	}
 	g.out.WriteString(left)
 	if g.r.updating() {
 		g.out.WriteString("--" + between)
 	}
-	for c, w := range g.widths {
-		if c > 0 {
+	for i, c := range g.order {
+		if i > 0 {
 			g.out.WriteString(between)
 		}
-		g.out.WriteString(strings.Repeat("-", w))
-	}
-	if !g.framed {
-		right = "-"
+		g.out.WriteString(strings.Repeat("-", g.width(c)))
 	}
 	g.out.WriteString(right + "\n")
+}
+
+// dots is a line that stands for rows which were left out.
+func (g *gridView) dots() {
+	g.line("· ", func(int) (textCell, string) { return textCell{text: "·", width: 1}, paint(g.r.color, colorDim) }, "·")
+}
+
+// line writes one line: op, where there is that column, and what cell gives for each column, with its colour.
+func (g *gridView) line(op string, cell func(c int) (textCell, string), between string) {
+	g.open()
+	if g.r.updating() {
+		g.out.WriteString(op)
+		g.bar()
+	}
+	for i, c := range g.order {
+		if i > 0 {
+			g.bar()
+		}
+		if c == gap {
+			g.out.WriteString(between)
+			continue
+		}
+		text, style := cell(c)
+		g.cell(c, text, i == len(g.order)-1, style)
+	}
+	g.shut()
 }
 
 func (g *gridView) open() {
@@ -278,30 +381,21 @@ func (g *gridView) shut() {
 }
 
 func (g *gridView) row(row textRow) {
-	for c := range row.cells {
-		if w := row.cells[c].width; w > g.widths[c] {
-			g.widths[c] = w
-			if g.r.width > 0 && g.total() > g.r.width {
-				g.widths[c] -= g.total() - g.r.width
-			}
+	for _, c := range g.order {
+		if c == gap || row.cells[c].width <= g.widths[c] {
+			continue
+		}
+		g.widths[c] = row.cells[c].width
+		if g.r.width > 0 && g.total() > g.r.width {
+			g.widths[c] -= g.total() - g.r.width
 		}
 	}
-	g.open()
-	if g.r.updating() {
-		g.out.WriteString(paintOp(g.r.color, row.op))
-		g.bar()
-	}
-	for c := range row.cells {
-		if c > 0 {
-			g.bar()
-		}
-		style := ""
+	g.line(paintOp(g.r.color, row.op), func(c int) (textCell, string) {
 		if row.cells[c].null {
-			style = paint(g.r.color, colorDim)
+			return row.cells[c], paint(g.r.color, colorDim)
 		}
-		g.cell(c, row.cells[c], c == len(row.cells)-1, style)
-	}
-	g.shut()
+		return row.cells[c], ""
+	}, "…")
 }
 
 // cell writes one cell, cut or padded to its column.
@@ -376,9 +470,15 @@ func (l *lineView) row(row textRow) {
 	}
 }
 
+// gap says that rows were left out.
+func (l *lineView) gap(n int64) {
+	fmt.Fprintf(l.out, "... %d rows\n", n)
+	l.n += int(n)
+}
+
 func (l *lineView) flush() error { return l.out.Flush() }
 
 func (l *lineView) end(rows int64, how ending, took time.Duration) error {
-	l.out.WriteString(footer(rows, how, took) + "\n")
+	l.out.WriteString(footer(rows, 0, how, took) + "\n")
 	return l.out.Flush()
 }

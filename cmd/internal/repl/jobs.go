@@ -6,22 +6,30 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"weir/exec"
 	"weir/exec/runtime"
 	"weir/parser/ast"
 	"weir/planner/config"
+	"weir/planner/explain"
 	"weir/planner/physical"
+	"weir/state"
 )
 
 // job is an INSERT or a statement set that runs, or has run, in this shell.
 type job struct {
 	id      string
 	name    string
+	plan    *physical.Job
+	dir     string // of its local state; "" keeps none behind
 	runner  *runtime.Runner
+	sampled atomic.Pointer[runtime.Status] // the last one, with its rates
 	started time.Time
 	durable bool // it makes checkpoints
 	cancel  context.CancelFunc
@@ -83,7 +91,7 @@ func (s *Shell) start(j *physical.Job, ended func(*job)) (*job, error) {
 		if other.name == j.Name && !other.ended() {
 			return nil, &refusal{
 				fmt.Sprintf("a job called %s runs already, as job %s", j.Name, other.id),
-				fmt.Sprintf("stop it with STOP JOB '%s', or SET 'pipeline.name' to another name", other.id),
+				fmt.Sprintf("stop it with STOP JOB '%s', or SET 'pipeline.name' to another name", other.name),
 			}
 		}
 	}
@@ -99,15 +107,18 @@ func (s *Shell) start(j *physical.Job, ended func(*job)) (*job, error) {
 			return nil, err
 		}
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	run := &job{id: itoa(len(s.jobs.list) + 1), name: j.Name, plan: j, dir: dir, started: time.Now(), cancel: cancel, done: make(chan struct{}),
+		durable: j.Config.Duration(config.CheckpointInterval) > 0}
 	r, err := runtime.New(j, runtime.Options{
 		Connectors: s.connectors, StateDir: dir, Log: s.log.With("job", j.Name), UntilEnd: s.o.UntilEnd, Memory: s.o.Memory,
+		Status: func(st runtime.Status) { run.sampled.Store(&st) },
 	})
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	run := &job{id: itoa(len(s.jobs.list) + 1), name: j.Name, runner: r, started: time.Now(), cancel: cancel, done: make(chan struct{}),
-		durable: j.Config.Duration(config.CheckpointInterval) > 0}
+	run.runner = r
 	s.jobs.list = append(s.jobs.list, run)
 	s.jobs.wg.Add(1)
 	go func() {
@@ -162,7 +173,7 @@ func (s *Shell) insert(j *physical.Job) error {
 	if err != nil {
 		return err
 	}
-	s.note(fmt.Sprintf("job %s (%s) is running; SHOW JOBS lists it, STOP JOB '%s' stops it", run.id, run.name, run.id))
+	s.note(fmt.Sprintf("job %s (%s) is running; SHOW JOBS lists it, STOP JOB '%s' stops it", run.id, run.name, run.name))
 	return nil
 }
 
@@ -219,37 +230,168 @@ func (s *Shell) showJobs() error {
 	return s.rows([]string{"job id", "job name", "status", "start time", "rows in", "rows out", "epoch"}, rows)
 }
 
-// stopJob is STOP JOB.
-func (s *Shell) stopJob(st *ast.StopJob) error {
-	if st.Savepoint || st.Drain {
-		return &refusal{
-			"STOP JOB WITH SAVEPOINT and WITH DRAIN are not supported",
-			fmt.Sprintf("write STOP JOB '%s': a last checkpoint is taken and committed, and the next start goes on from there", st.Job.Value),
+// job is the job of that id, or of that name: the newest, should there have been several. nil: none.
+func (s *Shell) job(name string) *job {
+	for _, j := range s.jobs.list {
+		if j.id == name {
+			return j
 		}
 	}
+	for _, j := range slices.Backward(s.jobs.list) {
+		if j.name == name {
+			return j
+		}
+	}
+	return nil
+}
+
+// jobNames is the names of the jobs, each once, those that run before the others.
+func (s *Shell) jobNames() (names []string) {
+	for _, ended := range []bool{false, true} {
+		for _, j := range s.jobs.list {
+			if j.ended() == ended && !slices.Contains(names, j.name) {
+				names = append(names, j.name)
+			}
+		}
+	}
+	return names
+}
+
+// noJob is the refusal of a name that no job has.
+func (s *Shell) noJob(name string) error {
 	var ids []string
 	for _, j := range s.jobs.list {
-		if j.id == st.Job.Value || j.name == st.Job.Value && !j.ended() {
-			if j.ended() {
-				s.note("job " + j.id + " (" + j.name + ") has ended already")
-				return nil
-			}
-			s.note("stopping " + j.name + j.last())
-			j.runner.Stop()
-			done := s.foreground(func(int) { j.cancel() })
-			<-j.done
-			done()
-			return nil
-		}
 		if !j.ended() {
-			ids = append(ids, "'"+j.id+"' ("+j.name+")")
+			ids = append(ids, "'"+j.name+"' (job "+j.id+")")
 		}
 	}
 	help := "no job is running here"
 	if len(ids) > 0 {
 		help = "running: " + strings.Join(ids, ", ")
 	}
-	return &refusal{fmt.Sprintf("there is no job '%s' in this shell", st.Job.Value), help}
+	return &refusal{fmt.Sprintf("there is no job '%s' in this shell", name), help}
+}
+
+// describeJob is DESCRIBE JOB: what is known of it, then its plan.
+func (s *Shell) describeJob(name string) error {
+	j := s.job(name)
+	if j == nil {
+		return s.noJob(name)
+	}
+	st := j.runner.Status()
+	if last := j.sampled.Load(); last != nil && !j.ended() {
+		st.InRate, st.OutRate = last.InRate, last.OutRate
+	}
+	var rows [][]string
+	add := func(what, format string, args ...any) {
+		rows = append(rows, []string{what, fmt.Sprintf(format, args...)})
+	}
+	add("job id", "%s", j.id)
+	add("job name", "%s", j.name)
+	add("status", "%s", j.status())
+	add("start time", "%s", j.started.Format("2006-01-02 15:04:05"))
+	add("rows in", "%d (%.0f/s)", st.Rows.In, st.InRate)
+	add("rows out", "%d (%.0f/s)", st.Rows.Out, st.OutRate)
+	if st.Rows.Late > 0 {
+		add("late rows dropped", "%d", st.Rows.Late)
+	}
+	if st.Rows.Skipped > 0 {
+		add("records skipped", "%d", st.Rows.Skipped)
+	}
+	if st.Lag >= 0 {
+		add("lag", "%s", plural(int(st.Lag), "record"))
+	}
+	if w := st.Watermark; w != exec.MinWatermark && w != exec.MaxWatermark {
+		add("watermark", "%s", time.UnixMicro(int64(w)).UTC().Format("2006-01-02 15:04:05.000"))
+	}
+	switch {
+	case !j.durable:
+		add("epoch", "none: 'execution.checkpointing.interval' is not set")
+	case !st.HasEpoch:
+		add("epoch", "none is committed yet")
+	default:
+		add("epoch", "%d", st.Epoch)
+	}
+	if !st.LastCommit.IsZero() {
+		add("last commit", "%s, took %s", st.LastCommit.Format("2006-01-02 15:04:05"), seconds(st.CommitTook))
+	}
+	if j.dir != "" {
+		add("state directory", "%s", j.dir)
+	}
+	if st.Attempt > 1 {
+		add("attempts", "%d", st.Attempt)
+	}
+	switch {
+	case j.ended() && j.err != nil && !errors.Is(j.err, context.Canceled):
+		add("failure", "%v", j.err)
+	case st.LastFailure != "":
+		add("last failure", "%s", st.LastFailure)
+	}
+	return s.paged(func() error {
+		if err := s.list([]string{"what", "value"}, rows); err != nil {
+			return err
+		}
+		_, err := fmt.Fprint(s.stdout(), strings.TrimRight(explain.Text(j.plan, nil), "\n")+"\n")
+		return err
+	})
+}
+
+// stopJob is STOP JOB. A savepoint is the last checkpoint, where there is a directory that keeps it.
+func (s *Shell) stopJob(st *ast.StopJob) error {
+	name := st.Job.Value
+	if st.Drain {
+		return &refusal{
+			"STOP JOB WITH DRAIN is not supported",
+			fmt.Sprintf("write STOP JOB '%s': open windows are kept in a last checkpoint, and the next start goes on with them", name),
+		}
+	}
+	j := s.job(name)
+	if j == nil {
+		return s.noJob(name)
+	}
+	if j.ended() {
+		s.note("job " + j.id + " (" + j.name + ") has ended already")
+		return nil
+	}
+	dir := j.plan.Config.String(config.CheckpointDir)
+	if st.Savepoint {
+		switch {
+		case !j.durable || j.dir == "":
+			return &refusal{"job " + j.name + " makes no checkpoints that could be its savepoint",
+				fmt.Sprintf("STOP JOB '%s' stops it; SET 'execution.checkpointing.interval' and '%s' before the INSERT", name, config.CheckpointDir)}
+		case dir == "":
+			return &refusal{"job " + j.name + " has no checkpoint directory to leave a savepoint in",
+				fmt.Sprintf("STOP JOB '%s' takes a last checkpoint too, in %s; SET '%s' before the INSERT for one that can be moved", name, j.dir, config.CheckpointDir)}
+		case j.plan.Config.String(config.CheckpointRetention) == "DELETE_ON_CANCELLATION":
+			return &refusal{"'" + config.CheckpointRetention + "' = 'DELETE_ON_CANCELLATION' deletes what would be the savepoint",
+				"SET it to 'RETAIN_ON_CANCELLATION' before the INSERT"}
+		}
+	}
+	s.note("stopping " + j.name + j.last())
+	j.runner.Stop()
+	done := s.foreground(func(int) { j.cancel() })
+	<-j.done
+	done()
+	if j.err != nil {
+		return nil // announce has said it
+	}
+	if st.Savepoint {
+		return s.showSavepoint(j, dir)
+	}
+	return nil
+}
+
+// showSavepoint shows where the last checkpoint of a stopped job is.
+func (s *Shell) showSavepoint(j *job, dir string) error {
+	checkpoints, err := state.OpenCheckpoints(dir, j.name, 1, nil)
+	if err != nil {
+		return err
+	}
+	found, err := filepath.Glob(filepath.Join(checkpoints.Dir(), fmt.Sprintf("chk-%d-*", j.summary.Epoch)))
+	if err != nil || len(found) == 0 {
+		return &refusal{fmt.Sprintf("the last checkpoint is not in %s", checkpoints.Dir()), "start the job again: it goes on from " + j.dir}
+	}
+	return s.rows([]string{"savepoint path"}, [][]string{{found[0]}})
 }
 
 // leave stops all jobs that run, each with a last checkpoint, and waits for them. A second interrupt leaves at once.
@@ -304,4 +446,12 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// was is a number of things with its verb.
+func was(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " was"
+	}
+	return plural(n, what) + " were"
 }

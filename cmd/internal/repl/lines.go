@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -13,17 +14,19 @@ import (
 	"weir/planner/types"
 )
 
-// jsonView shows every change as a JSON object on a line of its own. Where the query updates its rows, the first
-// member is "op".
+// jsonView shows every change as a JSON object on a line of its own, in an array where that is asked for. Where the query
+// updates its rows, the first member is "op".
 type jsonView struct {
 	r     *result
 	out   *bufio.Writer
+	array bool
+	n     int64
 	names [][]byte // `"name":`
 	line  []byte
 }
 
-func newJSONView(r *result, out io.Writer) *jsonView {
-	v := &jsonView{r: r, out: bufio.NewWriterSize(out, 64<<10)}
+func newJSONView(r *result, out io.Writer, array bool) *jsonView {
+	v := &jsonView{r: r, out: bufio.NewWriterSize(out, 64<<10), array: array}
 	for i := range r.columns {
 		v.names = append(v.names, append(appendJSONString(nil, r.columns[i].Name), ':'))
 	}
@@ -31,26 +34,48 @@ func newJSONView(r *result, out io.Writer) *jsonView {
 }
 
 func (v *jsonView) change(b *batch.Batch, i int) {
-	l := append(v.line[:0], '{')
+	l := v.line[:0]
+	if v.array {
+		sep := "[\n "
+		if v.n > 0 {
+			sep = ",\n "
+		}
+		l = append(l, sep...)
+	}
+	v.n++
+	start := len(l) + 1
+	l = append(l, '{')
 	if v.r.updating() {
 		l = append(l, `"op":"`...)
 		l = append(l, b.Kind(i).String()...)
 		l = append(l, '"')
 	}
 	for c, col := range b.Cols {
-		if len(l) > 1 {
+		if len(l) > start {
 			l = append(l, ',')
 		}
 		l = append(l, v.names[c]...)
 		l = v.r.appendJSON(l, col, i)
 	}
-	v.line = append(l, '}', '\n')
-	v.out.Write(v.line)
+	l = append(l, '}')
+	if !v.array {
+		l = append(l, '\n')
+	}
+	v.line = l
+	v.out.Write(l)
 }
 
 func (v *jsonView) flush() error { return v.out.Flush() }
 
-func (v *jsonView) end(int64, ending, time.Duration) error { return v.out.Flush() }
+func (v *jsonView) end(int64, ending, time.Duration) error {
+	switch {
+	case v.array && v.n == 0:
+		v.out.WriteString("[]\n")
+	case v.array:
+		v.out.WriteString("\n]\n")
+	}
+	return v.out.Flush()
+}
 
 // appendJSON appends the value of v at i: numbers and booleans as such, bytes in base64, nested values as objects and
 // arrays, everything else as its text.
@@ -236,6 +261,67 @@ func (v *csvView) put(s []byte) {
 func (v *csvView) flush() error { return v.out.Flush() }
 
 func (v *csvView) end(int64, ending, time.Duration) error {
+	v.header()
+	return v.out.Flush()
+}
+
+// markdownView shows changes as a table of GitHub's markdown, numbers to the right. Where the query updates its rows, the
+// first column is op.
+type markdownView struct {
+	r      *result
+	out    *bufio.Writer
+	headed bool
+	text   []byte
+}
+
+func newMarkdownView(r *result, out io.Writer) *markdownView {
+	return &markdownView{r: r, out: bufio.NewWriterSize(out, 64<<10)}
+}
+
+func (v *markdownView) header() {
+	if v.headed {
+		return
+	}
+	v.headed = true
+	rule := "|"
+	v.out.WriteByte('|')
+	if v.r.updating() {
+		v.out.WriteString(" op |")
+		rule += " --- |"
+	}
+	for _, c := range v.r.columns {
+		v.out.WriteString(" " + markdownText(clean(c.Name)) + " |")
+		if rightAligned(c.Type) {
+			rule += " ---: |"
+		} else {
+			rule += " --- |"
+		}
+	}
+	v.out.WriteString("\n" + rule + "\n")
+}
+
+func (v *markdownView) change(b *batch.Batch, i int) {
+	v.header()
+	v.out.WriteByte('|')
+	if v.r.updating() {
+		v.out.WriteString(" " + b.Kind(i).String() + " |")
+	}
+	for _, col := range b.Cols {
+		v.out.WriteString(" " + markdownText(v.r.cell(col, i, &v.text).text) + " |")
+	}
+	v.out.WriteByte('\n')
+}
+
+// markdownText is s, which is one line, in a cell: what markdown would take for its own is escaped.
+func markdownText(s string) string {
+	return markdownEscapes.Replace(s)
+}
+
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "<", "&lt;")
+
+func (v *markdownView) flush() error { return v.out.Flush() }
+
+func (v *markdownView) end(int64, ending, time.Duration) error {
 	v.header()
 	return v.out.Flush()
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -20,8 +21,11 @@ import (
 	"weir/planner/physical"
 )
 
-// waitingAfter is when a query on a terminal that has shown nothing says that it is alive.
-const waitingAfter = time.Second
+// aliveAfter is when a query on a terminal begins to say how it does.
+const aliveAfter = 500 * time.Millisecond
+
+// shownAtMost is how many rows of a query that ends by itself a terminal shows, unless .maxrows says otherwise.
+const shownAtMost = 40
 
 // errEnough ends a query whose rows are enough.
 var errEnough = errors.New("enough rows")
@@ -34,7 +38,33 @@ type screen struct {
 	limit  int64 // rows to show at most; 0: all
 	ended  bool
 	enough func()
-	err    error // of the output
+	err    error  // of the output
+	note   string // how the query does
+}
+
+// status is how the query does, for a view that draws it itself. The caller holds mu: it is called by the view.
+func (s *screen) status() string {
+	if s.note == "" {
+		return "^C stops"
+	}
+	return s.note
+}
+
+// say notes how the query does; the line that it gives is "" when the query has ended.
+func (s *screen) say(how string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return ""
+	}
+	s.note = how + "   ^C stops"
+	switch s.rows {
+	case 0:
+		return "no rows yet   " + s.note
+	case 1:
+		return "1 row   " + s.note
+	}
+	return fmt.Sprintf("%d rows   %s", s.rows, s.note)
 }
 
 // take is called by the sink of the query.
@@ -61,13 +91,12 @@ func (s *screen) take(b *batch.Batch) error {
 }
 
 // tick lets the view show what it has held back.
-func (s *screen) tick() (rows int64) {
+func (s *screen) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended && s.err == nil {
 		s.err = s.v.flush()
 	}
-	return s.rows
 }
 
 func (s *screen) end(how ending, took time.Duration) error {
@@ -92,50 +121,95 @@ func (s *Shell) query(q *planner.QueryResult) error {
 	began := time.Now()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	scr := &screen{limit: s.maxRows, enough: func() { cancel(errEnough) }}
-	scr.v = newView(s.mode, s.result(q, job), s.o.Stdout)
+	r := s.result(q, job)
+	scr := &screen{enough: func() { cancel(errEnough) }}
+	if r.max == 0 || !s.elides() {
+		scr.limit = s.maxRows
+	}
+	r.status = scr.status
+	scr.v = newView(s.mode, r, s.stdout())
 	connectors := maps.Clone(s.connectors)
 	connectors[collectConnector] = Collect(scr.take)
-	runner, err := runtime.New(job, runtime.Options{Connectors: connectors, Log: s.log, UntilEnd: s.o.UntilEnd, Memory: s.o.Memory})
+	o := runtime.Options{Connectors: connectors, Log: s.log, UntilEnd: s.o.UntilEnd, Memory: s.o.Memory}
+	alive := s.o.Interactive && s.terminal() && !s.o.Quiet
+	if alive {
+		o.Status = func(st runtime.Status) {
+			if line := scr.say(s.o.Status(st)); line != "" && time.Since(began) >= aliveAfter {
+				width, _ := s.size()
+				// A failure to write is the query's own: its next row meets it.
+				_ = s.desk.status(paint(r.color, colorDim) + clip(line, width-1) + paint(r.color, colorReset))
+			}
+		}
+	}
+	runner, err := runtime.New(job, o)
 	if err != nil {
 		return err
 	}
-	if s.mode == ModeTable && s.o.Terminal {
-		defer s.desk.hold()()
+	release := func() {}
+	if s.mode == ModeTable && s.terminal() {
+		release = s.desk.hold()
 	}
-	interrupted := false
-	done := s.foreground(func(n int) {
-		interrupted = true
-		cancel(errInterrupted)
-	})
-	stopTicks := s.ticks(scr)
-	_, err = runner.Run(ctx)
-	stopTicks()
-	done()
-	how := endBounded
-	switch {
-	case errors.Is(context.Cause(ctx), errEnough):
-		how, err = endEnough, nil
-	case interrupted:
-		how, err = endCancelled, nil
-	case err != nil:
-		how = endFailed
+	how, err := s.run(ctx, cancel, runner, scr)
+	if s.mode != ModeTable {
+		if serr := s.desk.status(""); serr != nil && err == nil {
+			err = &outputError{serr}
+		}
 	}
-	if interrupted && s.o.Terminal {
-		fmt.Fprint(s.o.Stdout, "\r\x1b[K") // the ^C that the terminal has echoed
+	if how == endCancelled && s.terminal() {
+		fmt.Fprint(s.stdout(), eraseLine) // the ^C that the terminal has echoed
 	}
 	took := time.Duration(0)
 	if s.timer {
 		took = time.Since(began)
 	}
-	if werr := scr.end(how, took); werr != nil {
+	werr := scr.end(how, took)
+	release()
+	if werr != nil {
 		// Nobody reads the output any more.
 		return &outputError{werr}
 	}
-	if interrupted && err == nil {
+	if how == endCancelled && err == nil {
 		return errInterrupted
 	}
 	return err
+}
+
+// run runs a query to its end. The first interrupt cancels it; a second one does not wait until it has given up what it
+// holds, which takes a while when a broker is away.
+func (s *Shell) run(ctx context.Context, cancel context.CancelCauseFunc, runner *runtime.Runner, scr *screen) (ending, error) {
+	ended, forced := make(chan error, 1), make(chan struct{})
+	interrupted := atomic.Bool{}
+	done := s.foreground(func(n int) {
+		switch n {
+		case 1:
+			interrupted.Store(true)
+			cancel(errInterrupted)
+		case 2:
+			close(forced)
+		}
+	})
+	stopTicks := s.ticks(scr)
+	go func() {
+		_, err := runner.Run(ctx)
+		ended <- err
+	}()
+	var err error
+	select {
+	case err = <-ended:
+	case <-forced:
+		s.note("not waiting for the query: it ends behind the shell")
+	}
+	stopTicks()
+	done()
+	switch {
+	case errors.Is(context.Cause(ctx), errEnough):
+		return endEnough, nil
+	case interrupted.Load():
+		return endCancelled, nil
+	case err != nil:
+		return endFailed, err
+	}
+	return endBounded, nil
 }
 
 // outputError is a failure to write what was to be shown.
@@ -144,25 +218,20 @@ type outputError struct{ error }
 func (e *outputError) Error() string { return "write the result: " + e.error.Error() }
 func (e *outputError) Unwrap() error { return e.error }
 
-// ticks flushes the view now and then, and on a terminal says that the query runs although nothing came.
+// ticks lets the view show, now and then, what it has held back.
 func (s *Shell) ticks(scr *screen) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		t := time.NewTicker(settleTime)
 		defer t.Stop()
-		quiet, began := s.o.Interactive, time.Now()
 		for {
 			select {
 			case <-quit:
 				return
 			case <-t.C:
+				scr.tick()
 			}
-			rows := scr.tick()
-			if quiet && rows == 0 && time.Since(began) >= waitingAfter {
-				s.note("no rows yet; ^C stops the query")
-			}
-			quiet = quiet && rows == 0 && time.Since(began) < waitingAfter
 		}
 	}()
 	return func() { close(quit); <-done }
@@ -183,14 +252,34 @@ func interactive(j *physical.Job) (*physical.Job, error) {
 // result is what the view of q needs to know.
 func (s *Shell) result(q *planner.QueryResult, job *physical.Job) *result {
 	r := &result{
-		columns: q.Columns, mode: q.Changelog.Mode, key: q.Changelog.Key, zone: datetime.NewZone(job.Config.Zone()), null: s.null,
-		bounded: s.o.UntilEnd || s.bounded(job), color: s.o.Color,
+		columns: q.Columns, mode: q.Changelog.Mode, key: q.Changelog.Key, zone: datetime.NewZone(job.Config.Zone()),
+		bounded: s.o.UntilEnd || s.bounded(job),
 	}
-	if s.o.Terminal {
-		r.terminal = true
-		r.width, r.height = s.size()
-	}
+	s.look(r)
 	return r
+}
+
+// look puts into r how the shell shows rows now.
+func (s *Shell) look(r *result) {
+	r.null, r.color, r.expand = s.null, s.color(), s.expand
+	if !s.terminal() {
+		return
+	}
+	r.terminal = true
+	r.width, r.height = s.size()
+	r.size = s.size
+	if !r.bounded && s.mode != ModeTable {
+		return
+	}
+	r.max = shownAtMost
+	if s.maxSet {
+		r.max = int(s.maxRows)
+	}
+}
+
+// elides reports whether the mode can leave rows out of the middle.
+func (s *Shell) elides() bool {
+	return s.mode == ModeTable || s.expand != expandOn && (s.mode == ModeTableau || s.mode == ModeChangelog)
 }
 
 // size is the columns and lines of the terminal.

@@ -28,7 +28,7 @@ import (
 //	chunks                     what a pipe's lines are cut into, with the line each piece starts at
 //	highlight                  the input with its colours, as <k>..</k> and so on
 //	define                     statements for the session
-//	candidates                 what could stand at the end of the input
+//	candidates [docs]          what could stand at the | of the input
 //	grid width=N [op] [bare]   rows as a table; the first line names the columns, # before a name makes it a number
 //	table                      the table that changes make: lines of KIND and values, the first line names the columns
 func TestText(t *testing.T) {
@@ -94,11 +94,12 @@ func cut(text string) string {
 
 var marked = strings.NewReplacer(colorKeyword, "<k>", colorGreen, "<s>", colorNumber, "<n>", colorDim, "<c>", colorRed, "<!>", colorReset, "</>")
 
-// candidatesText lists the candidates, at most max of them: TAG TEXT.
+// candidatesText lists the candidates at |, at most max of them: TAG TEXT, and with docs what is said of them.
 func candidatesText(t *testing.T, s *Shell, d *datadriven.TestData) string {
 	limit := 12
 	d.MaybeScanArgs(t, "max", &limit)
-	word, found := s.candidates(strings.TrimSuffix(d.Input, "|"))
+	before, after, _ := strings.Cut(d.Input, "|")
+	word, found := s.candidates(before, after)
 	var b strings.Builder
 	fmt.Fprintf(&b, "for %q\n", word)
 	for i, c := range found {
@@ -106,7 +107,11 @@ func candidatesText(t *testing.T, s *Shell, d *datadriven.TestData) string {
 			fmt.Fprintf(&b, "... %d more\n", len(found)-limit)
 			break
 		}
-		fmt.Fprintf(&b, "%s %s\n", c.tag, c.text)
+		fmt.Fprintf(&b, "%s %s", c.tag, c.text)
+		if d.HasArg("docs") {
+			b.WriteString("  " + c.doc)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }
@@ -196,25 +201,34 @@ func table(t *testing.T, d *datadriven.TestData) string {
 	return out.String()
 }
 
-// TestTableIsDrawnOverTheOneBefore: on a terminal a new drawing goes up by as many lines as the last one had.
+// TestTableIsDrawnOverTheOneBefore: on a terminal the table has a screen of its own, and a new drawing starts at its top.
 func TestTableIsDrawnOverTheOneBefore(t *testing.T) {
 	r, b := rows(t, "a | #n\n+I | x | 1\n+I | y | 2\n", true)
-	r.mode, r.terminal, r.height = catalog.Retract, true, 24
+	r.mode, r.terminal, r.width, r.height = catalog.Retract, true, 40, 24
 	var out strings.Builder
 	v := newTableView(r, &out)
 	v.change(b, 0)
 	if err := v.flush(); err != nil {
 		t.Fatal(err)
 	}
-	drawn := strings.Count(out.String(), "\n")
+	if !strings.HasPrefix(out.String(), secondScreen+"\x1b[H+") {
+		t.Errorf("the first drawing is %q", out.String())
+	}
 	out.Reset()
 	v.change(b, 1)
 	v.last = time.Time{}
 	if err := v.flush(); err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("\x1b[%dA\r\x1b[J", drawn); !strings.HasPrefix(out.String(), want) {
-		t.Errorf("the second drawing starts with %q, not with %q", out.String(), want)
+	if !strings.HasPrefix(out.String(), "\x1b[H+") {
+		t.Errorf("the second drawing is %q", out.String())
+	}
+	out.Reset()
+	if err := v.end(2, endCancelled, 0); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(out.String(), firstScreen) || !strings.HasSuffix(out.String(), "2 rows, cancelled, of 2 changes\n") {
+		t.Errorf("the end is %q", out.String())
 	}
 }
 

@@ -22,8 +22,10 @@ const (
 	ModeChangelog Mode = "changelog" // the same without a frame
 	ModeTable     Mode = "table"     // the table that the changes make, refreshed in place; at the end where not on a terminal
 	ModeLine      Mode = "line"      // one line a column
-	ModeJSON      Mode = "json"      // one JSON object a change
+	ModeJSON      Mode = "json"      // a JSON array of an object a change
+	ModeJSONLines Mode = "jsonl"     // one JSON object a line
 	ModeCSV       Mode = "csv"
+	ModeMarkdown  Mode = "markdown" // a table of GitHub's markdown
 )
 
 // modes lists them with what they do, for .mode, completion and help.
@@ -35,8 +37,16 @@ var modes = []struct {
 	{ModeChangelog, "the same without a frame"},
 	{ModeTable, "the table that the changes make, refreshed in place"},
 	{ModeLine, "one line a column"},
-	{ModeJSON, "one JSON object a line"},
+	{ModeJSON, "a JSON array, one object a change"},
+	{ModeJSONLines, "one JSON object a line"},
 	{ModeCSV, "comma-separated values"},
+	{ModeMarkdown, "a table for a document"},
+}
+
+// otherNames is what other programs call a mode.
+var otherNames = map[string]Mode{
+	"jsonlines": ModeJSONLines, "ndjson": ModeJSONLines, "vertical": ModeLine, "expanded": ModeLine, "duckbox": ModeTableau, "box": ModeTableau,
+	"aligned": ModeTableau, "column": ModeChangelog, "md": ModeMarkdown,
 }
 
 // KnownMode reports whether name is a mode.
@@ -48,8 +58,8 @@ func KnownMode(name string) bool {
 // parseMode reads a mode, as .mode and 'sql-client.execution.result-mode' name it.
 func parseMode(s string) (Mode, bool) {
 	s = strings.ToLower(s)
-	if s == "jsonl" || s == "jsonlines" {
-		return ModeJSON, true
+	if m, ok := otherNames[s]; ok {
+		return m, true
 	}
 	for _, m := range modes {
 		if string(m.mode) == s {
@@ -71,7 +81,21 @@ type result struct {
 	width    int // columns of the terminal; 0: no limit
 	height   int
 	color    bool
+	expand   expansion
+	max      int                        // rows of a query that ends by itself: of more, the middle is left out; 0: all are shown
+	size     func() (width, height int) // of the terminal now; nil: it does not change
+	status   func() string              // how the query does, in one line; nil: nobody asks
 }
+
+// expansion says when rows are shown one line a column.
+type expansion string
+
+// The expansions, as .expanded names them.
+const (
+	expandAuto expansion = "auto" // where the columns do not fit the screen
+	expandOn   expansion = "on"
+	expandOff  expansion = "off" // never: columns in the middle are left out
+)
 
 // updating reports whether there are changes other than +I.
 func (r *result) updating() bool { return r.mode != catalog.InsertOnly }
@@ -98,9 +122,16 @@ const (
 )
 
 func newView(mode Mode, r *result, out io.Writer) view {
+	if r.expand == expandOn && (mode == ModeTableau || mode == ModeChangelog) {
+		mode = ModeLine
+	}
 	switch mode {
 	case ModeJSON:
-		return newJSONView(r, out)
+		return newJSONView(r, out, true)
+	case ModeJSONLines:
+		return newJSONView(r, out, false)
+	case ModeMarkdown:
+		return newMarkdownView(r, out)
 	case ModeCSV:
 		return newCSVView(r, out)
 	case ModeLine:
@@ -113,14 +144,17 @@ func newView(mode Mode, r *result, out io.Writer) view {
 	return newGridView(r, out, true)
 }
 
-// footer is the line behind the rows.
-func footer(n int64, how ending, took time.Duration) string {
+// footer is the line behind the rows; left of them were not shown.
+func footer(n, left int64, how ending, took time.Duration) string {
 	what := fmt.Sprintf("%d rows", n)
 	switch n {
 	case 0:
 		what = "no rows"
 	case 1:
 		what = "1 row"
+	}
+	if left > 0 {
+		what += fmt.Sprintf(" (%d shown)", n-left)
 	}
 	switch how {
 	case endCancelled:

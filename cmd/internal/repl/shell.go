@@ -2,9 +2,11 @@ package repl
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -19,6 +21,7 @@ import (
 	"weir/parser/ast"
 	"weir/parser/diag"
 	"weir/planner"
+	"weir/planner/catalog"
 	"weir/planner/physical"
 )
 
@@ -40,8 +43,9 @@ type Options struct {
 	// ShowFindings renders diagnostics; ShowError an operational error with its help.
 	ShowFindings func(w io.Writer, l *diag.List)
 	ShowError    func(w io.Writer, err error)
-	// Summary is the line about a job that has ended.
+	// Summary is the line about a job that has ended, Status how a query that runs does, in a few words.
 	Summary func(name string, s runtime.Summary) string
+	Status  func(s runtime.Status) string
 
 	Interactive bool   // statements come from a person at a terminal
 	Terminal    bool   // Stdout is a terminal
@@ -49,10 +53,13 @@ type Options struct {
 	Quiet       bool   // no notes
 	Banner      string // the first line of an interactive shell
 	History     string // file of the lines entered; "" keeps them in memory
-	MaxRows     int64  // a query ends after so many changes; 0: no limit
-	Mode        string // how rows are shown; "": as the settings say
-	Memory      int64  // bytes of keyed state that a job or a query may hold in memory
-	UntilEnd    bool   // unbounded sources are read up to where they end now
+	Startup     string // file that an interactive shell executes first, where it is there; "": none
+	// Broker is the cluster that SHOW TOPICS shows, as BrokerOptions makes it; empty: the one that the tables name.
+	Broker   catalog.Options
+	MaxRows  int64  // a query ends after so many changes; 0: no limit
+	Mode     string // how rows are shown; "": as the settings say
+	Memory   int64  // bytes of keyed state that a job or a query may hold in memory
+	UntilEnd bool   // unbounded sources are read up to where they end now
 }
 
 // Shell is one session: tables, views and settings, and the jobs it has started.
@@ -65,13 +72,27 @@ type Shell struct {
 	talk       *deskWriter // standard error
 	desk       *desk
 
-	mode    Mode
-	timer   bool
-	null    string
-	maxRows int64
-	depth   int  // of .read in .read
-	silent  bool // what was defined is not said
-	warned  map[warning]bool
+	front *deskWriter // standard output for what is at work
+
+	mode     Mode
+	expand   expansion
+	timer    bool
+	pager    bool
+	null     string
+	maxRows  int64
+	maxSet   bool          // by the user
+	bail     bool          // the first statement that fails ends a script
+	output   *os.File      // of .output; nil: standard output
+	gathered *bytes.Buffer // a page that is being made
+	broker   broker
+	last     string // what was entered last, commands aside
+	depth    int    // of .read in .read
+	silent   bool   // what was defined is not said
+	warned   map[warning]bool
+	missed   *Outcome // the first failure that did not end the script
+
+	remember func(text string) // puts text into the history; nil: there is none
+	entered  func() []string   // the history, oldest first; nil: there is none
 
 	jobs   jobs
 	failed atomic.Pointer[error] // the first background job that failed
@@ -89,11 +110,13 @@ type Shell struct {
 // New makes a shell and takes over the process's SIGINT and SIGTERM until Close.
 func New(o Options) *Shell {
 	o.Planner.Interactive = true
-	d := &desk{}
+	d := &desk{screen: o.Stdout}
 	s := &Shell{
 		o: o, session: planner.NewSession(o.Planner), desk: d,
 		out: &deskWriter{desk: d, to: o.Stdout}, talk: &deskWriter{desk: d, to: o.Stderr},
-		warned: map[warning]bool{}, null: "NULL", timer: o.Terminal, maxRows: o.MaxRows,
+		front:  &deskWriter{desk: d, to: o.Stdout, front: true},
+		warned: map[warning]bool{}, null: "NULL", timer: o.Terminal, maxRows: o.MaxRows, maxSet: o.MaxRows > 0, expand: expandAuto, pager: true,
+		bail: true, broker: broker{client: o.Broker},
 		signals: make(chan os.Signal, 2), quit: make(chan struct{}),
 	}
 	s.connectors = o.Connectors(s.out, s.talk)
@@ -117,6 +140,9 @@ func (s *Shell) setMode() {
 // Close stops the jobs that still run, each with a last checkpoint, and gives the signals back. It is called once.
 func (s *Shell) Close() {
 	s.leave()
+	if err := s.closeOutput(); err != nil {
+		s.show(err)
+	}
 	signal.Stop(s.signals)
 	close(s.signals)
 }
@@ -257,11 +283,27 @@ func (s *Shell) show(err error) {
 func (s *Shell) script(name, text string, wanted func(ast.Statement) bool) error {
 	c := chunks{name: name}
 	for line := range strings.Lines(text) {
-		if err := s.line(&c, strings.TrimRight(line, "\r\n"), wanted); err != nil {
+		if err := s.pass(s.line(&c, strings.TrimRight(line, "\r\n"), wanted)); err != nil {
 			return err
 		}
 	}
-	return s.file(c.rest(), wanted)
+	return s.pass(s.file(c.rest(), wanted))
+}
+
+// pass is what to do about the failure of a piece of a script: nil when the script goes on.
+func (s *Shell) pass(err error) error {
+	if err == nil || s.bail || s.silent || errors.Is(err, errLeave) || errors.Is(err, errInterrupted) {
+		return err
+	}
+	var gone *outputError
+	if errors.As(err, &gone) {
+		return err
+	}
+	out := s.outcome(err)
+	if s.missed == nil {
+		s.missed = &out
+	}
+	return nil
 }
 
 // line takes one line of input that is no terminal.
@@ -305,7 +347,7 @@ func (s *Shell) Pipe(name string) Outcome {
 			return s.outcome(errInterrupted)
 		case line, ok := <-lines:
 			if ok {
-				if err := s.line(&c, line, nil); err != nil {
+				if err := s.pass(s.line(&c, line, nil)); err != nil {
 					return s.outcome(err)
 				}
 				continue
@@ -315,13 +357,19 @@ func (s *Shell) Pipe(name string) Outcome {
 				return s.outcome(fmt.Errorf("read standard input: %w", err))
 			default:
 			}
-			return s.outcome(s.file(c.rest(), nil))
+			return s.outcome(s.pass(s.file(c.rest(), nil)))
 		}
 	}
 }
 
-// Finish waits for the background jobs of a script.
-func (s *Shell) Finish() Outcome { return s.outcome(s.waitAll()) }
+// Finish waits for the background jobs of a script. Where failures did not end it, the first of them is the outcome.
+func (s *Shell) Finish() Outcome {
+	out := s.outcome(s.waitAll())
+	if out.OK() && s.missed != nil {
+		return *s.missed
+	}
+	return out
+}
 
 // Interact is the shell of a person. It returns when that person leaves, or a signal says so.
 func (s *Shell) Interact() Outcome {
@@ -336,6 +384,9 @@ func (s *Shell) Interact() Outcome {
 	}
 	if s.o.Banner != "" {
 		fmt.Fprintln(s.o.Stdout, s.o.Banner)
+	}
+	if err := s.startup(); err != nil {
+		return s.outcome(err)
 	}
 	for interrupts := 0; ; {
 		select {
@@ -371,11 +422,36 @@ func (s *Shell) Interact() Outcome {
 	}
 }
 
+// startup executes the user's own file of settings and definitions, if there is one. A mistake in it is shown and keeps
+// nobody out.
+func (s *Shell) startup() error {
+	if s.o.Startup == "" {
+		return nil
+	}
+	text, err := os.ReadFile(s.o.Startup)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		s.show(&refusal{err.Error(), "start with --no-rc, or make the file readable"})
+		return nil
+	}
+	quiet := s.o.Quiet
+	s.o.Quiet, s.bail = true, false // what it does is known to whom it belongs
+	err = s.script(s.o.Startup, string(text), nil)
+	s.o.Quiet, s.bail = quiet, true
+	if errors.Is(err, errInterrupted) {
+		return nil
+	}
+	return err
+}
+
 // input executes what a person entered.
 func (s *Shell) input(text string) error {
 	if isCommand(text) {
 		return s.command(strings.TrimSpace(text))
 	}
+	s.last = text
 	return s.file(&diag.File{Name: "<input>", Text: text}, nil)
 }
 
@@ -391,14 +467,22 @@ func (s *Shell) file(f *diag.File, wanted func(ast.Statement) bool) error {
 			bad = d.Span.Start
 		}
 	}
-	for _, st := range script.Statements {
-		if st.Span().End > bad {
+	for i, st := range script.Statements {
+		if st.Span().End > bad && s.bail {
 			break
 		}
 		if wanted != nil && !wanted(st) {
 			continue
 		}
 		if err := s.statement(st); err != nil {
+			if err = s.pass(err); err == nil {
+				continue
+			}
+			if left := len(script.Statements) - i - 1; left > 0 && s.o.Interactive && s.depth == 0 {
+				s.show(err)
+				s.note(fmt.Sprintf("%s behind it not executed", was(left, "statement")))
+				return &shownError{err}
+			}
 			return err
 		}
 	}
@@ -434,8 +518,18 @@ type warning struct {
 func (s *Shell) statement(st ast.Statement) error {
 	switch st := st.(type) {
 	case *ast.Show:
-		if st.What == "JOBS" {
+		switch st.What {
+		case "JOBS":
 			return s.showJobs()
+		case "TOPICS":
+			return s.showTopics(st)
+		}
+	case *ast.Describe:
+		switch st.What {
+		case "JOB":
+			return s.describeJob(st.Target.Value)
+		case "TOPIC":
+			return s.describeTopic(st.Target.Value)
 		}
 	case *ast.StopJob:
 		return s.stopJob(st)
@@ -459,8 +553,7 @@ func (s *Shell) statement(st ast.Statement) error {
 	case *planner.Rows:
 		return s.rows(r.Columns, r.Rows)
 	case *planner.Text:
-		_, err := io.WriteString(s.o.Stdout, strings.TrimRight(r.Text, "\n")+"\n")
-		return err
+		return s.page(strings.TrimRight(r.Text, "\n") + "\n")
 	case *planner.QueryResult:
 		return s.query(r)
 	case *planner.JobResult:

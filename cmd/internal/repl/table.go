@@ -12,11 +12,14 @@ import (
 	"weir/planner/catalog"
 )
 
-// redrawEvery is how often the table on a terminal is drawn anew.
-const redrawEvery = 100 * time.Millisecond
+// redrawEvery is how often the table on a terminal is drawn anew when it changes, statusEvery when it does not.
+const (
+	redrawEvery = 50 * time.Millisecond
+	statusEvery = 500 * time.Millisecond
+)
 
-// tableView keeps the table that the changes make. On a terminal it is drawn anew in place as it changes;
-// elsewhere it is shown once, at the end. Rows keep the place where they came first.
+// tableView keeps the table that the changes make. On a terminal it has the whole screen, drawn anew as it changes, and is
+// left behind when the query ends; elsewhere it is shown once, at the end. Rows keep the place where they came first.
 type tableView struct {
 	r     *result
 	out   *bufio.Writer
@@ -24,11 +27,11 @@ type tableView struct {
 	byKey map[string][]int // slots of a key, in the order they came; dead ones too
 	live  int
 	dirty bool
-	drawn int // lines on the screen
+	drawn bool // on the terminal's second screen
 	last  time.Time
 	freed int // the slot that the last -U freed, for the +U behind it; -1: none
 	key   []byte
-	text  []byte
+	buf   []byte
 }
 
 type tableRow struct {
@@ -44,7 +47,7 @@ func newTableView(r *result, out io.Writer) *tableView {
 func (v *tableView) change(b *batch.Batch, i int) {
 	cells := make([]textCell, len(b.Cols))
 	for c, col := range b.Cols {
-		cells[c] = v.r.cell(col, i, &v.text)
+		cells[c] = v.r.cell(col, i, &v.buf)
 	}
 	v.key = v.key[:0]
 	if v.r.key != nil {
@@ -131,18 +134,54 @@ func (v *tableView) tidy() {
 	v.slots = slots
 }
 
+// The second screen of a terminal, which leaves the first one as it was.
+const (
+	secondScreen = "\x1b[?1049h\x1b[?25l"
+	firstScreen  = "\x1b[?25h\x1b[?1049l"
+)
+
 func (v *tableView) flush() error {
-	if !v.r.terminal || !v.dirty || time.Since(v.last) < redrawEvery {
+	if !v.r.terminal || time.Since(v.last) < redrawEvery || !v.dirty && time.Since(v.last) < statusEvery {
 		return nil
 	}
-	v.last = time.Now()
-	v.draw(max(3, v.r.height-6), fmt.Sprintf("%d rows so far; ^C stops the query", v.live))
+	v.last, v.dirty = time.Now(), false
+	if v.r.size != nil {
+		v.r.width, v.r.height = v.r.size()
+	}
+	if !v.drawn {
+		v.drawn = true
+		v.out.WriteString(secondScreen)
+	}
+	status := fmt.Sprintf("%d rows", v.live)
+	if v.r.status != nil {
+		status += "   " + v.r.status()
+	}
+	// Frame, header and the status line take five lines, and the rows of dots three.
+	lines := strings.Split(strings.TrimSuffix(v.text(max(4, v.r.height-8)), "\n"), "\n")
+	if most := max(1, v.r.height-1); len(lines) > most {
+		lines = lines[:most]
+	}
+	v.out.WriteString("\x1b[H")
+	for _, l := range lines {
+		v.out.WriteString(l + "\x1b[K\n")
+	}
+	v.out.WriteString("\x1b[J" + paint(v.r.color, colorDim) + clip(status, v.r.width-1) + paint(v.r.color, colorReset))
 	return v.out.Flush()
 }
 
 func (v *tableView) end(rows int64, how ending, took time.Duration) error {
-	v.draw(v.live, "")
-	note := footer(int64(v.live), how, took)
+	if v.drawn {
+		v.out.WriteString(firstScreen)
+	}
+	most := v.r.max
+	if v.live > 0 {
+		v.out.WriteString(v.text(most))
+	}
+	left := int64(0)
+	if most > 0 && v.live > most {
+		left = int64(v.live - most)
+	}
+	note := footer(int64(v.live), left, how, took)
 	if v.r.updating() {
 		note += fmt.Sprintf(", of %d changes", rows)
 	}
@@ -150,41 +189,30 @@ func (v *tableView) end(rows int64, how ending, took time.Duration) error {
 	return v.out.Flush()
 }
 
-// draw draws the table over the one before: at most n rows, and a note below.
-func (v *tableView) draw(n int, note string) {
-	v.dirty = false
-	if v.drawn > 0 {
-		fmt.Fprintf(v.out, "\x1b[%dA\r\x1b[J", v.drawn)
-	}
+// text is the table, at most n of its rows; 0: all.
+func (v *tableView) text(n int) string {
 	quiet := *v.r
 	quiet.mode = catalog.InsertOnly // the table has no op
-	quiet.bounded = true
+	quiet.bounded, quiet.max = true, n
 	var text strings.Builder
 	g := newGridView(&quiet, &text, true)
-	left := v.live
+	if quiet.expand == expandOn {
+		g.lines = &lineView{r: &quiet, out: g.out}
+	}
 	for _, s := range v.slots {
-		if s.live && n > 0 {
-			g.waiting = append(g.waiting, textRow{cells: s.cells})
-			n--
-			left--
+		if s.live {
+			g.take(textRow{cells: s.cells})
 		}
 	}
-	g.put()
-	if g.headed {
-		g.rule()
-	} else if g.lines != nil {
-		g.lines.flush()
+	g.body()
+	g.out.Flush() //nolint:errcheck // into a string
+	return text.String()
+}
+
+// clip cuts s to n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); n >= 0 && len(r) > n {
+		return string(r[:n])
 	}
-	g.out.Flush()
-	if left > 0 {
-		fmt.Fprintf(&text, "... and %d more\n", left)
-	}
-	if note != "" {
-		text.WriteString(paint(v.r.color, colorDim) + note + paint(v.r.color, colorReset) + "\n")
-	}
-	v.drawn = 0
-	if note != "" {
-		v.drawn = strings.Count(text.String(), "\n")
-	}
-	v.out.WriteString(text.String())
+	return s
 }

@@ -1,5 +1,7 @@
 package kafkaprops
 
+import "sort"
+
 // use says which clients a property of librdkafka is for.
 type use uint8
 
@@ -201,4 +203,16 @@ var known = map[string]use{
 	"topic.metadata.refresh.sparse":                     either,
 	"transaction.timeout.ms":                            producer,
 	"transactional.id":                                  producer,
+}
+
+// Names is the properties of librdkafka that can be written in a table, for completion, sorted.
+func Names() []string {
+	var names []string
+	for n, u := range known {
+		if u != callback {
+			names = append(names, n)
+		}
+	}
+	sort.Strings(names)
+	return names
 }
