@@ -20,9 +20,7 @@ CREATE TABLE topic_1 (
   'format' = 'raw'
 );
 
-CREATE TABLE ws (
-  line STRING
-) WITH (
+CREATE TABLE ws (line STRING) WITH (
   'connector' = 'kafka',
   'topic' = 'ws',
   'properties.bootstrap.servers' = 'localhost:9092',

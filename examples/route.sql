@@ -52,15 +52,21 @@ CREATE TABLE slow (
   'properties.transaction.timeout.ms' = '60000'
 );
 
-EXECUTE STATEMENT SET
-BEGIN
+EXECUTE STATEMENT SET BEGIN
   INSERT INTO errors
-  SELECT user_id, url, status, CAST(`partition` AS STRING) || ':' || CAST(`offset` AS STRING)
+  SELECT
+    user_id,
+    url,
+    status,
+    CAST(`partition` AS STRING) || ':' || CAST(`offset` AS STRING)
   FROM clicks
   WHERE status >= 400;
 
   INSERT INTO slow
-  SELECT user_id, LOWER(url), CASE WHEN took_ms >= 5000 THEN 'very slow' ELSE 'slow' END
+  SELECT
+    user_id,
+    LOWER(url),
+    CASE WHEN took_ms >= 5000 THEN 'very slow' ELSE 'slow' END
   FROM clicks
   WHERE took_ms >= 1000 AND status < 400;
 END;

@@ -43,6 +43,7 @@ type writer struct {
 	text  []string // of each token, with keywords in upper case
 	space []bool   // a blank stands before the token when both are on one line
 	notes [][]note // before each token; the last entry is before EOF
+	led   []int    // how many notes stand before each token
 	blank []bool   // an empty line stands before the token in the source
 	match []int
 	flat  []int // columns of all tokens before this one on one endless line
@@ -58,7 +59,7 @@ type writer struct {
 func newWriter(f *diag.File, toks []token.Token, comments []token.Comment, m marks) *writer {
 	n := len(toks)
 	w := &writer{
-		toks: toks, text: make([]string, n), space: make([]bool, n), notes: make([][]note, n), blank: make([]bool, n),
+		toks: toks, text: make([]string, n), space: make([]bool, n), notes: make([][]note, n), led: make([]int, n), blank: make([]bool, n),
 		match: make([]int, n), flat: make([]int, n+1), hard: make([]int, n+1), fresh: true, hadBlank: true,
 	}
 	var open []int
@@ -102,7 +103,8 @@ func newWriter(f *diag.File, toks []token.Token, comments []token.Comment, m mar
 			width++
 		}
 		w.flat[i+1] = w.flat[i] + width
-		w.hard[i+1] = w.hard[i] + len(w.notes[i])
+		w.led[i] = len(w.notes[i])
+		w.hard[i+1] = w.hard[i] + w.led[i]
 		if strings.Contains(w.text[i], "\n") {
 			w.hard[i+1]++
 		}
@@ -116,7 +118,7 @@ func (w *writer) fits(lo, hi int) bool {
 	if lo >= hi {
 		return true
 	}
-	return w.hard[hi]-w.hard[lo]-len(w.notes[lo]) == 0 && w.col+w.flat[hi]-w.flat[lo] <= lineWidth
+	return w.hard[hi]-w.hard[lo]-w.led[lo] == 0 && w.col+w.flat[hi]-w.flat[lo] <= lineWidth
 }
 
 // ---- output
@@ -194,17 +196,17 @@ func (w *writer) run(lo, hi, indent int) {
 // stand on one line each and have none between them in the source.
 func (w *writer) file() {
 	eof := len(w.toks) - 1
-	oneLine := true
+	onOne := true // the statement before stands on one line
 	for lo := 0; lo < eof; {
 		hi := w.statementEnd(lo)
 		w.leading(lo, lo == 0)
-		if lo > 0 && !w.hadBlank && (w.blank[lo] || !oneLine || !w.statementFits(lo, hi)) && !w.attached(lo) {
+		if lo > 0 && !w.hadBlank && (w.blank[lo] || !onOne || !w.statementFits(lo, hi)) && !w.attached(lo) {
 			w.blankLine()
 		}
 		w.newline(0)
 		start := w.out.Len()
 		w.statement(lo, hi)
-		oneLine = !strings.Contains(w.out.String()[start:], "\n")
+		onOne = !strings.Contains(w.out.String()[start:], "\n")
 		lo = hi
 	}
 	w.leading(eof, eof == 0)
@@ -237,6 +239,9 @@ func (w *writer) leading(i int, first bool) {
 	}
 	if w.mustEnd {
 		w.newline(0)
+		if len(w.notes[i]) > 0 && w.blank[i] && i < len(w.toks)-1 {
+			w.blankLine() // the comment is about more than the statement below
+		}
 	}
 }
 
@@ -278,7 +283,13 @@ func (w *writer) setHead(lo int) int {
 	return 0
 }
 
+// oneLine is how statements begin that stand on one line however long it is: there is no place to break them.
+var oneLine = map[string]bool{"SET": true, "RESET": true, "DROP": true, "SHOW": true, "DESCRIBE": true, "DESC": true, "USE": true, "STOP": true}
+
 func (w *writer) statementFits(lo, hi int) bool {
+	if oneLine[w.toks[lo].Key] {
+		return w.hard[hi]-w.hard[lo]-w.led[lo] == 0
+	}
 	saved := w.col
 	w.col = 0
 	ok := w.fits(lo, hi) && !w.alwaysBroken(lo, hi)
@@ -366,6 +377,9 @@ func (w *writer) set(lo, hi, n int) {
 			end++
 		}
 		end = min(end+1, hi)
+		if i > lo+n && w.gapBefore(i) {
+			w.blankLine()
+		}
 		w.comments(i, indentStep)
 		w.newline(indentStep)
 		w.without(i, func() {
@@ -377,6 +391,14 @@ func (w *writer) set(lo, hi, n int) {
 		})
 		i = end
 	}
+}
+
+// gapBefore reports an empty line between token i, with its comments, and what stands before.
+func (w *writer) gapBefore(i int) bool {
+	if n := w.notes[i]; len(n) > 0 {
+		return n[0].blankOut
+	}
+	return w.blank[i]
 }
 
 // table writes CREATE TABLE: one line for each column and for each option.
@@ -493,21 +515,28 @@ func (w *writer) inline(lo, hi, indent int) {
 		if t.Is("BETWEEN") {
 			between++
 		}
+		at := -1 // the indentation of a line that begins here
 		switch {
 		case w.match[i] > 0 && w.match[i] < hi:
 			w.bracket(i, w.match[i], indent)
 			i = w.match[i]
 			continue
+		case i == lo:
 		case t.Is("AND") && between > 0:
 			between--
-		case (t.Is("AND") || t.Is("OR")) && i > lo:
-			w.newline(indent + indentStep)
-		case (t.Is("WHEN") || t.Is("ELSE")) && i > lo:
-			w.newline(indent + 2*indentStep)
-		case t.Is("END") && i > lo:
-			w.newline(indent + indentStep)
+		case t.Is("AND"), t.Is("OR"), t.Is("END"):
+			at = indent + indentStep
+		case t.Is("WHEN"), t.Is("ELSE"):
+			at = indent + 2*indentStep
 		}
-		w.tok(i, indent+indentStep)
+		if at < 0 {
+			w.tok(i, indent+indentStep)
+			continue
+		}
+		// A comment behind what stands before stays on that line.
+		w.comments(i, at)
+		w.newline(at)
+		w.without(i, func() { w.tok(i, at) })
 	}
 }
 
@@ -599,8 +628,10 @@ func (w *writer) clauses(lo, hi, indent int) {
 			end++
 		}
 		end = min(end, hi)
+		// A comment behind the clause before stays on that line; others stand above the clause.
+		w.comments(lo, indent)
 		w.newline(indent)
-		w.clause(lo, end, n, indent)
+		w.without(lo, func() { w.clause(lo, end, n, indent) })
 		lo = end
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"weir/parser"
 	"weir/parser/ast"
 	"weir/parser/diag"
+	"weir/parser/token"
 )
 
 // FuzzParse holds for any text: Parse does not panic, findings lie inside the text, and
@@ -86,10 +89,80 @@ func checkText(t *testing.T, text string) {
 	if once != twice {
 		t.Fatalf("formatting twice changes it again:\n%s\n---\n%s\n---\n%s", text, once, twice)
 	}
+	if was, is := comments(text), comments(once); !slices.Equal(was, is) {
+		t.Fatalf("comments %q became %q:\n%s\n---\n%s", was, is, text, once)
+	}
 	again, _ := parser.Parse(&diag.File{Name: "once", Text: once})
 	if !reflect.DeepEqual(bare(script.Statements), bare(again.Statements)) {
 		t.Fatalf("parses to something else when formatted:\n%s\n---\n%s", text, once)
 	}
+}
+
+// comments is the comments of a text, in order.
+func comments(text string) []string {
+	f := &diag.File{Name: "f.sql", Text: text}
+	_, found := token.Lex(f, &diag.List{})
+	var out []string
+	for _, c := range found {
+		out = append(out, strings.TrimRight(text[c.Start:c.End], " \t\r"))
+	}
+	return out
+}
+
+// FuzzComments puts comments of all kinds between the tokens of texts that parse: none may be lost or move past another, and the
+// statements must stay what they are.
+func FuzzComments(f *testing.F) {
+	for i, text := range corpus(f) {
+		f.Add(text, uint64(i)*0x9E3779B97F4A7C15)
+	}
+	f.Fuzz(func(t *testing.T, text string, seed uint64) {
+		if _, l := parser.Parse(&diag.File{Name: "f.sql", Text: text}); l.HasErrors() {
+			return
+		}
+		checkText(t, commented(text, seed))
+	})
+}
+
+// commented is text with comments between its tokens where seed says so.
+func commented(text string, seed uint64) string {
+	toks, _ := token.Lex(&diag.File{Name: "f.sql", Text: text}, &diag.List{})
+	var b strings.Builder
+	at := 0
+	for i, tok := range toks {
+		b.WriteString(text[at:tok.Start])
+		at = tok.Start
+		seed ^= seed << 13
+		seed ^= seed >> 7
+		seed ^= seed << 17
+		// Inside /*+ ... */ there are hints, where a comment would be something else.
+		if insideHint(toks[:i]) {
+			continue
+		}
+		switch n := strconv.Itoa(i); seed % 8 {
+		case 0:
+			b.WriteString(" -- line " + n + "\n")
+		case 1:
+			b.WriteString(" /* block " + n + " */ ")
+		case 2:
+			b.WriteString("\n-- own line " + n + "\n")
+		case 3:
+			b.WriteString("\n\n/* two\n   lines " + n + " */\n")
+		}
+	}
+	b.WriteString(text[at:])
+	return b.String()
+}
+
+func insideHint(before []token.Token) bool {
+	for i := len(before) - 1; i >= 0; i-- {
+		switch before[i].Key {
+		case "*/":
+			return false
+		case "/*+":
+			return true
+		}
+	}
+	return false
 }
 
 func inside(t *testing.T, f *diag.File, sp diag.Span) {
