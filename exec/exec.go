@@ -140,6 +140,17 @@ type SourceBatch struct {
 // returned last came from, for messages: "topic_1 partition 3 offset 1042". row is a physical position.
 type RowLocator interface{ Locate(row int) string }
 
+// ProgressReader is implemented by a SourceReader that knows more of event time than its rows say. Progress is asked after
+// each Poll, also after one without rows, and tells what came behind the rows of that Poll.
+type ProgressReader interface{ Progress() []SplitProgress }
+
+// SplitProgress is news of one split.
+type SplitProgress struct {
+	Split     int       // index into the reader's splits, in the order they were added
+	Watermark Watermark // MinWatermark: nothing new
+	Idle      bool      // the split is idle until its next row
+}
+
 // SourceReader reads the splits of one subtask. It is driven from the task's goroutine, but
 // for Wake.
 type SourceReader interface {

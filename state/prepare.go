@@ -61,6 +61,12 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 	if err := s.room(frozen); err != nil {
 		return err
 	}
+	if s.db == nil { // Options.Lazy
+		var err error
+		if s.db, err = s.openBadger(s.data); err != nil {
+			return err
+		}
+	}
 	p := &preparer{ctx: ctx, s: s, version: version(m.Epoch), epoch: m.Epoch, pages: s.dirs.pages, sum: s.dirs.sum, entries: s.entries}
 	defer p.cancel()
 	if cp != nil {

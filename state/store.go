@@ -49,6 +49,7 @@ type Options struct {
 	FS     FS               // nil: the operating system's; tests put faults here
 	Clock  func() time.Time // processing time, for TTLs and Manifest.Made; nil: time.Now
 	Memory int64            // budget of all tables together, bytes; 0: DefaultMemory
+	Lazy   bool             // Badger is opened for the first epoch that is prepared: a job without checkpoints may never need it
 	Job    string           // pipeline.name; a directory of another job is refused; empty: any
 }
 
@@ -143,6 +144,9 @@ func (s *Store) open() error {
 		if _, err := s.fs.ReadDir(filepath.Join(s.dir, s.data)); errors.Is(err, fs.ErrNotExist) {
 			return s.corrupt("folder "+s.data+" is missing", nil)
 		}
+	}
+	if !found && s.opt.Lazy {
+		return nil
 	}
 	s.db, err = s.openBadger(s.data)
 	if !found {
@@ -333,7 +337,7 @@ func (s *Store) Start(from *Manifest, groups int) error {
 		if s.current != nil {
 			return fmt.Errorf("start without state: state directory %s holds epoch %d", s.dir, s.current.Epoch)
 		}
-		if s.db.MaxVersion() > 0 {
+		if s.db != nil && s.db.MaxVersion() > 0 {
 			if err := s.replaceData(); err != nil {
 				return err
 			}

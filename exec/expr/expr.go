@@ -26,6 +26,10 @@ type Env struct {
 	Zone  *time.Location   // the session's time zone; nil: UTC
 	Clock func() time.Time // processing time; nil: time.Now. It is read once for a batch
 	Rand  rand.Source      // of RAND and UUID; nil: seeded at random
+	// Watch, when set, is asked once for each condition that is compiled: of a filter, of the operands of its ANDs, of a CASE,
+	// and for each projected BOOLEAN. What it returns, unless nil, is told how many rows the condition was true for, and how
+	// many not, at every evaluation.
+	Watch func(at diag.Span) func(true, other int)
 }
 
 // RowError is a value that an expression could not be computed for.
@@ -149,6 +153,9 @@ func CompileProjection(es []scalar.Expr, env Env) (*Projection, error) {
 		n, err := c.node(e)
 		if err != nil {
 			return nil, err
+		}
+		if e.Type().Kind == types.Boolean {
+			n = c.watchedNode(e, n)
 		}
 		p.cols = append(p.cols, projected{node: n})
 	}

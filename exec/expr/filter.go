@@ -46,6 +46,17 @@ type pred interface {
 }
 
 func (c *compiler) pred(e scalar.Expr) (pred, error) {
+	p, err := c.plainPred(e)
+	if err != nil || c.x.env.Watch == nil {
+		return p, err
+	}
+	if told := c.x.env.Watch(e.Span()); told != nil {
+		return &watchedPred{p, told}, nil
+	}
+	return p, nil
+}
+
+func (c *compiler) plainPred(e scalar.Expr) (pred, error) {
 	call, ok := e.(*scalar.Call)
 	if !ok {
 		return c.boolPred(e)

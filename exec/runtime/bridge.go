@@ -7,7 +7,9 @@ import (
 )
 
 // exprEnv is what expressions may know of the job.
-func (r *Runner) exprEnv() expr.Env { return expr.Env{Zone: r.cfg.Zone(), Clock: r.clock.Now} }
+func (r *Runner) exprEnv() expr.Env {
+	return expr.Env{Zone: r.cfg.Zone(), Clock: r.clock.Now, Watch: r.o.Watch}
+}
 
 func (r *Runner) operatorEnv() op.Env {
 	return op.Env{Expr: r.exprEnv(), MiniBatch: r.cfg.Bool("table.exec.mini-batch.enabled")}

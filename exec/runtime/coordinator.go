@@ -104,6 +104,12 @@ func (a *attempt) coordinate() error {
 			if err != nil {
 				return err
 			}
+		case reply := <-r.probes:
+			_, err := a.align(&barrier{epoch: a.last + 1, probe: true})
+			reply <- err
+			if err != nil {
+				return err
+			}
 		case d := <-a.discovered:
 			if err := a.assign(d); err != nil {
 				return err
@@ -137,6 +143,23 @@ func (r *Runner) Checkpoint(ctx context.Context) (exec.Epoch, error) {
 		return res.epoch, res.err
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
+	}
+}
+
+// Settle returns when every row that the sources had given out when it was called has gone through the whole job. No epoch
+// is made. It waits until the job runs, and is for whoever feeds a job row by row: a test. Any goroutine.
+func (r *Runner) Settle(ctx context.Context) error {
+	reply := make(chan error, 1)
+	select {
+	case r.probes <- reply:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-reply:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -38,6 +38,8 @@ type barrier struct {
 	// durable: state is frozen for a checkpoint. Otherwise the barrier only carries the rows
 	// before it to the sinks, in a job without checkpoints.
 	durable bool
+	// probe: the barrier ends no epoch. When all tasks have passed it, what came before it has been processed.
+	probe bool
 }
 
 // gate is the way into a task: one bounded channel for each upstream subtask. Senders are the

@@ -64,6 +64,13 @@ func (p *progress) rows(sb *exec.SourceBatch) error {
 	})
 }
 
+// tell takes what the reader knows beyond its rows.
+func (p *progress) tell(n exec.SplitProgress) {
+	s := &p.splits[n.Split]
+	s.wm = max(s.wm, n.Watermark)
+	s.idle = s.idle || n.Idle
+}
+
 // raise calls f with the greatest watermark of each run; runs without rows that count are left out.
 func (p *progress) raise(sb *exec.SourceBatch, f func(r exec.SplitRun, wm int64) error) error {
 	b := sb.Batch

@@ -156,7 +156,8 @@ func (a *attempt) startAfresh() error {
 }
 
 func (r *Runner) openStore(dir string) error {
-	if dir == "" {
+	temporary := dir == ""
+	if temporary {
 		t, err := os.MkdirTemp("", "weir-state-")
 		if err != nil {
 			return fmt.Errorf("make a temporary state directory: %w", err)
@@ -167,7 +168,7 @@ func (r *Runner) openStore(dir string) error {
 	if memory == 0 {
 		memory = r.cfg.Memory(config.MemoryBudget) / 2
 	}
-	st, err := state.Open(dir, state.Options{Log: r.log, FS: r.o.FS, Clock: r.clock.Now, Memory: memory, Job: r.job.Name})
+	st, err := state.Open(dir, state.Options{Log: r.log, FS: r.o.FS, Clock: r.clock.Now, Memory: memory, Lazy: temporary, Job: r.job.Name})
 	if err != nil {
 		return atOnce("say with --state-dir where the job may keep its state", "open the state of job "+r.job.Name, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"weir/exec"
+	"weir/parser/diag"
 	"weir/planner/config"
 	"weir/planner/physical"
 	"weir/state"
@@ -50,6 +51,10 @@ type Options struct {
 	// FS is what the state store writes through; nil: the operating system's. Tests put faults here.
 	FS state.FS
 
+	// Watch, when set, is asked for every condition of the plan, by its place in the text: what it returns, unless nil,
+	// then counts the rows for which the condition is true and those for which it is not. Tasks call it from their own goroutines.
+	Watch func(at diag.Span) func(true, other int)
+
 	hook func(point string) error // tests of this package: called at every kill point
 }
 
@@ -71,6 +76,7 @@ type Runner struct {
 	stop     chan struct{} // closed by Stop
 	stopOnce sync.Once
 	requests chan chan checkpointResult
+	probes   chan chan error
 
 	// Of Run's goroutine, for the life of the run:
 	sources     []*source
@@ -113,7 +119,7 @@ func New(job *physical.Job, o Options) (*Runner, error) {
 		return nil, err
 	}
 	r := &Runner{job: job, o: o, cfg: job.Config, log: o.Log, clock: o.Clock,
-		stop: make(chan struct{}), requests: make(chan chan checkpointResult)}
+		stop: make(chan struct{}), requests: make(chan chan checkpointResult), probes: make(chan chan error)}
 	if r.cfg == nil {
 		r.cfg = config.New()
 	}

@@ -206,6 +206,11 @@ func (s *sourceTask) poll(ctx context.Context) error {
 			}
 		}
 	}
+	if r, ok := s.reader.(exec.ProgressReader); ok {
+		for _, p := range r.Progress() {
+			s.progress.tell(p)
+		}
+	}
 	s.markDone()
 	if s.src.ends && s.doneN == s.splits {
 		// The end follows with the last watermark. Without active splits the subtask would now call itself

@@ -31,8 +31,11 @@ var (
 )
 
 func (s *sink) Delivery() exec.Delivery {
-	if s.guarantee == "at-least-once" {
+	switch s.guarantee {
+	case "at-least-once":
 		return exec.AtLeastOnce
+	case "none":
+		return exec.DeliveryNone
 	}
 	return exec.ExactlyOnce
 }
@@ -106,8 +109,16 @@ func (w *writer) Write(b *batch.Batch) error {
 		}
 		w.rows = append(w.rows, Change{Kind: b.Kind(i), Row: row})
 	}
-	if w.c != nil {
+	switch {
+	case w.c != nil:
 		w.c.wrote()
+	case w.sink.guarantee == "none":
+		world := w.sink.w
+		world.mu.Lock()
+		defer world.mu.Unlock()
+		world.outputs[w.sink.table] = append(world.outputs[w.sink.table], w.rows...)
+		w.rows = w.rows[:0]
+		world.changed.Broadcast()
 	}
 	return nil
 }
@@ -239,7 +250,7 @@ func (c *committer) wrote() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.started.IsZero() {
-		c.started = time.Now()
+		c.started = c.w.now()
 	}
 }
 

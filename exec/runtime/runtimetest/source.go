@@ -22,10 +22,11 @@ type source struct {
 }
 
 var (
-	_ exec.SourceSpec   = (*source)(nil)
-	_ exec.EndBounder   = (*source)(nil)
-	_ exec.SourceReader = (*reader)(nil)
-	_ exec.RowLocator   = (*reader)(nil)
+	_ exec.SourceSpec     = (*source)(nil)
+	_ exec.EndBounder     = (*source)(nil)
+	_ exec.SourceReader   = (*reader)(nil)
+	_ exec.RowLocator     = (*reader)(nil)
+	_ exec.ProgressReader = (*reader)(nil)
 )
 
 func (s *source) Discover(_ context.Context, known []exec.Split) ([]exec.Split, error) {
@@ -121,7 +122,8 @@ type reader struct {
 	splits []readSplit
 	next   int
 	runs   []exec.SplitRun
-	starts []int // row number of each run's first row
+	starts []int                // row number of each run's first row
+	news   []exec.SplitProgress // behind the rows of the last batch
 }
 
 type readSplit struct {
@@ -151,6 +153,7 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 		}
 		r.splits = append(r.splits, readSplit{found, at})
 	}
+	r.src.w.changed.Broadcast() // for AwaitRead
 	return nil
 }
 
@@ -160,14 +163,18 @@ func (r *reader) end(i int) (end int, final bool) {
 	if e, ok := r.src.ends[sp.id]; ok {
 		return e, true
 	}
-	return len(sp.rows), r.src.in.bounded
+	return len(sp.rows), r.src.in.bounded && !r.src.in.held
 }
 
 func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatch, error) {
 	if err := r.src.w.fault("poll"); err != nil {
 		return nil, err
 	}
-	if r.fill() {
+	rows, news := r.fill()
+	if news {
+		return nil, nil
+	}
+	if rows {
 		return &exec.SourceBatch{Batch: r.out, Runs: r.runs}, nil
 	}
 	if len(r.Done()) == len(r.splits) && len(r.splits) > 0 {
@@ -183,7 +190,8 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 	return nil, nil
 }
 
-func (r *reader) fill() bool {
+// fill puts the next rows into r.out, and what follows them into r.news.
+func (r *reader) fill() (rows, onlyNews bool) {
 	w := r.src.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -192,7 +200,7 @@ func (r *reader) fill() bool {
 		most = batch.TargetRows
 	}
 	r.out.Reset()
-	r.runs, r.starts = r.runs[:0], r.starts[:0]
+	r.runs, r.starts, r.news = r.runs[:0], r.starts[:0], r.news[:0]
 	n := len(r.splits)
 	for k := range n {
 		i := (r.next + k) % n
@@ -206,10 +214,21 @@ func (r *reader) fill() bool {
 			continue
 		}
 		from := r.out.N
-		for _, row := range s.sp.rows[s.at : s.at+take] {
-			for c, f := range r.src.scan.Fields {
-				r.out.Cols[c].AppendValue(row[f])
+		if e := s.sp.rows[s.at]; e.row == nil {
+			// News alone make a turn: what follows them is read by the next Poll.
+			r.news = append(r.news, exec.SplitProgress{Split: i, Watermark: e.wm, Idle: e.idles})
+			s.at++
+			continue
+		}
+		for n, e := range s.sp.rows[s.at : s.at+take] {
+			if e.row == nil {
+				take = n
+				break
 			}
+			for c, f := range r.src.scan.Fields {
+				r.out.Cols[c].AppendValue(e.row[f])
+			}
+			r.kind(e.kind)
 			r.out.N++
 		}
 		r.runs = append(r.runs, exec.SplitRun{Split: i, From: from, To: r.out.N})
@@ -219,8 +238,24 @@ func (r *reader) fill() bool {
 	if n > 0 {
 		r.next = (r.next + 1) % n
 	}
-	return r.out.N > 0
+	if len(r.news) > 0 || r.out.N > 0 {
+		w.changed.Broadcast() // for AwaitRead
+	}
+	return r.out.N > 0, r.out.N == 0 && len(r.news) > 0
 }
+
+// kind notes the kind of the row that is being appended.
+func (r *reader) kind(k batch.ChangeKind) {
+	if r.out.Kinds == nil && k == batch.Insert {
+		return
+	}
+	for len(r.out.Kinds) < r.out.N {
+		r.out.Kinds = append(r.out.Kinds, batch.Insert)
+	}
+	r.out.Kinds = append(r.out.Kinds, k)
+}
+
+func (r *reader) Progress() []exec.SplitProgress { return r.news }
 
 func (r *reader) Positions() []exec.Split {
 	out := make([]exec.Split, len(r.splits))

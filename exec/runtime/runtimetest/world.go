@@ -1,10 +1,12 @@
-// Package runtimetest is the surroundings of a job in memory, for tests: tables that are read by
-// offset, sinks of every kind, and a transactional cluster with marker, owner and fencing whose
+// Package runtimetest is the surroundings of a job in memory, for the tests of the runtime and for those that users write
+// (weir test): tables that are read by offset, with changes, watermarks and idleness where a test wants them; sinks of every
+// kind; and a transactional cluster with marker, owner and fencing whose
 // failures a test chooses. A World outlives the runs of a job, as a broker does; whatever an instance
 // has not committed goes when the instance is closed.
 package runtimetest
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,6 +17,7 @@ import (
 
 	"weir/exec"
 	"weir/exec/batch"
+	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/physical"
 	"weir/planner/types"
@@ -31,6 +34,10 @@ type World struct {
 	Pace int
 	// Timeout is the transaction timeout; 0: one minute.
 	Timeout time.Duration
+	// Now is the clock of transactions; nil: time.Now.
+	Now func() time.Time
+	// Guarantee, when set, says how each table is written, in the words of Sink; otherwise its option 'guarantee' does.
+	Guarantee func(t *catalog.Table) string
 	// Identity is what committers fix in the first manifest.
 	Identity string
 
@@ -77,14 +84,23 @@ func Format(row []types.Value) string {
 type input struct {
 	name    string
 	bounded bool
+	held    bool // bounded, and its end has not come
 	splits  []*split
 	readers map[*reader]bool
 }
 
 type split struct {
 	id   string
-	rows [][]types.Value
+	rows []entry
 	open int // with Pace: rows that may be read now
+}
+
+// entry is what stands at one position of a split: a row, or news of event time.
+type entry struct {
+	kind  batch.ChangeKind
+	row   []types.Value // nil: progress
+	wm    exec.Watermark
+	idles bool
 }
 
 // New is an empty world.
@@ -115,11 +131,41 @@ func (w *World) AddSplit(table string) {
 
 // Append adds rows to a split; a row has a value for every column of the table that is scanned.
 func (w *World) Append(table string, split int, rows ...[]types.Value) {
+	es := make([]entry, len(rows))
+	for i, r := range rows {
+		es[i] = entry{row: r}
+	}
+	w.append(table, split, es)
+}
+
+// AppendChange adds a row of any kind to a split.
+func (w *World) AppendChange(table string, split int, kind batch.ChangeKind, row []types.Value) {
+	w.append(table, split, []entry{{kind: kind, row: row}})
+}
+
+// Advance promises, behind the rows so far, that no row of the split with an earlier or equal event time follows.
+func (w *World) Advance(table string, split int, wm exec.Watermark) {
+	w.append(table, split, []entry{{wm: wm}})
+}
+
+// Idle says, behind the rows so far, that watermarks are not to wait for the split until its next row.
+func (w *World) Idle(table string, split int) {
+	w.append(table, split, []entry{{wm: exec.MinWatermark, idles: true}})
+}
+
+func (w *World) append(table string, split int, es []entry) {
 	w.mu.Lock()
 	in := w.inputs[table]
-	in.splits[split].rows = append(in.splits[split].rows, rows...)
+	in.splits[split].rows = append(in.splits[split].rows, es...)
+	w.mu.Unlock()
+	w.Wake(table)
+}
+
+// Wake makes the table's readers look at the world at once.
+func (w *World) Wake(table string) {
+	w.mu.Lock()
 	var wake []*reader
-	for r := range in.readers {
+	for r := range w.inputs[table].readers {
 		wake = append(wake, r)
 	}
 	w.mu.Unlock()
@@ -128,12 +174,55 @@ func (w *World) Append(table string, split int, rows ...[]types.Value) {
 	}
 }
 
-// End makes a table bounded.
+// Hold keeps a bounded table from ending where its rows end now: rows may follow until End.
+func (w *World) Hold(table string) {
+	w.mu.Lock()
+	w.inputs[table].held = true
+	w.mu.Unlock()
+}
+
+// End makes a table bounded, and ends one that was held.
 func (w *World) End(table string) {
 	w.mu.Lock()
 	in := w.inputs[table]
-	in.bounded = true
+	in.bounded, in.held = true, false
 	w.mu.Unlock()
+	w.Wake(table)
+}
+
+// AwaitRead returns when everything in the table has been given to each of the scans that read it, or with the cause of
+// ctx's end. Runner.Settle then tells when it has been processed.
+func (w *World) AwaitRead(ctx context.Context, table string, scans int) error {
+	stop := context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.changed.Broadcast()
+	})
+	defer stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in := w.inputs[table]
+	for !in.read(scans) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		w.changed.Wait()
+	}
+	return nil
+}
+
+// read reports whether each split has been read to its present end, as many times as there are scans.
+func (in *input) read(scans int) bool {
+	there := 0
+	for r := range in.readers {
+		for _, s := range r.splits {
+			if s.at < len(s.sp.rows) {
+				return false
+			}
+			there++
+		}
+	}
+	return there == scans*len(in.splits)
 }
 
 // Output is the committed rows of a table, in order.
@@ -234,6 +323,13 @@ func (w *World) Told(table, split string) int {
 	return -1
 }
 
+func (w *World) now() time.Time {
+	if w.Now == nil {
+		return time.Now()
+	}
+	return w.Now()
+}
+
 func (w *World) fault(op string) error {
 	if w.Fault == nil {
 		return nil
@@ -253,11 +349,14 @@ func (w *World) Source(scan *physical.Scan, _ *config.Config, _ *slog.Logger) (e
 }
 
 // Sink makes the sink of a table. Its option 'guarantee' is exactly-once (the default: in the world's
-// transactions), at-least-once (rows become visible as they are flushed), or files (staged at the flush, visible
-// after the commit, as a file that is renamed).
+// transactions), at-least-once (rows become visible as they are flushed), none (as they are written), or files (staged at the
+// flush, visible after the commit, as a file that is renamed).
 func (w *World) Sink(s *physical.Sink, _ *config.Config, _ *slog.Logger) (exec.SinkSpec, error) {
 	g, ok := s.Table.Options.Get("guarantee")
-	if !ok {
+	switch {
+	case w.Guarantee != nil:
+		g = w.Guarantee(s.Table)
+	case !ok:
 		g = "exactly-once"
 	}
 	spec := &sink{w: w, table: s.Table.Name, id: s.ID, guarantee: g}
