@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"weir/cmd/internal/repl"
+	"weir/cmd/internal/sandbox"
 	"weir/connectors/kafka/embedded"
 	"weir/exec/runtime"
 	"weir/parser/diag"
@@ -37,6 +39,9 @@ type sqlOptions struct {
 	dev      bool
 	devAddr  string
 	devDir   string
+	samples  bool
+
+	devAddrGiven bool
 }
 
 // sqlPiece is something to execute: statements, or a file of them.
@@ -117,11 +122,16 @@ Exit code 0: ok; 1: a statement has errors; 2: usage; 3: a query or job failed; 
 		return pflag.NormalizedName(name)
 	})
 	f.Int64Var(&o.maxRows, "max-rows", 0, "end a query after `n` rows; 0: never")
-	f.BoolVar(&o.dev, "dev", false, "serve an embedded broker for as long as the shell runs")
+	f.BoolVar(&o.dev, "dev", false, "a sandbox: serve an embedded broker for as long as the shell runs, with sample data unless --init or --dev-dir is given")
+	f.BoolVar(&o.samples, "samples", false, "fill the embedded broker with sample data: the tables orders, payments and clicks; implies --dev")
 	f.StringVar(&o.devAddr, "dev-addr", "localhost:9092", "`host:port` of the embedded broker; implies --dev")
 	f.StringVar(&o.devDir, "dev-dir", "", "`directory` for the data of the embedded broker; in memory by default")
 	c.PreRun = func(c *cobra.Command, _ []string) {
-		o.dev = o.dev || c.Flags().Changed("dev-addr") || c.Flags().Changed("dev-dir")
+		o.devAddrGiven = c.Flags().Changed("dev-addr")
+		o.dev = o.dev || o.samples || c.Flags().Changed("dev-addr") || c.Flags().Changed("dev-dir")
+		if !c.Flags().Changed("samples") {
+			o.samples = o.dev && len(o.inits) == 0 && o.devDir == ""
+		}
 	}
 	return c
 }
@@ -134,7 +144,7 @@ func changed(c *cobra.Command, flag, value string) string {
 	return ""
 }
 
-func (a *app) sql(_ context.Context, o sqlOptions) error {
+func (a *app) sql(_ context.Context, o sqlOptions) (err error) {
 	if o.until != "" && o.until != "end" {
 		return usageError{fmt.Errorf("--until knows only 'end', found %q", o.until)}
 	}
@@ -168,7 +178,12 @@ func (a *app) sql(_ context.Context, o sqlOptions) error {
 	limitMemory(budget)
 	prepare := func(*physical.Job) error { return nil }
 	if o.dev {
-		broker, err := embedded.Start(embedded.Options{Addr: o.devAddr, DataDir: o.devDir, AutoCreate: true, Log: a.logger(a.stderr)})
+		bo := embedded.Options{Addr: o.devAddr, DataDir: o.devDir, AutoCreate: true, Log: a.logger(a.stderr)}
+		broker, err := embedded.Start(bo)
+		if errors.Is(err, syscall.EADDRINUSE) && o.samples && !o.devAddrGiven {
+			bo.Addr = "localhost:0" // a sandbox needs no address that is known beforehand
+			broker, err = embedded.Start(bo)
+		}
 		if err != nil {
 			return err
 		}
@@ -182,6 +197,18 @@ func (a *app) sql(_ context.Context, o sqlOptions) error {
 		}
 		prepare = devTopics(broker, o.devAddr)
 		o.devAddr = broker.Addr()
+		if o.samples {
+			shop, serr := sandbox.Start(broker)
+			if serr != nil {
+				return serr
+			}
+			defer func() {
+				if cerr := shop.Close(); err == nil {
+					err = cerr
+				}
+			}()
+			files = append([]*diag.File{{Name: "the sample data", Text: sandbox.Definitions(o.devAddr)}}, files...)
+		}
 	}
 	return a.shell(o, files, cfg, prepare, budget)
 }
@@ -237,6 +264,9 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 		opts.Banner = "weir " + Version + ", Flink SQL on Kafka. Statements end with ;   .help lists the commands, ^D leaves."
 		if o.dev {
 			opts.Banner += "\nAn embedded broker listens on " + o.devAddr + "."
+			if o.samples {
+				opts.Banner += " Its topics orders, payments and clicks fill up\nwhile you look: try SELECT * FROM orders;"
+			}
 		}
 	}
 	switch {
