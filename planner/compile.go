@@ -27,8 +27,14 @@ type Program struct {
 // Compile plans files, in order, as one script. All findings come at once; the program is nil when there are
 // errors among them. The list is never nil.
 func Compile(files []*diag.File, o Options) (*Program, *diag.List) {
+	return compileInto(&Analysis{}, files, o)
+}
+
+// compileInto is Compile; it notes in a what it comes by.
+func compileInto(a *Analysis, files []*diag.File, o Options) (*Program, *diag.List) {
 	all := &diag.List{}
 	p := &Program{Session: NewSession(o)}
+	p.Session.analysis, a.Session = a, p.Session
 	var written []*catalog.Table
 	lost := map[string]bool{} // names that a definition which did not parse may have given
 	for _, f := range files {
@@ -37,6 +43,7 @@ func Compile(files []*diag.File, o Options) (*Program, *diag.List) {
 			definedNames(f, lost)
 		}
 		all.All = append(all.All, found.All...)
+		a.Scripts = append(a.Scripts, script)
 		for _, st := range script.Statements {
 			r, found := p.Session.Execute(st)
 			for _, d := range found.All {

@@ -71,6 +71,9 @@ func (s *Session) createTable(st *ast.CreateTable) Result {
 	// In a file a table with findings about its options is entered all the same: queries over it are checked.
 	delete(s.broken, name)
 	s.tables[name] = t
+	if s.analysis != nil {
+		s.analysis.Tables = append(s.analysis.Tables, t)
+	}
 	return &Done{Message: "table " + name + " is created"}
 }
 

@@ -21,6 +21,9 @@ func (s *Session) job(inserts []*ast.Insert, at diag.Span) *physical.Job {
 	var outs []rules.Output
 	ok := true
 	s.opt.Trace() // of a statement that failed
+	if s.analysis != nil {
+		s.analysis.Jobs = append(s.analysis.Jobs, &BoundJob{Config: s.o.Config.Clone(), Span: at})
+	}
 	for _, st := range inserts {
 		out := s.insert(st)
 		ok = ok && out != nil
@@ -31,6 +34,9 @@ func (s *Session) job(inserts []*ast.Insert, at diag.Span) *physical.Job {
 	// The plans of those that are sound are made all the same, for their findings.
 	sinks := s.opt.Build(outs, s.o.Config, s.bounded, s.diags)
 	s.checkJob(outs)
+	if s.analysis != nil {
+		s.analysis.Jobs[len(s.analysis.Jobs)-1].Sinks = sinks
+	}
 	if !ok || s.diags.HasErrors() {
 		return nil
 	}
@@ -55,6 +61,11 @@ func (s *Session) jobName(outs []rules.Output) string {
 // insert binds one INSERT and improves its query.
 func (s *Session) insert(st *ast.Insert) *rules.Output {
 	found := len(s.diags.All)
+	note := &BoundInsert{Stmt: st}
+	if s.analysis != nil {
+		j := s.analysis.Jobs[len(s.analysis.Jobs)-1]
+		j.Inserts = append(j.Inserts, note)
+	}
 	if st.Overwrite {
 		s.diags.Errorf(codes.NoInsertForm, st.Sp, "INSERT OVERWRITE is not supported").At("a stream has no end at which the old rows could be replaced").
 			Help("write INSERT INTO")
@@ -85,12 +96,14 @@ func (s *Session) insert(st *ast.Insert) *rules.Output {
 			return nil
 		}
 	}
+	note.Table = t
 	in := b.Insert(st, t)
 	s.checkSources(b)
 	s.checkSink(t, st.Table.Sp)
 	if in == nil || hasErrors(s.diags.All[found:]) {
 		return nil
 	}
+	note.Query = in.Query
 	return &rules.Output{
 		Table: t, Query: s.opt.Optimize(in.Query), Fields: in.Fields, SinkMode: s.sinkMode(t), At: st.Table.Sp, Span: st.Sp,
 	}
@@ -137,6 +150,9 @@ func (s *Session) query(st *ast.Select) *QueryResult {
 	s.opt.Trace() // of a statement that failed
 	n := b.Query(st.Query)
 	s.checkSources(b)
+	if s.analysis != nil && n != nil {
+		s.analysis.Selects = append(s.analysis.Selects, n)
+	}
 	if n == nil || s.diags.HasErrors() {
 		return nil
 	}

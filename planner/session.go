@@ -44,6 +44,8 @@ type Session struct {
 	sets   map[string]diag.Span // the SET of a key, for labels
 	diags  *diag.List           // of the statement at work
 	opt    *rules.Optimizer
+
+	analysis *Analysis // where a script's statements are noted; nil in a session of single statements
 }
 
 // NewSession is an empty session.
@@ -304,9 +306,13 @@ func (s *Session) createView(st *ast.CreateView) Result {
 	if st.Comment != nil {
 		v.Comment = st.Comment.Value
 	}
-	if s.bindView(v) == nil {
+	n := s.bindView(v)
+	if n == nil {
 		s.markBroken(name)
 		return nil
+	}
+	if s.analysis != nil {
+		s.analysis.Views = append(s.analysis.Views, &BoundView{View: v, Query: n})
 	}
 	delete(s.broken, name)
 	s.views[name] = v
