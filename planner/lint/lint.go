@@ -10,6 +10,7 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 
 	"weir/parser/ast"
@@ -71,10 +72,12 @@ func Check(files []*diag.File, po planner.Options, o Options) *diag.List {
 }
 
 // Run adds the findings of the rules to those of a. What the planner has already reported at a place is not said
-// again, and of two rules the one of the smaller code speaks.
+// again, of two rules the one of the smaller code speaks, and in a statement with errors none does: its mistakes would
+// be taken for others.
 func Run(a *planner.Analysis, o Options) {
 	p := &pass{Analysis: a, opts: o, sound: true}
 	said := map[diag.Span]bool{}
+	var wrong []ast.Statement
 	for _, d := range a.Findings.All {
 		if refusal(d.Code) {
 			continue // what weir has not yet may have faults all the same
@@ -82,6 +85,7 @@ func Run(a *planner.Analysis, o Options) {
 		said[d.Span] = true
 		if d.Severity == diag.Error {
 			p.sound = false
+			wrong = append(wrong, p.statementAt(d.Span))
 		}
 	}
 	for i := range Rules {
@@ -98,7 +102,7 @@ func Run(a *planner.Analysis, o Options) {
 	}
 	var fresh []*diag.Diagnostic
 	for _, d := range p.found {
-		if !said[d.Span] {
+		if st := p.statementAt(d.Span); !said[d.Span] && (st == nil || !slices.Contains(wrong, st)) {
 			said[d.Span] = true
 			fresh = append(fresh, d)
 		}
@@ -108,6 +112,18 @@ func Run(a *planner.Analysis, o Options) {
 
 // refusal reports the codes of what weir parses and does not run yet.
 func refusal(code string) bool { return strings.HasPrefix(code, "SQ25") }
+
+// statementAt is the statement that holds a place, nil when none does.
+func (p *pass) statementAt(at diag.Span) ast.Statement {
+	for _, s := range p.Scripts {
+		for _, st := range s.Statements {
+			if sp := st.Span(); sp.File == at.File && sp.Start <= at.Start && at.Start <= sp.End {
+				return st
+			}
+		}
+	}
+	return nil
+}
 
 // pass is one run of the rules over a script.
 type pass struct {

@@ -141,7 +141,7 @@ func watermarkLong(p *pass) {
 			size = w.lengths[1]
 		}
 		n, known := micros64(size)
-		if !ok || !known || late <= n {
+		if !ok || !known || n <= 0 || late <= n {
 			continue
 		}
 		p.report(at, "results come %s after their window has ended", span(late)).

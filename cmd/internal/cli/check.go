@@ -14,6 +14,7 @@ import (
 	"weir/parser/diag"
 	"weir/parser/ignore"
 	"weir/planner"
+	"weir/planner/lint"
 )
 
 // checkOptions are the flags of check.
@@ -115,7 +116,7 @@ func (a *app) look(reader *input.Reader, args []string) (*lookout, error) {
 	}
 	l := &lookout{Report: report.Report{Verb: "check", Version: Version, Files: set.Names}, set: set}
 	for _, script := range set.Scripts {
-		_, diags := planner.Compile(script, plannerOptions(cfg.Clone()))
+		diags := lint.Check(script, plannerOptions(cfg.Clone()), lint.Options{})
 		kept, ignored := ignore.Apply(script, diags.All, ignore.Options{Final: isError, Incomplete: diags.HasErrors()})
 		l.Findings = append(l.Findings, kept...)
 		for _, i := range ignored {
