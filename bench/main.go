@@ -56,6 +56,16 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && modes[os.Args[1]] != nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		err := modes[os.Args[1]](ctx, os.Args[2:])
+		stop()
+		if err != nil && !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "bench "+os.Args[1]+":", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var o options
 	flag.IntVar(&o.records, "records", 5_000_000, "records per topic")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are reported")
@@ -111,40 +121,62 @@ type bench struct {
 	serial  int // makes names of topics and transactional ids unique
 }
 
-func run(ctx context.Context, o options) (err error) {
+// modes are the measurements beside the table of jobs: `go run ./bench MODE`.
+var modes = map[string]func(context.Context, []string) error{"latency": latency}
+
+// openBench makes ready what every measurement needs: a binary and a broker. The caller ends it with the function returned.
+func openBench(ctx context.Context, o options) (b *bench, closeBench func(), err error) {
 	if _, err := os.Stat(filepath.Join("bench", "jobs")); err != nil {
-		return errors.New("run it in the repository's root: go run ./bench")
+		return nil, nil, errors.New("run it in the repository's root: go run ./bench")
 	}
-	b := &bench{options: o, servers: o.kafka}
-	where := thisMachine()
+	b = &bench{options: o, servers: o.kafka}
+	var undo []func() error
+	closeBench = func() {
+		for _, f := range slices.Backward(undo) {
+			if err := f(); err != nil {
+				fmt.Fprintln(os.Stderr, "bench:", err)
+			}
+		}
+	}
+	defer func() {
+		if err != nil {
+			closeBench()
+		}
+	}()
 	if b.dir, err = os.MkdirTemp("", "weir-bench-"); err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	undo = append(undo, func() error { return os.RemoveAll(b.dir) })
 	if b.weir = o.binary; b.weir == "" {
 		b.weir = filepath.Join(b.dir, "weir")
 		say("building weir")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.weir, "./cmd/weir").CombinedOutput(); err != nil {
-			return fmt.Errorf("build weir: %w\n%s", err, out)
+			return nil, nil, fmt.Errorf("build weir: %w\n%s", err, out)
 		}
 	}
 	if b.servers == "" {
 		say("starting Apache Kafka %s", realkafka.Version)
 		broker, err := realkafka.Start()
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		defer func() {
-			if err := broker.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, "bench: remove the broker's data:", err)
-			}
-		}()
+		undo = append(undo, broker.Close)
 		b.servers = broker.Addr
 	}
 	if b.admin, err = newAdmin(b.servers); err != nil {
+		return nil, nil, err
+	}
+	undo = append(undo, func() error { b.admin.close(); return nil })
+	return b, closeBench, nil
+}
+
+func run(ctx context.Context, o options) error {
+	where := thisMachine()
+	b, closeBench, err := openBench(ctx, o)
+	if err != nil {
 		return err
 	}
-	defer b.admin.close()
+	defer closeBench()
 
 	names := strings.Split(o.jobs, ",")
 	for _, n := range names {

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os/exec"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// latencyCase is one way in which records travel.
+type latencyCase struct {
+	name     string
+	weir     bool // false: the consumer reads what the producer wrote, with nothing between
+	interval string
+	edit     []string // of the job's file
+}
+
+var latencyCases = []latencyCase{
+	{name: "direct"},
+	{name: "at-least-once", weir: true, interval: "5 s", edit: []string{"'exactly-once'", "'at-least-once'"}},
+	{name: "exactly-once, 20 ms", weir: true, interval: "20 ms"},
+	{name: "exactly-once, 100 ms", weir: true, interval: "100 ms"},
+}
+
+// delays are latencies, sorted.
+type delays []time.Duration
+
+// at is the quantile q.
+func (d delays) at(q float64) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	return d[min(len(d)-1, int(q*float64(len(d))))]
+}
+
+func (d delays) String() string {
+	ms := func(t time.Duration) float64 { return float64(t.Microseconds()) / 1000 }
+	return fmt.Sprintf("p50 %6.1f ms  p95 %6.1f ms  p99 %6.1f ms  max %6.1f ms  of %d records", ms(d.at(.5)), ms(d.at(.95)), ms(d.at(.99)), ms(d.at(1)), len(d))
+}
+
+// latency is the command `bench latency`: JSON records go in at a steady rate and through job passthrough; what is measured is the time
+// from just before a record is handed to its producer to the moment at which a read_committed consumer has what the job made of it.
+// Producer and consumer are in this process and share its clock.
+func latency(ctx context.Context, args []string) error {
+	f := flag.NewFlagSet("latency", flag.ContinueOnError)
+	o := options{records: 4}
+	rate := f.Int("rate", 50_000, "records a second")
+	took := f.Duration("for", 20*time.Second, "how long to measure, a case and round")
+	only := f.String("case", "", "only the case of this `name`: direct, 'at-least-once', 'exactly-once, 20 ms', ...")
+	f.IntVar(&o.rounds, "rounds", 3, "rounds, in turns")
+	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one")
+	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
+	f.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+	f.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per case in this `directory`")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	b, closeBench, err := openBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer closeBench()
+	all := map[string][]delays{}
+	for round := range o.rounds {
+		for _, c := range latencyCases {
+			if *only != "" && c.name != *only {
+				continue
+			}
+			d, err := b.travel(ctx, c, *rate, *took)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			say("round %d  %-22s %s", round+1, c.name, d)
+			all[c.name] = append(all[c.name], d)
+		}
+	}
+	fmt.Printf("| %d records/s | p50 | p95 | p99 | max |\n| --- | ---: | ---: | ---: | ---: |\n", *rate)
+	for _, c := range latencyCases {
+		if rounds := all[c.name]; rounds != nil {
+			fmt.Printf("| %s |", c.name)
+			for _, q := range []float64{.5, .95, .99, 1} {
+				var of []time.Duration
+				for _, d := range rounds {
+					of = append(of, d.at(q))
+				}
+				slices.Sort(of)
+				fmt.Printf(" %.1f ms |", float64(of[len(of)/2].Microseconds())/1000)
+			}
+			fmt.Println()
+		}
+	}
+	return nil
+}
+
+// travel is one round of a case.
+func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.Duration) (delays, error) {
+	b.serial++
+	in, out := fmt.Sprintf("bench_in_%d", b.serial), fmt.Sprintf("bench_out_%d", b.serial)
+	for _, t := range []string{in, out} {
+		if err := b.admin.create(ctx, t); err != nil {
+			return nil, err
+		}
+		defer b.dropLater(t)
+	}
+	read := out
+	if !c.weir {
+		read = in
+	}
+	witness, err := newWitness(b.servers, read)
+	if err != nil {
+		return nil, err
+	}
+	defer witness.Close()
+	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.servers, "enable.idempotence": true, "enable.metrics.push": false,
+		"linger.ms": 1, "go.delivery.reports": false})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+
+	var cmd *exec.Cmd
+	var stderr bytes.Buffer
+	if c.weir {
+		args, err := b.weirArgs("passthrough", out, append([]string{"'topic_1'", "'" + in + "'", "'5 s'", "'" + c.interval + "'",
+			"  'scan.bounded.mode' = 'latest-offset',\n", ""}, c.edit...))
+		if err != nil {
+			return nil, err
+		}
+		if b.profile != "" {
+			args = append(args, "--profile", b.profile+"/"+folder(c.name))
+		}
+		cmd = exec.Command(b.weir, args...)
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if cmd.ProcessState == nil {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			}
+		}()
+	}
+
+	const warm = 3 * time.Second
+	ctx, stop := context.WithTimeout(ctx, warm+took+20*time.Second)
+	defer stop()
+	base := time.Now()
+	var sent atomic.Int64
+	produced := make(chan error, 1)
+	go func() { produced <- pace(p, in, base, rate, warm+took, &sent) }()
+	var d delays
+	got := int64(0)
+	var sending error
+	for ended := false; !ended || got < sent.Load(); {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("%d of %d records came back\n%s", got, sent.Load(), stderr.Bytes())
+		}
+		select {
+		case sending = <-produced:
+			ended = true
+		default:
+		}
+		m, ok := witness.Poll(20).(*ck.Message)
+		if !ok || m.TopicPartition.Error != nil {
+			continue
+		}
+		now := time.Since(base)
+		made, err := number(m.Value, "user_id")
+		if err != nil {
+			return nil, err
+		}
+		got++
+		if at := time.Duration(made) * time.Microsecond; at >= warm {
+			d = append(d, now-at)
+		}
+	}
+	if cmd != nil {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return nil, errors.Join(err, sending)
+		}
+		if err := cmd.Wait(); err != nil {
+			return nil, fmt.Errorf("the job: %w\n%s", err, stderr.Bytes())
+		}
+	}
+	slices.Sort(d)
+	return d, sending
+}
+
+// pace hands records to p, rate of them a second, every millisecond what is due, each with the time in microseconds since base as its user_id.
+func pace(p *ck.Producer, topic string, base time.Time, rate int, took time.Duration, sent *atomic.Int64) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	var line []byte
+	for n := 0; ; <-tick.C {
+		now := time.Since(base)
+		if now > took {
+			if left := p.Flush(10000); left > 0 {
+				return fmt.Errorf("%d records were not acknowledged", left)
+			}
+			return nil
+		}
+		for due := int(now.Seconds() * float64(rate)); n < due; n++ {
+			line = event{user: time.Since(base).Microseconds(), sku: int64(n % 100000), cents: int64(n % 100000), at: now}.appendJSON(line[:0])
+			if err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: int32(n % partitions)}, Value: line}, nil); err != nil {
+				return err
+			}
+			sent.Add(1)
+		}
+	}
+}
+
+// folder is a case's name for a file system.
+func folder(name string) string {
+	return string(bytes.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, []byte(name)))
+}
