@@ -6,37 +6,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
-	"github.com/gofrs/flock"
+
+	"weir/connectors/kafka/kafkatest/jvm"
 )
 
 // Version is the Apache Kafka that is run.
 const Version = "4.1.0"
 
-const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>weir</groupId><artifactId>kafkatest</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>` + Version + `</version></dependency>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>` + Version + `</version></dependency>
-  </dependencies>
-</project>
-`
-
 // MissingError says that this machine has not what a broker needs: Java, or Maven to fetch it with.
-type MissingError struct{ what string }
-
-func (e *MissingError) Error() string { return e.what }
+type MissingError = jvm.MissingError
 
 // Broker is a process of Apache Kafka. Its methods are any goroutine's, one at a time.
 type Broker struct {
@@ -46,71 +33,7 @@ type Broker struct {
 	lib  string // the jars
 
 	mu   sync.Mutex
-	proc *os.Process
-	done chan struct{} // closed when proc has ended
-}
-
-func cacheDir() (string, error) {
-	if d := os.Getenv("WEIR_CACHE"); d != "" {
-		return filepath.Join(d, "kafka-"+Version), nil
-	}
-	d, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(d, "weir", "kafka-"+Version), nil
-}
-
-// jars is the folder with Kafka's jars, fetched by Maven at the first use on a machine.
-func jars() (string, error) {
-	if _, err := exec.LookPath("java"); err != nil {
-		return "", &MissingError{"no java on this machine (Java 17 or newer is needed)"}
-	}
-	dir, err := cacheDir()
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	lock := flock.New(filepath.Join(dir, "lock")) // packages are tested side by side
-	if err := lock.Lock(); err != nil {
-		return "", err
-	}
-	defer lock.Unlock()
-	lib, complete := filepath.Join(dir, "lib"), filepath.Join(dir, "complete")
-	if _, err := os.Stat(complete); err == nil {
-		return lib, nil
-	}
-	mvn, err := exec.LookPath("mvn")
-	if err != nil {
-		return "", &MissingError{"no mvn on this machine to fetch Apache Kafka with"}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(pom), 0o644); err != nil {
-		return "", err
-	}
-	cmd := exec.Command(mvn, "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory="+lib)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", &MissingError{fmt.Sprintf("mvn could not fetch Apache Kafka %s: %v\n%s", Version, err, tail(string(out)))}
-	}
-	return lib, os.WriteFile(complete, nil, 0o644)
-}
-
-func tail(s string) string {
-	if len(s) > 2000 {
-		s = "..." + s[len(s)-2000:]
-	}
-	return s
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	proc *jvm.Process
 }
 
 // sweep removes what brokers of processes that are gone left behind.
@@ -121,7 +44,7 @@ func sweep(root string) {
 		if err != nil {
 			continue
 		}
-		if p, err := os.FindProcess(pid); err == nil && alive(p) {
+		if p, err := os.FindProcess(pid); err == nil && jvm.Alive(p) {
 			continue
 		}
 		_ = os.RemoveAll(d)
@@ -132,7 +55,7 @@ func sweep(root string) {
 // *MissingError where the machine lacks something. The caller ends the broker with Close; a process that ends without it leaves
 // none either: the kernel kills it (Linux), and the next Start on the machine removes its data.
 func Start() (*Broker, error) {
-	lib, err := jars()
+	lib, err := jvm.Jars("kafka-"+Version, "org.apache.kafka:kafka_2.13:"+Version, "org.apache.kafka:kafka-tools:"+Version)
 	if err != nil {
 		return nil, err
 	}
@@ -142,15 +65,15 @@ func Start() (*Broker, error) {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := jvm.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	controller, err := freePort()
+	controller, err := jvm.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	sasl, err := freePort()
+	sasl, err := jvm.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +109,7 @@ log.retention.check.interval.ms=1000
 	}
 	format := exec.Command("java", "-Xmx256m", "-cp", lib+"/*", "kafka.tools.StorageTool", "format", "-t", "d2VpcnRlc3R3ZWlydGVzdA", "-c", conf)
 	if out, err := format.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("format Kafka's storage: %w\n%s", err, tail(string(out)))
+		return nil, fmt.Errorf("format Kafka's storage: %w\n%s", err, jvm.Tail(string(out)))
 	}
 	if err := b.start(); err != nil {
 		b.Kill()
@@ -197,30 +120,13 @@ log.retention.check.interval.ms=1000
 
 // start runs the broker and returns when it answers.
 func (b *Broker) start() error {
-	log, err := os.OpenFile(filepath.Join(b.dir, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	cmd := exec.Command("java", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-cp", b.lib+"/*", "kafka.Kafka", filepath.Join(b.dir, "server.properties"))
+	proc, err := jvm.Start(cmd, filepath.Join(b.dir, "server.log"))
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("java", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-cp", b.lib+"/*", "kafka.Kafka", filepath.Join(b.dir, "server.properties"))
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = dieWithParent()
-	started, done := make(chan error), make(chan struct{})
-	go func() {
-		// The kernel kills the child when the thread that started it ends, so this one stays.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // how a broker ended is in its log
-		}
-		log.Close()
-		close(done)
-	}()
-	if err := <-started; err != nil {
-		return err
-	}
 	b.mu.Lock()
-	b.proc, b.done = cmd.Process, done
+	b.proc = proc
 	b.mu.Unlock()
 	return b.ready(60 * time.Second)
 }
@@ -236,9 +142,8 @@ func (b *Broker) ready(limit time.Duration) error {
 	defer cancel()
 	for ctx.Err() == nil {
 		select {
-		case <-b.done:
-			out, _ := os.ReadFile(filepath.Join(b.dir, "server.log"))
-			return fmt.Errorf("broker ended while it started:\n%s", tail(string(out)))
+		case <-b.proc.Done():
+			return fmt.Errorf("broker ended while it started:\n%s", b.proc.Log())
 		default:
 		}
 		step, stop := context.WithTimeout(ctx, time.Second)
@@ -254,11 +159,10 @@ func (b *Broker) ready(limit time.Duration) error {
 // Kill ends the broker by SIGKILL and returns when it is gone. It may have ended before.
 func (b *Broker) Kill() {
 	b.mu.Lock()
-	proc, done := b.proc, b.done
+	proc := b.proc
 	b.mu.Unlock()
 	if proc != nil {
-		_ = proc.Kill() // it may have ended by itself
-		<-done
+		proc.Kill()
 	}
 }
 
@@ -278,7 +182,7 @@ func (b *Broker) Close() error {
 func (b *Broker) Pid() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.proc.Pid
+	return b.proc.Pid()
 }
 
 // Tool runs a main class of Kafka's jars, such as org.apache.kafka.tools.consumer.ConsoleConsumer, and returns what it
@@ -288,7 +192,7 @@ func (b *Broker) Tool(class string, args ...string) (string, error) {
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("%s: %w\n%s", class, err, tail(stderr.String()))
+		return stdout.String(), fmt.Errorf("%s: %w\n%s", class, err, jvm.Tail(stderr.String()))
 	}
 	return stdout.String(), nil
 }

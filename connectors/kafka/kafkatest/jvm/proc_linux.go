@@ -1,0 +1,11 @@
+package jvm
+
+import (
+	"os"
+	"syscall"
+)
+
+func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+
+// Alive says whether a process has not ended.
+func Alive(p *os.Process) bool { return p.Signal(syscall.Signal(0)) == nil }

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package jvm
+
+import (
+	"os"
+	"syscall"
+)
+
+func dieWithParent() *syscall.SysProcAttr { return nil }
+
+// Alive says whether a process has not ended.
+func Alive(p *os.Process) bool { return p.Signal(syscall.Signal(0)) == nil }
