@@ -22,10 +22,10 @@ lint: ## vet, gofmt and staticcheck
 fmt:
 	gofmt -w .
 
-bench: ## the jobs of bench/jobs beside a bare librdkafka loop, on real Kafka; writes docs/benchmarks.md
+bench: ## weir beside Flink, Kafka Streams and a bare librdkafka loop on real Kafka, 40 minutes; writes docs/benchmarks.md
 	$(GO) run ./bench
 
-bench-quick: ## the same with a million records, one round; writes nothing
+bench-quick: ## weir and the bare loop alone, a million records, one round; writes nothing
 	$(GO) run ./bench -quick
 
 demo: ## kill -9 on the embedded broker

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -53,6 +54,21 @@ func (a *admin) create(ctx context.Context, topic string) error {
 	}
 }
 
+// removeOf deletes the topics whose names begin with prefix.
+func (a *admin) removeOf(prefix string) error {
+	md, err := a.a.GetMetadata(nil, true, 20000)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	var errs []error
+	for topic := range md.Topics {
+		if strings.HasPrefix(topic, prefix) {
+			errs = append(errs, a.remove(topic))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (a *admin) remove(topic string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -67,12 +83,12 @@ func (a *admin) remove(topic string) error {
 }
 
 // fill makes an input topic, or takes the one that an earlier run left on the broker.
-func (b *bench) fill(ctx context.Context, topic string) error {
+func (b *bench) fill(ctx context.Context, topic string, records int) error {
 	if b.kafka != "" {
 		switch n, err := b.admin.records(ctx, topic); {
 		case err != nil:
 			return err
-		case n == int64(b.records):
+		case n == int64(records):
 			say("%s is there", topic)
 			return nil
 		case n > 0:
@@ -82,7 +98,7 @@ func (b *bench) fill(ctx context.Context, topic string) error {
 	if err := b.admin.create(ctx, topic); err != nil {
 		return err
 	}
-	say("filling %s with %d records", topic, b.records)
+	say("filling %s with %d records", topic, records)
 	gens := make([]*generator, partitions)
 	for p := range gens {
 		gens[p] = newGenerator(p, keysOf(topic))
@@ -92,7 +108,7 @@ func (b *bench) fill(ctx context.Context, topic string) error {
 		return err
 	}
 	var line []byte
-	for i := range b.records {
+	for i := range records {
 		if i%4096 == 0 && ctx.Err() != nil {
 			return errors.Join(ctx.Err(), done())
 		}
@@ -107,6 +123,17 @@ func (b *bench) fill(ctx context.Context, topic string) error {
 
 // records is how many records a topic has; 0 when it is not there.
 func (a *admin) records(ctx context.Context, topic string) (int64, error) {
+	md, err := a.a.GetMetadata(&topic, false, 20000)
+	if err != nil {
+		return 0, fmt.Errorf("look for topic %s: %w", topic, err)
+	}
+	switch e := md.Topics[topic].Error; e.Code() {
+	case ck.ErrNoError:
+	case ck.ErrUnknownTopicOrPart:
+		return 0, nil
+	default:
+		return 0, fmt.Errorf("look for topic %s: %w", topic, e)
+	}
 	ask := map[ck.TopicPartition]ck.OffsetSpec{}
 	for p := range int32(partitions) {
 		ask[ck.TopicPartition{Topic: &topic, Partition: p}] = ck.LatestOffsetSpec
@@ -117,10 +144,7 @@ func (a *admin) records(ctx context.Context, topic string) (int64, error) {
 	}
 	var n int64
 	for _, i := range r.ResultInfos {
-		switch {
-		case i.Error.Code() == ck.ErrUnknownTopicOrPart:
-			return 0, nil
-		case i.Error.Code() != ck.ErrNoError:
+		if i.Error.Code() != ck.ErrNoError {
 			return 0, fmt.Errorf("offsets of %s: %w", topic, i.Error)
 		}
 		n += int64(i.Offset)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -14,6 +15,21 @@ import (
 
 // firstRecords is how much input waits for the job.
 const firstRecords = 100_000
+
+// runStarts measures the time to the first committed record and gives it to r.
+func (b *bench) runStarts(ctx context.Context, r *report) error {
+	var took []int64
+	for range b.starts {
+		d, err := b.first(ctx)
+		if err != nil {
+			return fmt.Errorf("first committed record: %w", err)
+		}
+		took = append(took, d.Milliseconds())
+		say("first committed record after %d ms", d.Milliseconds())
+	}
+	r.FirstMedian, r.FirstWorst, r.Starts, r.FirstRecords = median(took), slices.Max(took), len(took), firstRecords
+	return nil
+}
 
 // first starts the raw job with a checkpoint interval of 200 ms on a topic in which records wait, and returns the time from the
 // start of its process to the moment at which a read_committed consumer, which polls all the while, has the first record.

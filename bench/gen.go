@@ -71,14 +71,8 @@ func (g *generator) next() event {
 func (e event) appendJSON(b []byte) []byte {
 	b = append(b, `{"user_id":`...)
 	b = strconv.AppendInt(b, e.user, 10)
-	b = append(b, `,"item":"sku-`...)
-	for d := int64(10000); d > 0; d /= 10 {
-		b = append(b, byte('0'+e.sku/d%10))
-	}
-	b = append(b, "-widget-"...)
-	b = append(b, colours[e.colour]...)
-	b = append(b, '-')
-	b = append(b, sizes[e.size]...)
+	b = append(b, `,"item":"`...)
+	b = e.appendItem(b)
 	b = append(b, `","price":`...)
 	b = strconv.AppendInt(b, e.cents/100, 10)
 	b = append(b, '.', byte('0'+e.cents/10%10), byte('0'+e.cents%10))
@@ -87,14 +81,16 @@ func (e event) appendJSON(b []byte) []byte {
 	return append(b, `"}`...)
 }
 
-// workload is the input, and what must come out.
-type workload struct {
-	records int
-	passed  int    // rows of job filter
-	windows int    // rows of job tumble
-	users   uint64 // sum of the user ids of topic_1
-	bytes   int    // of the values of topic_1
-	sum     uint64 // of lineSum over topic_1
+// appendItem writes e's item.
+func (e event) appendItem(b []byte) []byte {
+	b = append(b, "sku-"...)
+	for d := int64(10000); d > 0; d /= 10 {
+		b = append(b, byte('0'+e.sku/d%10))
+	}
+	b = append(b, "-widget-"...)
+	b = append(b, colours[e.colour]...)
+	b = append(b, '-')
+	return append(b, sizes[e.size]...)
 }
 
 // keysOf is the number of distinct users in a topic.
@@ -105,35 +101,14 @@ func keysOf(topic string) uint64 {
 	return 100_000
 }
 
-// newWorkload works out, from the generator alone, what the jobs must write.
-func newWorkload(records int) workload {
-	w := workload{records: records}
-	var line []byte
-	seen := map[int64][]uint64{} // window -> bit set of users
+// eachEvent gives the first records of a topic to f, partition after partition.
+func eachEvent(topic string, records int, f func(event)) {
 	for part := range partitions {
-		g := newGenerator(part, keysOf("topic_1"))
+		g := newGenerator(part, keysOf(topic))
 		for range share(records, part) {
-			e := g.next()
-			line = e.appendJSON(line[:0])
-			w.bytes += len(line)
-			w.sum += lineSum(line)
-			w.users += uint64(e.user)
-			if e.cents >= 50000 && colours[e.colour] != "purple" {
-				w.passed++
-			}
-			win := int64(e.at / (10 * time.Second))
-			set := seen[win]
-			if set == nil {
-				set = make([]uint64, keysOf("topic_1")/64+1)
-				seen[win] = set
-			}
-			if set[e.user/64]&(1<<(e.user%64)) == 0 {
-				set[e.user/64] |= 1 << (e.user % 64)
-				w.windows++
-			}
+			f(g.next())
 		}
 	}
-	return w
 }
 
 // share is the number of records of a partition.

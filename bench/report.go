@@ -25,28 +25,33 @@ var reportText string
 type report struct {
 	Date     string
 	Commit   string
+	Command  string
 	Machine  machine
 	Records  int
 	Rounds   int
 	BytesPer float64 // of a record of topic_1
-	Jobs     []jobReport
+	Flink    string  `json:",omitempty"` // versions, where it was run
+	Lines    []*line
 	// First committed record after the start of the process, milliseconds; absent when not measured.
 	FirstMedian, FirstWorst int64 `json:",omitempty"`
 	Starts                  int   `json:",omitempty"`
 	FirstRecords            int   `json:",omitempty"`
 }
 
-// jobReport is the medians of one job's rounds. A field is a median of its own.
-type jobReport struct {
-	Name          string
-	About         string
+// line is one entry: the medians of its runs. Each figure is a median of its own.
+type line struct {
+	entry
 	RecordsPerSec float64
 	MicrosPerRec  float64 // CPU
+	ManagerMicros float64 `json:",omitempty"` // of these, Flink's job manager's
 	PeakMB        float64
 	RowsOut       int
-	Ratio         float64 // of MicrosPerRec to the bare loop's; 0 when that was not run
 	Spread        float64 // (largest - smallest) / median of MicrosPerRec
+	Runs          []figures
 }
+
+// figures are those of one run.
+type figures struct{ RecordsPerSec, MicrosPerRec, ManagerMicros, PeakMB float64 }
 
 // machine is where it was measured.
 type machine struct {
@@ -56,13 +61,26 @@ type machine struct {
 	Load                                     float64 // 1-minute load average before the first round: what else the machine was doing
 }
 
-var about = map[string]string{
-	"bare":        "bare librdkafka loop",
-	"raw":         "raw lines (`raw.sql`)",
-	"passthrough": "(a) JSON to JSON (`passthrough.sql`)",
-	"filter":      "(b) filter, projection, expressions (`filter.sql`)",
-	"tumble":      "(c) 10 s TUMBLE, 100 k keys (`tumble.sql`)",
-	"group":       "(d) GROUP BY 1 M keys to upsert-kafka (`group.sql`)",
+var jobTitles = map[string]string{
+	"copy":        "copy of the bytes",
+	"raw":         "raw lines",
+	"passthrough": "(a) JSON to JSON",
+	"filter":      "(b) filter, projection, expressions",
+	"tumble":      "(c) 10 s TUMBLE, 100 k keys",
+	"group":       "(d) GROUP BY 1 M keys to upsert-kafka",
+}
+
+var engineTitles = map[string]string{"bare": "bare librdkafka loop", "weir": "weir", "flink": "Flink", "kstreams": "Kafka Streams"}
+
+// title is the engine, with its state where there is a choice.
+func (e entry) title() string {
+	switch e.State {
+	case "hashmap":
+		return engineTitles[e.Engine] + ", heap"
+	case "rocksdb":
+		return engineTitles[e.Engine] + ", RocksDB"
+	}
+	return engineTitles[e.Engine]
 }
 
 func median[T int64 | float64](v []T) T {
@@ -74,75 +92,119 @@ func median[T int64 | float64](v []T) T {
 	return v[len(v)/2]
 }
 
-func newReport(o options, m machine, results map[string][]measure, starts []time.Duration) *report {
+func newReport(o options, m machine) *report {
 	r := &report{Date: time.Now().UTC().Format(time.DateOnly), Commit: output("git", "rev-parse", "--short", "HEAD"), Machine: m,
-		Records: o.records, Rounds: o.rounds, BytesPer: float64(o.workload.bytes) / float64(o.records)}
-	of := func(ms []measure, f func(measure) float64) []float64 {
-		var v []float64
-		for _, m := range ms {
-			v = append(v, f(m))
-		}
-		return v
-	}
-	var bare float64
-	for _, name := range allJobs {
-		ms := results[name]
-		if len(ms) == 0 {
-			continue
-		}
-		cpu := of(ms, measure.cpuPerRecord)
-		j := jobReport{Name: name, About: about[name], RecordsPerSec: median(of(ms, measure.rate)), MicrosPerRec: median(cpu),
-			PeakMB: median(of(ms, func(m measure) float64 { return float64(m.memory) / (1 << 20) })), RowsOut: ms[0].rows}
-		j.Spread = (slices.Max(cpu) - slices.Min(cpu)) / j.MicrosPerRec
-		if name == "bare" {
-			bare = j.MicrosPerRec
-		}
-		if bare > 0 {
-			j.Ratio = j.MicrosPerRec / bare
-		}
-		r.Jobs = append(r.Jobs, j)
-	}
-	if len(starts) > 0 {
-		var ms []int64
-		for _, d := range starts {
-			ms = append(ms, d.Milliseconds())
-		}
-		r.FirstMedian, r.FirstWorst, r.Starts, r.FirstRecords = median(ms), slices.Max(ms), len(ms), firstRecords
-	}
+		Command: strings.Join(append([]string{"go run ./bench"}, os.Args[1:]...), " "), Records: o.records, Rounds: o.rounds}
+	const sample = 1_000_000
+	records, size := min(o.records, sample), 0
+	var text []byte
+	eachEvent("topic_1", records, func(e event) {
+		text = e.appendJSON(text[:0])
+		size += len(text)
+	})
+	r.BytesPer = float64(size) / float64(records)
 	return r
 }
 
-func (r *report) table() string {
-	var b strings.Builder
-	b.WriteString("| job | records/s | CPU µs per record | to the bare loop | peak memory | rows out | spread of CPU |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
-	for _, j := range r.Jobs {
-		ratio := "-"
-		if j.Ratio > 0 {
-			ratio = fmt.Sprintf("%.2f x", j.Ratio)
-		}
-		fmt.Fprintf(&b, "| %s | %.0f k | %.2f | %s | %.0f MB | %d | %.0f %% |\n", j.About, j.RecordsPerSec/1000, j.MicrosPerRec, ratio, j.PeakMB, j.RowsOut, j.Spread*100)
+// add takes one run of an entry.
+func (r *report) add(e entry, m measure) {
+	i := slices.IndexFunc(r.Lines, func(l *line) bool { return l.entry == e })
+	if i < 0 {
+		i = len(r.Lines)
+		r.Lines = append(r.Lines, &line{entry: e, RowsOut: m.rows})
 	}
-	if r.Starts > 0 {
-		fmt.Fprintf(&b, "\nFirst committed record: %d ms after the start of the process (median of %d starts; the slowest took %d ms), with a checkpoint interval of 200 ms.\n",
-			r.FirstMedian, r.Starts, r.FirstWorst)
+	if e.Engine == "flink" {
+		r.Flink = fmt.Sprintf("%s, Kafka connector %s", flinkVersion, flinkConnectorVersion)
+	}
+	l := r.Lines[i]
+	l.Runs = append(l.Runs, figures{m.rate(), m.cpuPerRecord(), float64(m.manager.Nanoseconds()) / 1000 / float64(m.records), float64(m.memory) / (1 << 20)})
+	of := func(f func(figures) float64) []float64 {
+		var v []float64
+		for _, run := range l.Runs {
+			v = append(v, f(run))
+		}
+		return v
+	}
+	cpu := of(func(f figures) float64 { return f.MicrosPerRec })
+	l.RecordsPerSec, l.MicrosPerRec = median(of(func(f figures) float64 { return f.RecordsPerSec })), median(cpu)
+	l.ManagerMicros, l.PeakMB = median(of(func(f figures) float64 { return f.ManagerMicros })), median(of(func(f figures) float64 { return f.PeakMB }))
+	l.Spread = (slices.Max(cpu) - slices.Min(cpu)) / l.MicrosPerRec
+}
+
+// find is an entry's line, nil when it was not run.
+func (r *report) find(e entry) *line {
+	for _, l := range r.Lines {
+		if l.entry == e {
+			return l
+		}
+	}
+	return nil
+}
+
+// Has says whether an engine was run.
+func (r *report) Has(engine string) bool {
+	return slices.ContainsFunc(r.Lines, func(l *line) bool { return l.Engine == engine })
+}
+
+// Manager is the range of what Flink's job manager adds to the CPU per record; empty when Flink was not run.
+func (r *report) Manager() string {
+	var v []float64
+	for _, l := range r.Lines {
+		if l.Engine == "flink" {
+			v = append(v, l.ManagerMicros)
+		}
+	}
+	if len(v) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f to %.2f µs", slices.Min(v), slices.Max(v))
+}
+
+// text is what the command prints.
+func (r *report) text() string { return r.Table() + "\n" + r.Ratios() + r.First() }
+
+// Table is everything that was measured, for the page.
+func (r *report) Table() string {
+	var b strings.Builder
+	b.WriteString("| job | engine | records/s | CPU µs per record | peak memory | rows out | spread of CPU |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
+	job := ""
+	for _, l := range r.Lines {
+		name := jobTitles[l.Job]
+		if l.Job == job {
+			name = ""
+		}
+		job = l.Job
+		fmt.Fprintf(&b, "| %s | %s | %.0f k | %.2f | %.0f MB | %d | %.0f %% |\n", name, l.title(), l.RecordsPerSec/1000, l.MicrosPerRec, l.PeakMB, l.RowsOut, l.Spread*100)
 	}
 	return b.String()
 }
 
-// save writes docs/benchmarks.md and the record of the day.
+// First is the paragraph on starts; empty when they were not measured.
+func (r *report) First() string {
+	if r.Starts == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nFirst committed record: %d ms after the start of the process (median of %d starts; the slowest took %d ms), with a checkpoint interval of 200 ms.\n",
+		r.FirstMedian, r.Starts, r.FirstWorst)
+}
+
+// save writes docs/benchmarks.md with its plot, and the record of the day.
 func (r *report) save() error {
 	t, err := template.New("report").Parse(reportText)
 	if err != nil {
 		return err
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, map[string]any{"R": r, "Table": r.table()}); err != nil {
+	if err := t.Execute(&b, r); err != nil {
 		return err
 	}
 	if err := os.MkdirAll("docs", 0o755); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join("docs", "benchmarks.md"), []byte(b.String()), 0o644); err != nil {
+		return err
+	}
+	if err := r.plot(filepath.Join("docs", "benchmarks.svg")); err != nil {
 		return err
 	}
 	j, err := json.MarshalIndent(r, "", "  ")
@@ -153,7 +215,7 @@ func (r *report) save() error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	say("written: docs/benchmarks.md, %s", file)
+	say("written: docs/benchmarks.md, docs/benchmarks.svg, %s", file)
 	return os.WriteFile(file, append(j, '\n'), 0o644)
 }
 
