@@ -6,7 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -59,6 +61,7 @@ func latency(ctx context.Context, args []string) error {
 	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one")
 	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
 	f.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+	log := f.String("log", "", "let weir log debug lines to a file per case in this `directory`")
 	f.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per case in this `directory`")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -74,7 +77,7 @@ func latency(ctx context.Context, args []string) error {
 			if *only != "" && c.name != *only {
 				continue
 			}
-			d, err := b.travel(ctx, c, *rate, *took)
+			d, err := b.travel(ctx, c, *rate, *took, *log)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -101,7 +104,7 @@ func latency(ctx context.Context, args []string) error {
 }
 
 // travel is one round of a case.
-func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.Duration) (delays, error) {
+func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.Duration, log string) (delays, error) {
 	b.serial++
 	in, out := fmt.Sprintf("bench_in_%d", b.serial), fmt.Sprintf("bench_out_%d", b.serial)
 	for _, t := range []string{in, out} {
@@ -135,7 +138,10 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.D
 			return nil, err
 		}
 		if b.profile != "" {
-			args = append(args, "--profile", b.profile+"/"+folder(c.name))
+			args = append(args, "--profile", filepath.Join(b.profile, folder(c.name)))
+		}
+		if log != "" {
+			args = append(slices.DeleteFunc(args, func(s string) bool { return s == "--quiet" }), "--log-level", "debug")
 		}
 		cmd = exec.Command(b.weir, args...)
 		cmd.Stderr = &stderr
@@ -189,6 +195,11 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.D
 		}
 		if err := cmd.Wait(); err != nil {
 			return nil, fmt.Errorf("the job: %w\n%s", err, stderr.Bytes())
+		}
+	}
+	if log != "" {
+		if err := os.WriteFile(filepath.Join(log, folder(c.name)+".log"), stderr.Bytes(), 0o644); err != nil {
+			return nil, err
 		}
 	}
 	slices.Sort(d)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -114,28 +115,70 @@ func decodeManifest(path string, b []byte, body any) error {
 	return nil
 }
 
+// newFile is a file that is being written beside the one that it is to replace.
+type newFile struct {
+	fs   FS
+	path string
+	f    File // nil once closed
+}
+
+// createFile writes data for path, under another name; nothing is durable or visible yet.
+func createFile(f FS, path string, data []byte) (*newFile, error) {
+	w, err := f.Create(path + ".tmp")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return &newFile{f, path, w}, nil
+}
+
+// close ends the writing; with sync the content is durable on return. Idempotent.
+func (n *newFile) close(sync bool) error {
+	if n.f == nil {
+		return nil
+	}
+	var err error
+	if sync {
+		err = n.f.Sync()
+	}
+	err = errors.Join(err, n.f.Close())
+	n.f = nil
+	return err
+}
+
+// publish puts the file, which is closed, into its place.
+func (n *newFile) publish() error { return n.fs.Rename(n.path+".tmp", n.path) }
+
 // writeFile replaces a file, so that after a crash it is the old or the new one. It is durable on return if
 // sync is set.
 func writeFile(f FS, path string, data []byte, sync bool) error {
-	tmp := path + ".tmp"
-	w, err := f.Create(tmp)
+	n, err := createFile(f, path, data)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(data)
-	if err == nil && sync {
-		err = w.Sync()
-	}
-	if err = errors.Join(err, w.Close()); err != nil {
+	if err := n.close(sync); err != nil {
 		return err
 	}
-	if err := f.Rename(tmp, path); err != nil {
+	if err := n.publish(); err != nil {
 		return err
 	}
 	if sync {
 		return f.SyncDir(filepath.Dir(path))
 	}
 	return nil
+}
+
+// beside runs syncs at the same time, so that a journal takes them in one go, and joins their errors.
+func beside(syncs ...func() error) error {
+	errs := make([]error, len(syncs))
+	var wg sync.WaitGroup
+	for i, f := range syncs {
+		wg.Go(func() { errs[i] = f() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // readManifests reads manifest.json into the store; false when there is none.

@@ -53,13 +53,21 @@ type checkpointWriter struct {
 	c     *Checkpoints
 	dir   string
 	file  string
-	f     File // nil once closed
-	w     *bufio.Writer
-	enc   *zstd.Encoder
+	first bool // since Start
+	f     File // nil before the first block: a state without a row needs no file
+	done  bool // everything is written
+	files []string
+	mani  *newFile
 	raw   []byte
-	out   []byte
 	size  int64 // bytes of pages
 	total int64 // bytes of the file
+}
+
+// checkpointBuffers are kept from one checkpoint to the next.
+type checkpointBuffers struct {
+	w   *bufio.Writer
+	enc *zstd.Encoder
+	out []byte
 }
 
 // beginCheckpoint starts the page file of m's epoch.
@@ -68,7 +76,8 @@ func (s *Store) beginCheckpoint(c *Checkpoints, m *Manifest) (*checkpointWriter,
 		return nil, errors.New("this is a bug: a checkpoint is written without a job id")
 	}
 	dir := c.dir
-	if s.stored.cp != c || s.stored.job != m.Job {
+	first := s.stored.cp != c || s.stored.job != m.Job
+	if first {
 		s.stored = checkpointRuns{cp: c, job: m.Job, files: map[runKey]string{}, sizes: map[string]int64{}}
 		if err := s.resumeCheckpoint(c); err != nil {
 			return nil, err
@@ -77,19 +86,25 @@ func (s *Store) beginCheckpoint(c *Checkpoints, m *Manifest) (*checkpointWriter,
 	if err := c.fs.MkdirAll(filepath.Join(dir, pagesDir)); err != nil {
 		return nil, c.diskError("make the folder of the checkpoint", err)
 	}
-	w := &checkpointWriter{s: s, c: c, dir: dir, file: pageFileName(m)}
+	return &checkpointWriter{s: s, c: c, dir: dir, file: pageFileName(m), first: first, files: []string{}}, nil
+}
+
+// open makes the page file.
+func (w *checkpointWriter) open() error {
+	b := &w.s.copying
 	var err error
-	if w.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
-		return nil, err
+	if b.enc == nil {
+		if b.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)); err != nil {
+			return err
+		}
+		b.w = bufio.NewWriterSize(nil, 1<<20)
 	}
-	if w.f, err = c.fs.Create(filepath.Join(dir, w.file) + ".tmp"); err != nil {
-		return nil, c.diskError("write a checkpoint", err)
+	if w.f, err = w.c.fs.Create(filepath.Join(w.dir, w.file) + ".tmp"); err != nil {
+		return w.c.diskError("write a checkpoint", err)
 	}
-	w.w = bufio.NewWriterSize(w.f, 1<<20)
-	if _, err := w.w.WriteString(pageFileMagic); err != nil {
-		return nil, errors.Join(c.diskError("write a checkpoint", err), w.f.Close())
-	}
-	return w, nil
+	b.w.Reset(w.f)
+	_, err = b.w.WriteString(pageFileMagic)
+	return w.c.diskError("write a checkpoint", err)
 }
 
 // resumeCheckpoint learns from the last checkpoint of the current manifest what need not be written
@@ -133,18 +148,24 @@ func (w *checkpointWriter) page(key, value []byte) error {
 }
 
 func (w *checkpointWriter) block(kind byte) error {
-	w.out = w.enc.EncodeAll(w.raw, w.out[:0])
+	if w.f == nil {
+		if err := w.open(); err != nil {
+			return err
+		}
+	}
+	b := &w.s.copying
+	b.out = b.enc.EncodeAll(w.raw, b.out[:0])
 	var head [blockHead]byte
 	head[0] = kind
 	binary.LittleEndian.PutUint32(head[1:], uint32(len(w.raw)))
-	binary.LittleEndian.PutUint32(head[5:], uint32(len(w.out)))
-	binary.LittleEndian.PutUint64(head[9:], xxhash.Sum64(w.out))
+	binary.LittleEndian.PutUint32(head[5:], uint32(len(b.out)))
+	binary.LittleEndian.PutUint64(head[9:], xxhash.Sum64(b.out))
 	w.raw = w.raw[:0]
-	w.total += int64(blockHead + len(w.out))
-	if _, err := w.w.Write(head[:]); err != nil {
+	w.total += int64(blockHead + len(b.out))
+	if _, err := b.w.Write(head[:]); err != nil {
 		return w.c.diskError("write a checkpoint", err)
 	}
-	_, err := w.w.Write(w.out)
+	_, err := b.w.Write(b.out)
 	return w.c.diskError("write a checkpoint", err)
 }
 
@@ -159,17 +180,23 @@ func (w *checkpointWriter) removed(table uint64, group int, id runID) {
 
 // abandon closes and forgets a checkpoint that was not finished.
 func (w *checkpointWriter) abandon() {
-	if w.f == nil {
+	if w.done {
 		return
 	}
-	if err := w.f.Close(); err != nil {
+	var err error
+	if w.f != nil {
+		err = w.f.Close()
+	}
+	if w.mani != nil {
+		err = errors.Join(err, w.mani.close(false))
+	}
+	if err != nil {
 		w.s.log.Warn("an unfinished checkpoint could not be closed", "file", w.file, "error", err)
 	}
-	w.f = nil
 	w.s.stored = checkpointRuns{} // what it says of this file is void
 }
 
-// finish copies what is missing, writes the index and, last, the manifest.
+// finish copies what is missing, and writes the index.
 func (w *checkpointWriter) finish(ctx context.Context, m *Manifest) error {
 	st := &w.s.stored
 	if err := w.forgetLost(); err != nil {
@@ -203,8 +230,6 @@ func (w *checkpointWriter) finish(ctx context.Context, m *Manifest) error {
 			return err
 		}
 	}
-	st.sizes[w.file] = w.size
-
 	files := []string{}
 	number := map[string]uint32{}
 	var runs []byte
@@ -226,6 +251,11 @@ func (w *checkpointWriter) finish(ctx context.Context, m *Manifest) error {
 	if err != nil {
 		return err
 	}
+	if n == 0 && w.f == nil {
+		clear(st.sizes)
+		return nil
+	}
+	st.sizes[w.file] = w.size
 	w.raw = binary.LittleEndian.AppendUint32(w.raw, uint32(len(files)))
 	for _, f := range files {
 		w.raw = binary.LittleEndian.AppendUint16(w.raw, uint16(len(f)))
@@ -245,7 +275,10 @@ func (w *checkpointWriter) finish(ctx context.Context, m *Manifest) error {
 			delete(st.sizes, f)
 		}
 	}
-	return w.seal(m, files)
+	files = slices.DeleteFunc(files, func(f string) bool { return f == w.file })
+	slices.Sort(files)
+	w.files = append(files, w.file)
+	return w.c.diskError("write a checkpoint", w.s.copying.w.Flush())
 }
 
 // forgetLost forgets page files that somebody has deleted under the running job: what lay in them is written again. Without this
@@ -274,49 +307,52 @@ func (w *checkpointWriter) forgetLost() error {
 	return nil
 }
 
-// seal makes the page file durable, and then the manifest.
-func (w *checkpointWriter) seal(m *Manifest, files []string) error {
-	path := filepath.Join(w.dir, w.file)
-	f := w.f
-	err := w.w.Flush()
-	if err == nil {
-		err = f.Sync()
+// seal gives the checkpoint's files their names, but for the manifest's, and says what must be synced before that gets its own
+// (publish), and what after it.
+func (w *checkpointWriter) seal(m *Manifest) (contents, names []func() error, err error) {
+	fail := func(err error) error { return w.c.diskError("write a checkpoint", err) }
+	later := func(f func() error) { contents = append(contents, func() error { return fail(f()) }) }
+	syncDir := func(dir string) { later(func() error { return w.c.fs.SyncDir(dir) }) }
+	if f := w.f; f != nil {
+		path := filepath.Join(w.dir, w.file)
+		if err := w.c.fs.Rename(path+".tmp", path); err != nil {
+			return nil, nil, fail(err)
+		}
+		later(func() error { return f.Sync() })
+		syncDir(filepath.Dir(path))
 	}
-	if err != nil {
-		return w.c.diskError("write a checkpoint", err)
-	}
-	w.f = nil
-	if err := f.Close(); err != nil {
-		return w.c.diskError("write a checkpoint", err)
-	}
-	if err := w.c.fs.Rename(path+".tmp", path); err != nil {
-		return w.c.diskError("write a checkpoint", err)
-	}
-	if err := w.c.fs.SyncDir(filepath.Dir(path)); err != nil {
-		return w.c.diskError("write a checkpoint", err)
-	}
-	files = slices.DeleteFunc(files, func(f string) bool { return f == w.file })
-	slices.Sort(files)
-	m.Checkpoint = &CheckpointRef{Path: checkpointName(m.Epoch, m.Nonce), Files: append(files, w.file), Bytes: w.total}
-	if err := w.c.fs.At("checkpoint:manifest"); err != nil {
-		return err
-	}
+	m.Checkpoint = &CheckpointRef{Path: checkpointName(m.Epoch, m.Nonce), Files: w.files, Bytes: w.total}
 	b, err := encodeManifest(m)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	dir := filepath.Join(w.dir, m.Checkpoint.Path)
 	if err := w.c.fs.MkdirAll(dir); err != nil {
-		return w.c.diskError("write a checkpoint", err)
+		return nil, nil, fail(err)
 	}
-	if err := writeFile(w.c.fs, filepath.Join(dir, manifestName), b, true); err != nil {
-		return w.c.diskError("write a checkpoint", err)
+	if w.mani, err = createFile(w.c.fs, filepath.Join(dir, manifestName), b); err != nil {
+		return nil, nil, fail(err)
 	}
-	for _, d := range []string{w.dir, filepath.Dir(w.dir)} {
-		if err := w.c.fs.SyncDir(d); err != nil {
+	later(func() error { return w.mani.close(true) })
+	syncDir(w.dir)
+	if w.first {
+		syncDir(filepath.Dir(w.dir))
+	}
+	return contents, []func() error{func() error { return fail(w.c.fs.SyncDir(dir)) }}, nil
+}
+
+// publish makes the checkpoint a valid one.
+func (w *checkpointWriter) publish() error {
+	if w.f != nil {
+		if err := w.f.Close(); err != nil {
 			return w.c.diskError("write a checkpoint", err)
 		}
+		w.f = nil
 	}
+	if err := w.mani.publish(); err != nil {
+		return w.c.diskError("write a checkpoint", err)
+	}
+	w.done = true
 	return nil
 }
 
@@ -411,6 +447,9 @@ func (c *Checkpoints) readPageFile(path string, kind byte, f func(raw []byte) er
 // index reads the index of a checkpoint: the file of each live run, and the files' sizes.
 func (c *Checkpoints) index(m *Manifest) (map[runKey]string, map[string]int64, error) {
 	files, sizes := map[runKey]string{}, map[string]int64{}
+	if m.Checkpoint != nil && len(m.Checkpoint.Files) == 0 && m.Pages == 0 {
+		return files, sizes, nil
+	}
 	if m.Checkpoint == nil || len(m.Checkpoint.Files) == 0 {
 		return nil, nil, &CorruptError{Path: filepath.Join(c.dir, checkpointName(m.Epoch, m.Nonce)), What: "the manifest lists no page files"}
 	}

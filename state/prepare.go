@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/bits"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -95,10 +96,7 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 	} else {
 		s.stored = checkpointRuns{}
 	}
-	if err := s.fs.At("prepare:manifest"); err != nil {
-		return err
-	}
-	if err := s.writeManifests(m, s.current, s.data); err != nil {
+	if err := s.publish(m, p.copy); err != nil {
 		return err
 	}
 	s.previous, s.current = s.current, m
@@ -111,6 +109,48 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 	}
 	s.pressure.Store(false)
 	return s.fs.At("prepare:done")
+}
+
+// publish makes the checkpoint cp (unless nil) and then the manifest m valid and durable. Syncs are most of what a small epoch takes. So
+// all contents are synced at the same time, and after them all names: a name that a crash has kept without its content
+// would be a damaged manifest. The checkpoint's name comes before the manifest's.
+func (s *Store) publish(m *Manifest, cp *checkpointWriter) error {
+	doing := fmt.Sprintf("write the manifest of epoch %d", m.Epoch)
+	var contents, names []func() error
+	var err error
+	if cp != nil { // first, since the manifest names it
+		if contents, names, err = cp.seal(m); err != nil {
+			return err
+		}
+	}
+	b, err := encodeManifest(manifestBody{Data: s.data, Current: m, Previous: s.current})
+	if err != nil {
+		return fmt.Errorf("encode the manifest of epoch %d: %w", m.Epoch, err)
+	}
+	file, err := createFile(s.fs, filepath.Join(s.dir, manifestName), b)
+	if err != nil {
+		return s.diskError(doing, err)
+	}
+	contents = append(contents, func() error { return s.diskError(doing, file.close(true)) })
+	names = append(names, func() error { return s.diskError(doing, s.fs.SyncDir(s.dir)) })
+	if err := beside(contents...); err != nil {
+		return err
+	}
+	if cp != nil {
+		if err := s.fs.At("checkpoint:manifest"); err != nil {
+			return err
+		}
+		if err := cp.publish(); err != nil {
+			return err
+		}
+	}
+	if err := s.fs.At("prepare:manifest"); err != nil {
+		return err
+	}
+	if err := file.publish(); err != nil {
+		return s.diskError(doing, err)
+	}
+	return beside(names...)
 }
 
 // room refuses to write to a disk that is about to be full.

@@ -85,6 +85,7 @@ type Store struct {
 	dirs       *directory
 	scanned    bool // dirs is as Open read it, of current
 	entries    int64
+	copying    checkpointBuffers
 	stored     checkpointRuns // where the live runs lie in the checkpoint directory
 	builder    runBuilder
 	closed     bool

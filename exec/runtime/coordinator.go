@@ -246,7 +246,8 @@ func (a *attempt) epoch(durable bool) error {
 	if a.committer != nil {
 		opened = a.committer.TransactionStarted()
 	}
-	err := a.makeEpoch(e, durable)
+	var steps epochSteps
+	err := a.makeEpoch(e, durable, &steps)
 	took := r.clock.Now().Sub(began)
 	if err != nil {
 		if opened.IsZero() {
@@ -258,9 +259,12 @@ func (a *attempt) epoch(durable bool) error {
 	if r.durable {
 		r.view.epoch(e, r.clock.Now(), took, true)
 	}
-	r.log.Debug("epoch committed", "job", r.job.Name, "epoch", e, "took", took)
+	r.log.Debug("epoch committed", "job", r.job.Name, "epoch", e, "took", took, "align", steps.align, "prepare", steps.prepare, "commit", steps.commit, "record", steps.record)
 	return nil
 }
+
+// epochSteps is how long the parts of an epoch took.
+type epochSteps struct{ align, prepare, commit, record time.Duration }
 
 // expired marks err when the transaction timed out under it, and makes it final when that goes on and on.
 func (a *attempt) expired(e exec.Epoch, opened time.Time, err error) error {
@@ -277,11 +281,17 @@ func (a *attempt) expired(e exec.Epoch, opened time.Time, err error) error {
 			a.committer.TransactionTimeout().Milliseconds(), expiredLimit, err))
 }
 
-func (a *attempt) makeEpoch(e exec.Epoch, durable bool) error {
+func (a *attempt) makeEpoch(e exec.Epoch, durable bool, steps *epochSteps) error {
+	at := a.r.clock.Now()
+	lap := func(d *time.Duration) {
+		now := a.r.clock.Now()
+		*d, at = now.Sub(at), now
+	}
 	acks, err := a.align(&barrier{epoch: e, durable: durable})
 	if err != nil {
 		return err
 	}
+	lap(&steps.align)
 	m := a.manifest(e)
 	var frozen []*state.Frozen
 	for _, k := range acks {
@@ -298,10 +308,16 @@ func (a *attempt) makeEpoch(e exec.Epoch, durable bool) error {
 	if err := a.prepareWithSinks(m, frozen); err != nil {
 		return err
 	}
+	lap(&steps.prepare)
 	if err := a.mark(m); err != nil {
 		return err
 	}
-	return a.record(m, acks)
+	lap(&steps.commit)
+	if err := a.record(m, acks); err != nil {
+		return err
+	}
+	lap(&steps.record)
+	return nil
 }
 
 // align is steps 1 and 2: the barrier goes in at the sources, and every task hands over its part as it passes.
