@@ -24,7 +24,8 @@ func (j *job) lose() {
 // Somebody cleans the checkpoint directory up while the job runs. The next checkpoint is whole again.
 func TestCheckpointAfterTheDirectoryWasDeletedIsWhole(t *testing.T) {
 	for _, what := range []string{"", pagesDir} {
-		t.Run(what, func(t *testing.T) {
+		// A test without a name would be "#00", and so would its folder: the rest of a URL behind # is no path.
+		t.Run("folder "+what, func(t *testing.T) {
 			j := newJob(t, true)
 			for round := range 3 {
 				j.upsert(0, fmt.Sprint("round", round), modelValue{uint64(round), "x"})
