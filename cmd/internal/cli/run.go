@@ -60,7 +60,7 @@ the job has taken over; 130: interrupted.`,
 	f.BoolVar(&o.dev, "dev", false, "serve the embedded broker at the bootstrap address that the file names, with its topics")
 	f.Int64Var(&o.acceptEpoch, "accept-epoch", -1, "go on from this `epoch` of the local state although the broker has forgotten it; read the refusal first")
 	f.StringVar(&o.restore, "restore", "", "start from the retained checkpoint in this `directory`, on fresh state")
-	f.StringVar(&o.profile, "profile", "", "write profiles of this run, for go tool pprof, into this `directory`")
+	f.StringVar(&o.profile, "profile", "", "write profiles of this run, for go tool pprof and go tool trace, into this `directory`")
 	return c
 }
 
