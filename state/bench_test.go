@@ -157,19 +157,25 @@ func BenchmarkEpochOfAMillion(b *testing.B) {
 	b.ReportMetric(float64(prepare.Milliseconds())/float64(b.N), "prepare-ms")
 }
 
-// Short epochs with a small dirty set in a large state.
+// An epoch costs what is dirty, not what there is.
 func BenchmarkSmallEpochs(b *testing.B) {
-	ks, hs := shuffled(benchKeys(million))
-	s := newBench(b, 1<<30)
-	s.write(b, ks, hs)
-	s.epoch(b, 0)
-	e := Epoch(1)
-	b.ResetTimer()
-	for b.Loop() {
-		i := int(e) % len(ks)
-		s.write(b, ks[i:i+1], hs[i:i+1])
-		s.epoch(b, e)
-		e++
+	for _, keys := range []int{million / 16, million, million * 8} {
+		ks, hs := shuffled(benchKeys(keys))
+		for _, dirty := range []int{1, 16} { // batches of 2048
+			b.Run(fmt.Sprintf("keys=%d/dirty=%d", keys, dirty*2048), func(b *testing.B) {
+				s := newBench(b, 4<<30)
+				s.write(b, ks, hs)
+				s.epoch(b, 0)
+				e := Epoch(1)
+				b.ResetTimer()
+				for b.Loop() {
+					i := int(e) * dirty % (len(ks) - dirty)
+					s.write(b, ks[i:i+dirty], hs[i:i+dirty])
+					s.epoch(b, e)
+					e++
+				}
+			})
+		}
 	}
 }
 

@@ -77,3 +77,28 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkEncode(b *testing.B) {
+	cols := formattest.Schema(b, "user_id BIGINT\nitem STRING\nprice DOUBLE\nts TIMESTAMP(3)")
+	enc, err := NewEncoder(formats.EncoderSpec{Columns: cols})
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := formattest.Batch(cols)
+	for i := range 2048 {
+		in.Cols[0].AppendInt(int64(i))
+		in.Cols[1].AppendString("sku-00042-widget-red-xl")
+		in.Cols[2].AppendFloat(float64(i) + 0.45)
+		in.Cols[3].AppendInt(1767225600123000)
+		in.N++
+	}
+	var p formats.Payloads
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; n += in.N {
+		p.Data, p.Off, p.Len = p.Data[:0], p.Off[:0], p.Len[:0]
+		if err := enc.EncodeAll(&p, in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
