@@ -77,6 +77,17 @@ type Operator interface {
 	Close() error
 }
 
+// TwoInput is an Operator with two inputs: Process takes the rows of the first, ProcessRight those of the second, in
+// whatever order they come. Watermark is the least of both.
+type TwoInput interface {
+	Operator
+	ProcessRight(in *batch.Batch, out Emitter) error
+}
+
+// WatermarkDelayer is implemented by an Operator that may put out rows whose times are older than its input's watermark,
+// by at most so many microseconds: the runtime forwards watermarks that much earlier. It is asked once, after Open.
+type WatermarkDelayer interface{ WatermarkDelay() int64 }
+
 // Split is one independently readable part of a source: a topic partition, a file, a generator's share.
 type Split struct {
 	ID    string // stable: "topic_1-3", a path

@@ -36,6 +36,10 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:
 		return newMaterialize(n)
+	case *physical.Join:
+		return newJoin(n, env)
+	case *physical.IntervalJoin:
+		return newIntervalJoin(n, env)
 	}
 	return nil, fmt.Errorf("this is a bug: a plan node of type %T is no operator", node)
 }

@@ -187,6 +187,7 @@ func (a *attempt) exchange(e *edge, t *task, to []*task) stage {
 	channels := make([]*channel, len(to))
 	for i, d := range to {
 		channels[i] = d.gate.add(e.types)
+		channels[i].input = e.input
 	}
 	return newExchange(a.ctx, e.mode, e.keys, channels, a.groups)
 }
@@ -231,7 +232,7 @@ func (a *attempt) open(t *task, out stage) error {
 			next = first
 			continue
 		}
-		if stateful(n) && v.parallelism > 1 && (len(v.in) != 1 || v.in[0].mode != edgeHash) {
+		if stateful(n) && v.parallelism > 1 && !v.keyed() {
 			return bug(id, "keyed state in a pipeline of %d subtasks that is not fed by keys", v.parallelism)
 		}
 		o, err := op.New(n, r.operatorEnv())
@@ -245,6 +246,12 @@ func (a *attempt) open(t *task, out stage) error {
 		next = st
 	}
 	t.first = next
+	t.inputs = []exec.Emitter{next}
+	if st, ok := next.(*opStage); ok {
+		if two, ok := st.op.(exec.TwoInput); ok {
+			t.inputs = append(t.inputs, &rightInput{st, two})
+		}
+	}
 	t.run = t.runInner
 	if v.source != nil {
 		return a.openSource(t)
@@ -266,6 +273,9 @@ func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, n
 	}
 	if err := o.Open(ctx, scope); err != nil {
 		return nil, fmt.Errorf("open operator %s: %w", id, err)
+	}
+	if d, ok := o.(exec.WatermarkDelayer); ok {
+		st.delay = d.WatermarkDelay()
 	}
 	t.ops = append([]*opStage{st}, t.ops...)
 	return st, nil

@@ -56,6 +56,7 @@ type gate struct {
 type channel struct {
 	gate  *gate
 	types []types.Type
+	input int // which input of the task's first operator the rows are for
 	ring  [channelDepth]message
 	head  int
 	n     int

@@ -25,6 +25,7 @@ type edge struct {
 	mode     edgeMode
 	keys     []int // edgeHash: columns of the output of from
 	types    []types.Type
+	input    int // of the first operator of to: 1 is the right side of a join
 }
 
 // graph is the pipelines of a job, upstream before downstream.
@@ -65,10 +66,11 @@ func (b *builder) cut(from *vertex, in physical.Node, id string, mode edgeMode, 
 	return v
 }
 
-func (b *builder) connect(from, to *vertex, in physical.Node, mode edgeMode, keys []int) {
+func (b *builder) connect(from, to *vertex, in physical.Node, mode edgeMode, keys []int) *edge {
 	e := &edge{from: from, to: to, mode: mode, keys: keys, types: columnTypes(in)}
 	from.out = e
 	to.in = append(to.in, e)
+	return e
 }
 
 func columnTypes(n physical.Node) []types.Type {
@@ -104,6 +106,9 @@ func (b *builder) node(n physical.Node) (*vertex, error) {
 		return b.sink(n)
 	}
 	ins := n.Inputs()
+	if len(ins) == 2 {
+		return b.join(n)
+	}
 	if len(ins) != 1 {
 		return nil, bug(n.Base().ID, "a %T with %d inputs", n, len(ins))
 	}
@@ -128,6 +133,61 @@ func (b *builder) exchange(n *physical.Exchange) (*vertex, error) {
 		return from, nil // both sides are one subtask: no cut
 	}
 	return b.cut(from, n.Input, n.ID, mode, n.Keys, p), nil
+}
+
+// join begins a pipeline with an operator of two inputs.
+func (b *builder) join(n physical.Node) (*vertex, error) {
+	type side struct {
+		v    *vertex
+		in   physical.Node
+		keys []int
+		cut  bool // there is an exchange; otherwise the rows are where they must be already
+	}
+	var sides [2]side
+	p := 1
+	for i, in := range n.Inputs() {
+		s := side{in: in}
+		if x, ok := in.(*physical.Exchange); ok {
+			s.in, s.keys, s.cut = x.Input, x.Keys, true
+		}
+		v, err := b.node(s.in)
+		if err != nil {
+			return nil, err
+		}
+		s.v = v
+		switch {
+		case !s.cut:
+			p = max(p, v.parallelism)
+		case len(s.keys) > 0:
+			p = max(p, min(b.parallelism, b.groups))
+		}
+		sides[i] = s
+	}
+	j := b.vertex(n.Base().ID, p)
+	for i, s := range sides {
+		mode := edgeForward
+		switch {
+		case p == 1:
+			mode = edgeSingle
+		case s.cut && len(s.keys) > 0:
+			mode = edgeHash
+		case s.cut || s.v.parallelism != p:
+			return nil, bug(n.Base().ID, "an input of %d subtasks that is not spread by its keys over %d", s.v.parallelism, p)
+		}
+		b.connect(s.v, j, s.in, mode, s.keys).input = i
+	}
+	j.nodes = append(j.nodes, n)
+	return j, nil
+}
+
+// keyed reports that all rows of a pipeline are where the hash of their keys sends them.
+func (v *vertex) keyed() bool {
+	for _, e := range v.in {
+		if e.mode != edgeHash && !(e.mode == edgeForward && e.from.keyed()) {
+			return false
+		}
+	}
+	return len(v.in) > 0
 }
 
 func (b *builder) union(n *physical.Union) (*vertex, error) {
@@ -192,7 +252,8 @@ func (b *builder) sink(n *physical.Sink) (*vertex, error) {
 // stateful reports whether a node keeps keyed state.
 func stateful(n physical.Node) bool {
 	switch n.(type) {
-	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
+		*physical.Join, *physical.IntervalJoin:
 		return true
 	}
 	return false

@@ -45,7 +45,21 @@ type opStage struct {
 	out      countingEmitter
 	wm       exec.Watermark
 	reached  exec.Watermark // wm, but not the end of the input: how far event time has really come
+	delay    int64          // of the watermarks that are forwarded, microseconds
 	stateful bool
+}
+
+// rightInput is the second input of an operator that has two.
+type rightInput struct {
+	stage *opStage
+	op    exec.TwoInput
+}
+
+func (r *rightInput) Emit(b *batch.Batch) error {
+	s := r.stage
+	s.metrics.RowsIn.Add(int64(b.Rows()))
+	s.metrics.Batches.Add(1)
+	return s.fail(r.op.ProcessRight(b, &s.out))
 }
 
 // countingEmitter counts what an operator puts out and drops empty batches.
@@ -104,6 +118,9 @@ func (s *opStage) watermark(wm exec.Watermark) error {
 	s.metrics.Watermark.Store(int64(wm))
 	if err := s.op.Watermark(wm, &s.out); err != nil {
 		return s.fail(err)
+	}
+	if s.delay > 0 && wm != exec.MaxWatermark {
+		wm = max(wm, exec.MinWatermark+exec.Watermark(s.delay)) - exec.Watermark(s.delay)
 	}
 	return s.next.watermark(wm)
 }

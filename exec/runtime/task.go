@@ -12,7 +12,8 @@ type task struct {
 	name    string // "vertex 0/2", for messages
 	vertex  *vertex
 	subtask int
-	first   stage // what the head hands its rows to
+	first   stage          // what the head hands its rows to
+	inputs  []exec.Emitter // by channel.input: first, and the second input of an operator with two
 	ops     []*opStage
 	sink    *sinkStage // nil unless the pipeline ends in a sink
 	run     func(ctx context.Context) error
@@ -37,7 +38,7 @@ func (t *task) runInner(ctx context.Context) error {
 		}
 		switch m.kind {
 		case rowsMessage:
-			err = t.first.Emit(m.batch)
+			err = t.inputs[c.input].Emit(m.batch)
 			c.recycle(m.batch)
 		case watermarkMessage:
 			c.wm, c.idle = m.wm, false

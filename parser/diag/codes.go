@@ -55,7 +55,7 @@ var Codes = map[string]string{
 	"SQ2205": "types have nothing in common",
 	"SQ2206": "NULL is written into a NOT NULL column",
 	"SQ2207": "a condition is not a BOOLEAN",
-	"SQ2501": "joins are not supported yet",
+	"SQ2501": "this form of join is not supported yet",
 	"SQ2502": "OVER windows and QUALIFY are not supported yet",
 	"SQ2503": "MATCH_RECOGNIZE is not supported yet",
 	"SQ2504": "ORDER BY is not supported yet",

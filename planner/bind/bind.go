@@ -77,7 +77,11 @@ type scope struct {
 	cols []logical.Column
 	rels []rel
 	what string // for messages: "FROM", "table orders"
+	// hidden columns of a join with USING are found by their table's name only; nil when there are none.
+	hidden []bool
 }
+
+func (s *scope) hides(i int) bool { return i < len(s.hidden) && s.hidden[i] }
 
 func (s *scope) names() []string {
 	var out []string
@@ -228,7 +232,7 @@ func (b *Binder) column(s *scope, i int, n ast.Name) *scalar.Column {
 func (b *Binder) find(s *scope, start, end int, id ast.Ident) int {
 	at := -1
 	for i := start; i < end; i++ {
-		if s.cols[i].Name != id.Name {
+		if s.cols[i].Name != id.Name || s.hides(i) && end-start == len(s.cols) {
 			continue
 		}
 		if at >= 0 {

@@ -21,7 +21,7 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 		return b.tableFunc(t)
 	case *ast.SubQuery:
 		if t.Lateral {
-			b.Diags.Errorf(codes.NoJoin, t.Sp, "joins are not supported yet").At("LATERAL is a join with every row")
+			b.Diags.Errorf(codes.NoJoin, t.Sp, "LATERAL sub-queries are not supported yet")
 			return nil, nil
 		}
 		n := b.query(t.Query)
@@ -30,17 +30,7 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 		}
 		return b.aliased(n, t.Alias, "", t.Sp)
 	case *ast.Join:
-		at := t.JoinSpan
-		if at.IsZero() {
-			at = t.Sp
-		}
-		b.Diags.Errorf(codes.NoJoin, at, "joins are not supported yet")
-		// The two sides have findings of their own.
-		b.from(t.Left)
-		if s, lateral := t.Right.(*ast.SubQuery); !lateral || !s.Lateral {
-			b.fromRight(t.Right)
-		}
-		return nil, nil
+		return b.join(t)
 	case *ast.Unnest:
 		b.Diags.Errorf(codes.NoTableFunction, t.Sp, "UNNEST is not supported yet")
 	case *ast.MatchRecognize:
@@ -49,19 +39,6 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 		b.Diags.Errorf(codes.NoTableFunction, t.Span(), "this cannot stand in FROM")
 	}
 	return nil, nil
-}
-
-// fromRight looks for findings in the right side of a join, which is refused anyway: forms that only
-// make sense in a join are passed over.
-func (b *Binder) fromRight(t ast.TableRef) {
-	switch t := t.(type) {
-	case *ast.TableName:
-		c := *t
-		c.SysAsOf = nil
-		b.from(&c)
-	case *ast.SubQuery, *ast.Join:
-		b.from(t)
-	}
 }
 
 func (b *Binder) tableName(t *ast.TableName) (logical.Node, *scope) {

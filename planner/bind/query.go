@@ -111,7 +111,8 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 	if c.Where != nil {
 		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
 		if cond := x.condition(c.Where, "WHERE"); cond != nil {
-			in = logical.NewFilter(in, cond, c.Where.Span())
+			in = where(in, cond, b.Functions["AND"])
+			s.cols = in.Cols() // a join's time attributes depend on its condition
 		}
 	}
 	var g *grouping
@@ -211,6 +212,9 @@ func (x *exprBinder) items(c *ast.SelectCore) (exprs []scalar.Expr, names []stri
 			ok = false
 		}
 		for j := start; j < end; j++ {
+			if it.Of == nil && x.scope.hides(j) {
+				continue
+			}
 			col := x.scope.cols[j]
 			ref := &ast.ColumnRef{At: it.At, Name: ast.Name{At: it.At, Parts: []ast.Ident{{At: it.At, Name: col.Name}}}}
 			if x.agg == nil {

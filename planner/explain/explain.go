@@ -84,6 +84,10 @@ func Kind(n physical.Node) string {
 		return "UpsertMaterialize"
 	case *physical.Union:
 		return "Union"
+	case *physical.Join:
+		return "Join"
+	case *physical.IntervalJoin:
+		return "IntervalJoin"
 	case *physical.Exchange:
 		return "Exchange"
 	case *physical.Sink:
@@ -139,6 +143,19 @@ func arguments(n physical.Node) []string {
 		add("keys", pick(in(), n.Keys))
 	case *physical.UpsertMaterialize:
 		add("keys", pick(in(), n.Keys))
+	case *physical.Join:
+		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
+		if n.Filter != nil {
+			add("where", scalar.Format(n.Filter, false))
+		}
+	case *physical.IntervalJoin:
+		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
+		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
+		add("times", fmt.Sprintf("%s BETWEEN %s + %s AND %s + %s", scalar.QuoteName(r.Name), scalar.QuoteName(l.Name), scalar.IntervalText(n.Lower),
+			scalar.QuoteName(l.Name), scalar.IntervalText(n.Upper)))
+		if n.Filter != nil {
+			add("where", scalar.Format(n.Filter, false))
+		}
 	case *physical.Exchange:
 		if len(n.Keys) == 0 {
 			args = append(args, "single")
@@ -198,6 +215,10 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, state(n.TTL))
 	case *physical.UpsertMaterialize:
 		out = append(out, state(n.TTL))
+	case *physical.Join:
+		out = append(out, state(n.LeftTTL))
+	case *physical.IntervalJoin:
+		out = append(out, "state until the times are too far apart")
 	}
 	if p.cost {
 		out = append(out, "rows="+rows(n))
@@ -246,7 +267,7 @@ func deletes(n physical.Node) string {
 			if x.Filter != nil && x.Changelog.Mode != catalog.InsertOnly {
 				return ",D"
 			}
-		case *physical.Scan, *physical.Values, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+		case *physical.Scan, *physical.Values, *physical.Join, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
 			return ",D"
 		case *physical.Union:
 			for _, in := range x.Ins {
@@ -258,6 +279,23 @@ func deletes(n physical.Node) string {
 		}
 		n = n.Inputs()[0]
 	}
+}
+
+// joinArgs is what all joins have to say.
+func joinArgs(kind physical.JoinKind, e physical.Equi, left, right physical.Node) []string {
+	args := []string{kind.String()}
+	var on []string
+	for i, l := range e.Left {
+		op := " = "
+		if e.NullSafe[i] {
+			op = " IS NOT DISTINCT FROM "
+		}
+		on = append(on, "left."+scalar.QuoteName(left.Base().Columns[l].Name)+op+"right."+scalar.QuoteName(right.Base().Columns[e.Right[i]].Name))
+	}
+	if on != nil {
+		args = append(args, "on=["+strings.Join(on, ", ")+"]")
+	}
+	return args
 }
 
 func names(cols []physical.Column) string {

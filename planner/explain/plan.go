@@ -210,6 +210,8 @@ func updates(n physical.Node) string {
 			return "SELECT DISTINCT drops duplicates: whether a row stays may change later"
 		}
 		return "GROUP BY without a window updates the row of a key whenever another row of it comes"
+	case *physical.Join:
+		return "a row without a partner goes out with NULLs and is taken back when one comes"
 	}
 	return Kind(n) + " updates its earlier results"
 }
@@ -233,6 +235,10 @@ func stateOf(n physical.Node) *State {
 		return kept("the last row of each key", n.TTL)
 	case *physical.UpsertMaterialize:
 		return kept("all rows of each key of the sink", n.TTL)
+	case *physical.Join:
+		return kept("all rows of both sides", n.LeftTTL)
+	case *physical.IntervalJoin:
+		return &State{What: "the rows of both sides", Until: "the watermark says that no partner can come"}
 	}
 	return nil
 }

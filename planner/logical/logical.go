@@ -131,7 +131,84 @@ type (
 		Base
 		Ins []Node
 	}
+	// Join pairs the rows of two inputs. Output: the columns of Left, then those of Right; of a Semi or Anti join
+	// those of Left alone. NewJoin makes it.
+	Join struct {
+		Base
+		Kind        JoinKind
+		Left, Right Node
+		// Cond is over the columns of Left, then those of Right; nil: every pair.
+		Cond scalar.Expr
+		// LeftKeys and RightKeys are columns that must be equal, pairwise, for Cond to hold. Package rules takes them
+		// out of Cond; nil before.
+		LeftKeys, RightKeys []int
+		// NullSafe says for each pair of keys whether two NULLs are equal (IS NOT DISTINCT FROM).
+		NullSafe []bool
+	}
 )
+
+// JoinKind is the kind of a join.
+type JoinKind uint8
+
+// The kinds. Semi keeps the rows of the left input that have a partner, Anti those that have none.
+const (
+	InnerJoin JoinKind = iota
+	LeftJoin
+	RightJoin
+	FullJoin
+	SemiJoin
+	AntiJoin
+)
+
+func (k JoinKind) String() string {
+	return [...]string{"inner", "left", "right", "full", "semi", "anti"}[k]
+}
+
+// KeepsLeft reports that a row of the left input without a partner goes out with NULLs; KeepsRight the same
+// of the right one.
+func (k JoinKind) KeepsLeft() bool { return k == LeftJoin || k == FullJoin }
+
+// KeepsRight is KeepsLeft for the right input.
+func (k JoinKind) KeepsRight() bool { return k == RightJoin || k == FullJoin }
+
+// OnlyLeft reports that the output has the columns of the left input alone.
+func (k JoinKind) OnlyLeft() bool { return k == SemiJoin || k == AntiJoin }
+
+// JoinPairs is the columns that a join's condition is over: those of left, then those of right.
+func JoinPairs(left, right Node) []Column {
+	return append(append([]Column(nil), left.Cols()...), right.Cols()...)
+}
+
+// NewJoin is a join whose columns follow from its inputs and its kind. Time attributes become plain
+// timestamps, but in a join whose condition bounds how far the two sides' times are apart (see Bounds).
+func NewJoin(kind JoinKind, left, right Node, cond scalar.Expr, at diag.Span) *Join {
+	j := &Join{Base: Base{Sp: at}, Kind: kind, Left: left, Right: right, Cond: cond}
+	j.derive()
+	return j
+}
+
+// derive sets the output columns.
+func (j *Join) derive() {
+	keepsTime := j.Bounds() != nil
+	pairs := JoinPairs(j.Left, j.Right)
+	n := len(j.Left.Cols())
+	if j.Kind.OnlyLeft() {
+		pairs = pairs[:n]
+	}
+	j.Columns = nil
+	for i, c := range pairs {
+		if i < n && j.Kind.KeepsRight() || i >= n && j.Kind.KeepsLeft() {
+			c.Type = c.Type.WithNullable(true)
+		}
+		if c.Time != catalog.NoTime && !keepsTime {
+			c.Lost = &Lost{Column: c.Name, Why: "a join of all rows, whenever they come, makes a plain value of it",
+				Help: "bound the times of the two sides in the ON condition: a.ts BETWEEN b.ts - INTERVAL '1' HOUR AND b.ts", Span: j.Sp}
+			c.Time = catalog.NoTime
+		}
+		j.Columns = append(j.Columns, c)
+	}
+	j.Win = nil
+}
 
 // Agg is one aggregate call over columns of the input.
 type Agg struct {
@@ -152,6 +229,7 @@ func (n *WindowTVF) Inputs() []Node       { return []Node{n.Input} }
 func (n *Aggregate) Inputs() []Node       { return []Node{n.Input} }
 func (n *WindowAggregate) Inputs() []Node { return []Node{n.Input} }
 func (n *Union) Inputs() []Node           { return n.Ins }
+func (n *Join) Inputs() []Node            { return []Node{n.Left, n.Right} }
 
 // Ref is a reference to column i of n.
 func Ref(n Node, i int) *scalar.Column {

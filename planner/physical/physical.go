@@ -202,6 +202,72 @@ type Union struct {
 	Ins []Node
 }
 
+// JoinKind is the kind of a join, in the order of logical.JoinKind.
+type JoinKind uint8
+
+// The kinds of join.
+const (
+	InnerJoin JoinKind = iota
+	LeftJoin
+	RightJoin
+	FullJoin
+	SemiJoin // rows of the left input that have a partner
+	AntiJoin // those that have none
+)
+
+func (k JoinKind) String() string {
+	return [...]string{"INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI"}[k]
+}
+
+// KeepsLeft reports that rows of the left input without a partner go out with NULLs for the other side.
+func (k JoinKind) KeepsLeft() bool { return k == LeftJoin || k == FullJoin }
+
+// KeepsRight is KeepsLeft for the right input.
+func (k JoinKind) KeepsRight() bool { return k == RightJoin || k == FullJoin }
+
+// OnlyLeft reports that the output has the columns of the left input alone.
+func (k JoinKind) OnlyLeft() bool { return k == SemiJoin || k == AntiJoin }
+
+// Equi is the columns of a join's two inputs that must be equal, pairwise. All of them empty: every row
+// meets every row, in one subtask.
+type Equi struct {
+	Left, Right []int
+	// NullSafe: in this pair NULL equals NULL. Elsewhere a row with a NULL has no partner.
+	NullSafe []bool
+}
+
+// Join is a regular join: all rows of both inputs are kept, for their partners may come at any time. Output: the
+// columns of Left, then those of Right; of semi and anti joins those of Left.
+type Join struct {
+	Props
+	Left, Right Node
+	Kind        JoinKind
+	Equi        Equi
+	// Filter is the rest of the condition, over the columns of Left, then those of Right; nil for none.
+	Filter scalar.Expr
+	// LeftRetracts: the left input carries more than +I.
+	LeftRetracts, RightRetracts bool
+	// LeftKey is columns of the left input that tell its rows apart; nil when none are known.
+	LeftKey, RightKey []int
+	LeftTTL, RightTTL time.Duration
+}
+
+// IntervalJoin joins rows whose times are not further apart than given, over insert-only inputs:
+//
+//	left + Lower <= right <= left + Upper    (microseconds)
+//
+// Rows are kept until the watermark says that no partner can come. Output as that of Join, insert-only; its
+// watermark runs behind its inputs' by as much as a row may be kept.
+type IntervalJoin struct {
+	Props
+	Left, Right         Node
+	Kind                JoinKind
+	Equi                Equi
+	LeftTime, RightTime int // row-time columns
+	Lower, Upper        int64
+	Filter              scalar.Expr // as of Join
+}
+
 // Exchange moves rows between subtasks.
 type Exchange struct {
 	Props
@@ -244,5 +310,7 @@ func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }
+func (n *Join) Inputs() []Node               { return []Node{n.Left, n.Right} }
+func (n *IntervalJoin) Inputs() []Node       { return []Node{n.Left, n.Right} }
 func (n *Exchange) Inputs() []Node           { return []Node{n.Input} }
 func (n *Sink) Inputs() []Node               { return []Node{n.Input} }

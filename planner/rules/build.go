@@ -266,6 +266,8 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.aggregate(n, before)
 	case *logical.Union:
 		return b.union(n, before)
+	case *logical.Join:
+		return b.join(n)
 	}
 	b.diags.Errorf(codes.NoStatement, n.Span(), "this form of query is not supported yet")
 	return built{}, false
@@ -556,6 +558,10 @@ func Fingerprint(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "normalize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
 		case *physical.UpsertMaterialize:
 			fmt.Fprintf(h, "materialize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
+		case *physical.Join:
+			fmt.Fprintf(h, "join %s %v %v %v %v %v\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)), [][]int{n.LeftKey, n.RightKey})
+		case *physical.IntervalJoin:
+			fmt.Fprintf(h, "interval-join %s %v %v %v %v %d %d\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)), n.Lower, n.Upper)
 		}
 		for _, i := range n.Inputs() {
 			walk(i)

@@ -70,6 +70,8 @@ func (b *builder) traitsOf(n logical.Node) traits {
 			}
 		}
 		return t
+	case *logical.Join:
+		return b.joinTraits(n)
 	case *logical.WindowTVF:
 		t := b.traitsOf(n.Input)
 		t.keys = nil

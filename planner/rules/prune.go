@@ -49,6 +49,8 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		return o.pruneAggregate(n, need)
 	case *logical.WindowAggregate:
 		return o.pruneWindowAggregate(n, need)
+	case *logical.Join:
+		return o.pruneJoin(n, need)
 	case *logical.Union:
 		keep := kept(need)
 		u := *n

@@ -3,6 +3,7 @@
 //	merge     Calc over Calc becomes one
 //	windows   a windowed Aggregate becomes a WindowAggregate; the window function below it is taken into it
 //	          where nothing else looks at its columns
+//	joins     conditions sink below joins; columns that must be equal become their keys (join.go)
 //	prune     columns that nobody reads are not made, nor decoded from records
 //	pushdown  conditions that cannot fail go into the Scan as well
 //	build     changelog modes, exchanges, stable ids: the physical plan (build.go, changelog.go)
@@ -30,6 +31,7 @@ type Optimizer struct {
 func (o *Optimizer) Optimize(n logical.Node) logical.Node {
 	n = o.merge(n)
 	n = o.merge(o.windows(n))
+	n = o.merge(o.joins(n))
 	need := make([]bool, len(n.Cols()))
 	for i := range need {
 		need[i] = true
@@ -69,6 +71,8 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		c := *n
 		c.Ins = ins
 		return &c
+	case *logical.Join:
+		return n.WithInputs(ins[0], ins[1])
 	}
 	return n
 }

@@ -21,6 +21,8 @@ const (
 	SimplifyCondition = "simplify-condition"
 	WindowAggregate   = "window-aggregate"
 	PullWindow        = "pull-window"
+	JoinCondition     = "join-condition"
+	JoinKeys          = "join-keys"
 	PruneColumns      = "prune-columns"
 	PushFilter        = "push-filter"
 	RetractInput      = "retract-input"
@@ -38,6 +40,8 @@ var All = []Rule{
 	{SimplifyCondition, "A condition is replaced by an equal, simpler one; one that is always true goes."},
 	{WindowAggregate, "A GROUP BY with window_start and window_end becomes a window aggregation, which gives each result once."},
 	{PullWindow, "The window function is taken into the aggregation, so that rows are not copied for each window."},
+	{JoinCondition, "A condition over one side of a join is asked before the join; one over both sides becomes part of its condition."},
+	{JoinKeys, "Columns that must be equal become the key by which the rows of a join are spread and found."},
 	{PruneColumns, "Columns that nobody reads are neither made nor decoded from records."},
 	{PushFilter, "Conditions that cannot fail are applied while records are decoded."},
 	{RetractInput, "Aggregates over a stream that changes rows can take rows back."},

@@ -1,0 +1,198 @@
+package bind
+
+import (
+	"slices"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/fn"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+)
+
+var joinKinds = map[string]logical.JoinKind{
+	"INNER": logical.InnerJoin, "CROSS": logical.InnerJoin, "LEFT": logical.LeftJoin, "RIGHT": logical.RightJoin, "FULL": logical.FullJoin,
+}
+
+// join binds left JOIN right, and a comma.
+func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
+	at := t.JoinSpan
+	if at.IsZero() {
+		at = t.Sp
+	}
+	left, ls := b.from(t.Left)
+	right, rs := b.from(t.Right)
+	if left == nil || right == nil {
+		return nil, nil
+	}
+	s := joinScope(ls, rs)
+	kind := joinKinds[t.Kind]
+	using := t.Using
+	if t.Natural {
+		for _, c := range ls.cols {
+			if i := slices.IndexFunc(rs.cols, func(r logical.Column) bool { return r.Name == c.Name }); i >= 0 {
+				using = append(using, ast.Ident{At: ast.At{Sp: at}, Name: c.Name})
+			}
+		}
+	}
+	var cond scalar.Expr
+	switch {
+	case t.On != nil:
+		x := &exprBinder{Binder: b, scope: s, clause: "ON"}
+		if cond = x.condition(t.On, "ON"); cond == nil {
+			return nil, nil
+		}
+	case len(using) > 0:
+		return b.joinUsing(kind, left, right, ls, rs, using, at)
+	}
+	j := joinWhere(left, right, kind, cond, at, b.Functions["AND"])
+	s.cols = j.Cols()
+	return j, s
+}
+
+// joinScope is the names of both sides, side by side.
+func joinScope(l, r *scope) *scope {
+	n := len(l.cols)
+	s := &scope{cols: append(slices.Clone(l.cols), r.cols...), rels: slices.Clone(l.rels)}
+	for _, x := range r.rels {
+		x.start, x.end = x.start+n, x.end+n
+		s.rels = append(s.rels, x)
+	}
+	for i := range l.cols {
+		s.hidden = append(s.hidden, l.hides(i))
+	}
+	for i := range r.cols {
+		s.hidden = append(s.hidden, r.hides(i))
+	}
+	return s
+}
+
+// joinUsing binds USING (a, b): equal columns of both sides, which are one column to whoever names them without a table.
+func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, rs *scope, using []ast.Ident, at diag.Span) (logical.Node, *scope) {
+	s := joinScope(ls, rs)
+	n := len(ls.cols)
+	var conds []scalar.Expr
+	ok := true
+	for _, id := range using {
+		l, r := b.find(ls, 0, n, id), b.find(rs, 0, len(rs.cols), id)
+		switch {
+		case l == -1:
+			b.unknown(ls, id, "the left side of the join", ls.cols)
+		case r == -1:
+			b.unknown(rs, id, "the right side of the join", rs.cols)
+		}
+		if l < 0 || r < 0 {
+			ok = false
+			continue
+		}
+		x := &exprBinder{Binder: b, scope: s, clause: "USING"}
+		args := []scalar.Expr{
+			&scalar.Column{Index: l, Name: id.Name, Typ: s.cols[l].Type, Sp: id.Sp},
+			&scalar.Column{Index: n + r, Name: id.Name, Typ: s.cols[n+r].Type, Sp: id.Sp},
+		}
+		e := x.apply("=", args, id.Sp)
+		if e == nil {
+			ok = false
+			continue
+		}
+		conds = append(conds, e)
+		if kind == logical.RightJoin {
+			s.hidden[l] = true
+		} else {
+			s.hidden[n+r] = true
+		}
+	}
+	if !ok {
+		return nil, nil
+	}
+	j := joinWhere(left, right, kind, scalar.And(b.Functions["AND"], conds), at, b.Functions["AND"])
+	s.cols = j.Cols()
+	if kind != logical.FullJoin {
+		return j, s
+	}
+	// Of a full join the common column is the one of the side that is there.
+	exprs, names := logical.Pass(j)
+	for _, id := range using {
+		l, r := b.find(ls, 0, n, id), b.find(rs, 0, len(rs.cols), id)
+		x := &exprBinder{Binder: b, scope: s, clause: "USING"}
+		e := x.apply("COALESCE", []scalar.Expr{logical.Ref(j, l), logical.Ref(j, n+r)}, id.Sp)
+		if e == nil {
+			return nil, nil
+		}
+		exprs[l] = e
+	}
+	c := logical.NewCalc(j, nil, exprs, names, at)
+	s.cols = c.Cols()
+	return c, s
+}
+
+// joinWhere joins, with the conditions that are over one side of an inner join put below it, where they may complete
+// the condition of a join there: FROM a, b, c WHERE a.x = b.x AND b.y = c.y.
+func joinWhere(left, right logical.Node, kind logical.JoinKind, cond scalar.Expr, at diag.Span, and *fn.Func) *logical.Join {
+	if kind == logical.InnerJoin {
+		left, right, cond = sink(left, right, cond, and)
+	}
+	return logical.NewJoin(kind, left, right, cond, at)
+}
+
+func sink(left, right logical.Node, cond scalar.Expr, and *fn.Func) (l, r logical.Node, rest scalar.Expr) {
+	n := len(left.Cols())
+	var ofLeft, ofRight, both []scalar.Expr
+	for _, c := range scalar.Conjuncts(cond) {
+		switch side(c, n) {
+		case onLeft:
+			ofLeft = append(ofLeft, c)
+		case onRight:
+			ofRight = append(ofRight, scalar.Shift(c, func(i int) int { return i - n }))
+		default:
+			both = append(both, c)
+		}
+	}
+	if ofLeft != nil {
+		left = where(left, scalar.And(and, ofLeft), and)
+	}
+	if ofRight != nil {
+		right = where(right, scalar.And(and, ofRight), and)
+	}
+	return left, right, scalar.And(and, both)
+}
+
+// where keeps the rows of in that satisfy cond: a filter, or, over an inner join, a further condition of it.
+func where(in logical.Node, cond scalar.Expr, and *fn.Func) logical.Node {
+	if j, ok := in.(*logical.Join); ok && j.Kind == logical.InnerJoin && scalar.Deterministic(cond) {
+		l, r, rest := sink(j.Left, j.Right, cond, and)
+		if l != j.Left || r != j.Right {
+			j = j.WithInputs(l, r)
+		}
+		if rest != nil {
+			j = j.WithCond(scalar.And(and, append(slices.Clone(scalar.Conjuncts(j.Cond)), scalar.Conjuncts(rest)...)))
+		}
+		return j
+	}
+	return logical.NewFilter(in, cond, cond.Span())
+}
+
+type joinSide uint8
+
+const (
+	onNeither joinSide = iota // a constant, or not deterministic
+	onLeft
+	onRight
+	onBoth
+)
+
+// side is which inputs of a join e reads; the left one has n columns.
+func side(e scalar.Expr, n int) joinSide {
+	if !scalar.Deterministic(e) {
+		return onNeither
+	}
+	s := onNeither
+	for _, c := range scalar.Columns(e) {
+		if c < n {
+			s |= onLeft
+		} else {
+			s |= onRight
+		}
+	}
+	return s
+}

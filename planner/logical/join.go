@@ -1,0 +1,149 @@
+package logical
+
+import (
+	"weir/planner/catalog"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// TimeBounds says how far the row times of a join's two sides may be apart:
+//
+//	left + Lower <= right <= left + Upper    (microseconds)
+type TimeBounds struct {
+	Left, Right  int // row-time columns, each of its own input
+	Lower, Upper int64
+}
+
+// Bounds finds the time bounds of j's condition: both ends must be there, and both sides' times be time
+// attributes of the same type. nil when there are none: the join is then a regular one.
+func (j *Join) Bounds() *TimeBounds {
+	b, _ := j.splitBounds()
+	return b
+}
+
+// splitBounds also gives the conjuncts of the condition that the bounds do not express.
+func (j *Join) splitBounds() (*TimeBounds, []scalar.Expr) {
+	n := len(j.Left.Cols())
+	pairs := JoinPairs(j.Left, j.Right)
+	var b TimeBounds
+	var rest []scalar.Expr
+	lower, upper := false, false
+	found := false
+	for _, c := range scalar.Conjuncts(j.Cond) {
+		l, r, off, op, ok := timeComparison(c, pairs, n)
+		if !ok || found && (l != b.Left || r != b.Right) {
+			rest = append(rest, c)
+			continue
+		}
+		if !found {
+			b.Left, b.Right, found = l, r, true
+		}
+		// right - left  op  off
+		lo := func(v int64) {
+			if !lower || v > b.Lower {
+				b.Lower = v
+			}
+			lower = true
+		}
+		hi := func(v int64) {
+			if !upper || v < b.Upper {
+				b.Upper = v
+			}
+			upper = true
+		}
+		switch op {
+		case "=":
+			lo(off)
+			hi(off)
+		case ">=":
+			lo(off)
+		case ">":
+			lo(off + 1)
+		case "<=":
+			hi(off)
+		case "<":
+			hi(off - 1)
+		}
+	}
+	if !lower || !upper {
+		return nil, scalar.Conjuncts(j.Cond)
+	}
+	return &b, rest
+}
+
+// SplitBounds is Bounds, with what is left of the condition.
+func (j *Join) SplitBounds() (*TimeBounds, []scalar.Expr) { return j.splitBounds() }
+
+var flipped = map[string]string{"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+// timeComparison reads a comparison between a time attribute of the left side and one of the right, each plus or
+// minus constants, as: right - left op off. Columns of pairs from n on are the right side's.
+func timeComparison(e scalar.Expr, pairs []Column, n int) (left, right int, off int64, op string, ok bool) {
+	c, isCall := e.(*scalar.Call)
+	if !isCall || len(c.Args) != 2 || flipped[c.Func.Name] == "" {
+		return 0, 0, 0, "", false
+	}
+	a, x, okA := timeTerm(c.Args[0], pairs)
+	b, y, okB := timeTerm(c.Args[1], pairs)
+	if !okA || !okB || pairs[a].Type.Kind != pairs[b].Type.Kind {
+		return 0, 0, 0, "", false
+	}
+	op = c.Func.Name
+	switch {
+	case a >= n && b < n: // right + x op left + y
+		return b, a - n, y - x, op, true
+	case a < n && b >= n: // left + x op right + y: right - left flipped(op) x - y
+		return a, b - n, x - y, flipped[op], true
+	}
+	return 0, 0, 0, "", false
+}
+
+// timeTerm reads a time attribute plus or minus constant intervals.
+func timeTerm(e scalar.Expr, pairs []Column) (col int, off int64, ok bool) {
+	switch x := e.(type) {
+	case *scalar.Column:
+		return x.Index, 0, pairs[x.Index].Time != catalog.NoTime
+	case *scalar.Cast:
+		if x.Implicit && x.X.Type().Kind == x.Typ.Kind && x.X.Type().Prec <= x.Typ.Prec {
+			return timeTerm(x.X, pairs)
+		}
+	case *scalar.Call:
+		if len(x.Args) != 2 || x.Func.Name != "+" && x.Func.Name != "-" {
+			return 0, 0, false
+		}
+		arg, lit := x.Args[0], x.Args[1]
+		if _, first := arg.(*scalar.Literal); first && x.Func.Name == "+" {
+			arg, lit = lit, arg
+		}
+		l, isLit := lit.(*scalar.Literal)
+		if !isLit || l.Typ.Kind != types.IntervalDaySecond {
+			return 0, 0, false
+		}
+		v, isInt := l.Value.(int64)
+		if !isInt {
+			return 0, 0, false
+		}
+		if x.Func.Name == "-" {
+			v = -v
+		}
+		col, off, ok = timeTerm(arg, pairs)
+		return col, off + v, ok
+	}
+	return 0, 0, false
+}
+
+// WithCond is j under a further condition, over the same pairs. It is for inner joins.
+func (j *Join) WithCond(cond scalar.Expr) *Join {
+	c := *j
+	c.Cond = cond
+	c.derive()
+	return &c
+}
+
+// WithInputs is j over other inputs whose columns have the same places.
+func (j *Join) WithInputs(left, right Node) *Join {
+	c := *j
+	c.Left, c.Right = left, right
+	c.derive()
+	return &c
+}
