@@ -400,11 +400,6 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 		LeftRetracts: left.updating, RightRetracts: right.updating, LeftKey: uniqueKey(lt), RightKey: uniqueKey(rt), LeftTTL: ttl, RightTTL: ttl}
 	j.Props = props
 	out.node = j
-	if b.warn && ttl == 0 && !out.bounded {
-		b.diags.Warnf(codes.StateGrows, n.Sp, "the state of this join grows for ever").
-			At("every row of both sides is kept, for its partner may come at any time").
-			Help("SET 'table.exec.state.ttl' = '7 d', or bound the times of the two sides in the condition")
-	}
 	return out, true
 }
 
