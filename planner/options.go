@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -60,6 +61,9 @@ func (s *Session) expand(v string, at diag.Span) (string, bool) {
 			b.WriteString(val)
 		case hasDefault:
 			b.WriteString(def)
+		case s.o.AllowUnset:
+			s.unset[at] = true
+			b.WriteString(v[i : i+end+1])
 		default:
 			s.diags.Errorf(codes.Variable, at, "the environment variable %s is not set", name).
 				Help("set it, or give it a default: ${%s:...}", name)
@@ -127,7 +131,14 @@ func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
 	for _, f := range formats {
 		required(f.spec.Options, f.prefix, "format '"+f.spec.Name+"'")
 	}
+	s.forgive(found)
 	return !hasErrors(s.diags.All[found:])
+}
+
+// forgive takes back findings, from the given one on, about values that are not known yet (Options.AllowUnset).
+func (s *Session) forgive(found int) {
+	kept := slices.DeleteFunc(s.diags.All[found:], func(d *diag.Diagnostic) bool { return s.unset[d.Span] })
+	s.diags.All = s.diags.All[:found+len(kept)]
 }
 
 func hasErrors(all []*diag.Diagnostic) bool {
@@ -272,6 +283,7 @@ func (s *Session) checkTable(t *catalog.Table, how catalog.Use) {
 	if c == nil {
 		return
 	}
+	defer s.forgive(len(s.diags.All))
 	if c.Check != nil {
 		c.Check(t, how, s.o.Config.String, s.diags)
 	}

@@ -31,6 +31,8 @@ type Options struct {
 	Fold func(scalar.Expr) (types.Value, error)
 	// Env looks up ${VAR} and ${VAR:default} in the values of options and settings; nil leaves them as they are.
 	Env func(string) (string, bool)
+	// AllowUnset: a variable that is not set is no finding, and what is then not known is not checked.
+	AllowUnset bool
 	// Interactive: statements come one by one from a person; notes about running a file are left out.
 	Interactive bool
 }
@@ -42,6 +44,7 @@ type Session struct {
 	views  map[string]*catalog.View
 	broken map[string]bool
 	sets   map[string]diag.Span // the SET of a key, for labels
+	unset  map[diag.Span]bool   // values with variables that are not set and need not be
 	diags  *diag.List           // of the statement at work
 	opt    *rules.Optimizer
 
@@ -55,7 +58,7 @@ func NewSession(o Options) *Session {
 	}
 	s := &Session{
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
-		sets: map[string]diag.Span{},
+		sets: map[string]diag.Span{}, unset: map[diag.Span]bool{},
 	}
 	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode}
 	return s
@@ -63,6 +66,12 @@ func NewSession(o Options) *Session {
 
 // Config is the session's present settings; the caller must not change them.
 func (s *Session) Config() *config.Config { return s.o.Config }
+
+// SetAt is the SET that gave key its present value; ok is false where none did.
+func (s *Session) SetAt(key string) (at diag.Span, ok bool) {
+	at, ok = s.sets[key]
+	return at, ok
+}
 
 // Table is the table called name, nil when there is none.
 func (s *Session) Table(name string) *catalog.Table { return s.tables[name] }
@@ -241,6 +250,9 @@ func (s *Session) set(st *ast.Set) Result {
 	value, ok := s.expand(st.KV.Value.Value, st.KV.Value.Sp)
 	if !ok {
 		return nil
+	}
+	if s.unset[st.KV.Value.Sp] && config.Lookup(key) != nil {
+		return &Done{Message: "'" + key + "' depends on the environment"}
 	}
 	err := cfg.Set(key, value, config.FromFile)
 	var unknown *config.UnknownKeyError

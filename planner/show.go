@@ -244,7 +244,7 @@ func (s *Session) createText(t *catalog.Table) string {
 	spec := s.connector(t)
 	for _, o := range t.Options {
 		v := o.Value
-		if secret(spec, o.Key) {
+		if Secret(spec, o.Key) {
 			v = "****"
 		}
 		opts = append(opts, "  "+token.QuoteString(o.Key)+" = "+token.QuoteString(v))
@@ -256,9 +256,9 @@ func (s *Session) createText(t *catalog.Table) string {
 	return fmt.Sprintf("CREATE %sTABLE %s (\n%s\n)\n%sWITH (\n%s\n)\n", temporary(t.Temporary), token.QuoteIdent(t.Name), strings.Join(lines, ",\n"), comment, strings.Join(opts, ",\n"))
 }
 
-// secret reports an option whose value is not shown: one that is declared so, or a client property that by its name
+// Secret reports an option whose value is not shown: one that is declared so, or a client property that by its name
 // carries one.
-func secret(spec *catalog.ConnectorSpec, key string) bool {
+func Secret(spec *catalog.ConnectorSpec, key string) bool {
 	if spec != nil {
 		if o := findOption(spec.Options, key); o != nil && o.Secret {
 			return true

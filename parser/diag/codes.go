@@ -109,6 +109,9 @@ var Codes = map[string]string{
 	"SQ6012": "a comment ignores what is not found",
 	"SQ6013": "a comment ignores a finding that there is not",
 	"SQ6014": "a comment ignores an error",
+	"SQ6021": "a key of the configuration is not known",
+	"SQ6022": "a value of the configuration is not possible",
+	"SQ6023": "a configuration file is no TOML",
 
 	"SQ6001": "a SELECT stands in a file that is to be run",
 

@@ -4,8 +4,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,8 +50,9 @@ const (
 
 // Config is the settings of one job. A Config that a job runs with is never changed.
 type Config struct {
-	values map[string]entry
-	zone   *time.Location // parsed table.local-time-zone
+	values   map[string]entry
+	defaults map[string]entry // by configuration files and their like; values go before them
+	zone     *time.Location   // parsed table.local-time-zone
 }
 
 type entry struct {
@@ -59,15 +61,11 @@ type entry struct {
 }
 
 // New is the default settings.
-func New() *Config { return &Config{values: map[string]entry{}} }
+func New() *Config { return &Config{values: map[string]entry{}, defaults: map[string]entry{}} }
 
 // Clone is a copy that may be changed.
 func (c *Config) Clone() *Config {
-	d := &Config{values: make(map[string]entry, len(c.values)), zone: c.zone}
-	for k, v := range c.values {
-		d.values[k] = v
-	}
-	return d
+	return &Config{values: maps.Clone(c.values), defaults: maps.Clone(c.defaults), zone: c.zone}
 }
 
 // UnknownKeyError is returned by Set for a key that is not in the table.
@@ -88,15 +86,41 @@ func (c *Config) Set(key, value string, from Origin) error {
 	if c.values[key].origin == FromFlag && from != FromFlag {
 		return nil
 	}
-	if key == LocalTimeZone {
-		z, err := ParseZone(value)
-		if err != nil {
+	return c.put(c.values, spec, value, from)
+}
+
+// SetDefault gives key another default, which SET overrides and RESET comes back to. from is what OriginOf then says.
+func (c *Config) SetDefault(key, value string, from Origin) error {
+	spec := Lookup(key)
+	if spec == nil {
+		return &UnknownKeyError{key}
+	}
+	if err := CheckValue(spec, value); err != nil {
+		return err
+	}
+	return c.put(c.defaults, spec, value, from)
+}
+
+// put enters a checked value.
+func (c *Config) put(into map[string]entry, spec *catalog.OptionSpec, value string, from Origin) error {
+	if spec.Key == LocalTimeZone {
+		if _, err := ParseZone(value); err != nil {
 			return err
 		}
-		c.zone = z
 	}
-	c.values[key] = entry{Canonical(spec, value), from}
+	into[spec.Key] = entry{Canonical(spec, value), from}
+	if spec.Key == LocalTimeZone {
+		c.parseZone()
+	}
 	return nil
+}
+
+// parseZone keeps zone up with the setting, which has been checked.
+func (c *Config) parseZone() {
+	c.zone = nil
+	if e, ok := c.lookup(LocalTimeZone); ok {
+		c.zone, _ = ParseZone(e.value)
+	}
 }
 
 // Reset puts key back to its default; "" resets all that did not come from a flag.
@@ -104,16 +128,23 @@ func (c *Config) Reset(key string) {
 	for k, e := range c.values {
 		if (key == "" || k == key) && e.origin != FromFlag {
 			delete(c.values, k)
-			if k == LocalTimeZone {
-				c.zone = nil
-			}
 		}
 	}
+	c.parseZone()
+}
+
+// lookup is what key was set to, or given as a default.
+func (c *Config) lookup(key string) (entry, bool) {
+	if e, ok := c.values[key]; ok {
+		return e, true
+	}
+	e, ok := c.defaults[key]
+	return e, ok
 }
 
 // String is the value of key, its default where it was not set; "" where it has none.
 func (c *Config) String(key string) string {
-	if e, ok := c.values[key]; ok {
+	if e, ok := c.lookup(key); ok {
 		return e.value
 	}
 	if s := Lookup(key); s != nil {
@@ -122,12 +153,12 @@ func (c *Config) String(key string) string {
 	return ""
 }
 
-// IsSet reports whether key was set, by SET or a flag.
-func (c *Config) IsSet(key string) bool { _, ok := c.values[key]; return ok }
+// IsSet reports whether key was set, by SET, a flag or a configuration file.
+func (c *Config) IsSet(key string) bool { _, ok := c.lookup(key); return ok }
 
 // OriginOf says where the value of key came from.
 func (c *Config) OriginOf(key string) Origin {
-	if e, ok := c.values[key]; ok {
+	if e, ok := c.lookup(key); ok {
 		return e.origin
 	}
 	return FromDefault
@@ -170,12 +201,9 @@ func (c *Config) Zone() *time.Location {
 
 // Settings lists every key that was set, sorted.
 func (c *Config) Settings() []string {
-	keys := make([]string, 0, len(c.values))
-	for k := range c.values {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
+	keys := slices.Concat(slices.Collect(maps.Keys(c.values)), slices.Collect(maps.Keys(c.defaults)))
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // Lookup is the declaration of key, nil when there is none.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ Exit code 0: nothing found at --fail-level; 1: findings; 2: it could not look.`,
   weir check --fix --diff jobs     show what --fix would change`,
 		Args: files,
 		RunE: func(c *cobra.Command, args []string) error {
+			a.lenient = true
 			if o.diff && !o.fix {
 				return usageError{errors.New("--diff shows what --fix would do: write --fix --diff")}
 			}
@@ -67,7 +69,7 @@ Exit code 0: nothing found at --fail-level; 1: findings; 2: it could not look.`,
 
 // check looks at the files once and reports.
 func (a *app) check(args []string, o checkOptions) error {
-	out, err := o.outputs()
+	out, err := a.outputs(&o.reportFlags)
 	if err != nil {
 		return err
 	}
@@ -116,8 +118,8 @@ func (a *app) look(reader *input.Reader, args []string) (*lookout, error) {
 	}
 	l := &lookout{Report: report.Report{Verb: "check", Version: Version, Files: set.Names}, set: set}
 	for _, script := range set.Scripts {
-		diags := lint.Check(script, plannerOptions(cfg.Clone()), lint.Options{})
-		kept, ignored := ignore.Apply(script, diags.All, ignore.Options{Final: isError, Incomplete: diags.HasErrors()})
+		diags := lint.Check(script, a.plannerOptions(cfg.Clone()), lint.Options{Enabled: a.ruleRuns})
+		kept, ignored := a.sifted(script, diags.All, false)
 		l.Findings = append(l.Findings, kept...)
 		for _, i := range ignored {
 			l.Ignored = append(l.Ignored, report.Ignored(i))
@@ -126,8 +128,21 @@ func (a *app) look(reader *input.Reader, args []string) (*lookout, error) {
 	return l, nil
 }
 
-// isError reports a finding that keeps the job from running.
-func isError(d *diag.Diagnostic) bool { return d.Severity == diag.Error }
+// sifted is findings after the configuration and the comments of the files have had their say. silent: what is wrong with the comments is not reported.
+func (a *app) sifted(files []*diag.File, all []*diag.Diagnostic, silent bool) ([]*diag.Diagnostic, []ignore.Ignored) {
+	final := map[*diag.Diagnostic]bool{} // they keep the job from running
+	for _, d := range all {
+		if d.Severity == diag.Error {
+			final[d] = true
+		}
+	}
+	return ignore.Apply(files, a.leveled(all), ignore.Options{
+		Final: func(d *diag.Diagnostic) bool { return final[d] }, Incomplete: len(final) > 0, Silent: silent,
+		Off: func(code string) bool {
+			return slices.ContainsFunc(files, func(f *diag.File) bool { return a.loaded.Level(code, f.Name) == "off" })
+		},
+	})
+}
 
 // maxRounds limits how often check --fix looks again: edits that call for others end long before.
 const maxRounds = 50
@@ -226,13 +241,14 @@ func (a *app) compile(args []string) (*planner.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, diags := planner.Compile(fs, plannerOptions(cfg))
-	diags.All, _ = ignore.Apply(fs, diags.All, ignore.Options{Final: isError, Silent: true})
-	if a.quiet && !diags.HasErrors() {
+	program, diags := planner.Compile(fs, a.plannerOptions(cfg))
+	stops := diags.HasErrors()
+	diags.All, _ = a.sifted(fs, diags.All, true)
+	if a.quiet && !stops {
 		return program, nil
 	}
 	a.show(a.stderr, diags)
-	if diags.HasErrors() {
+	if stops {
 		return nil, exit(exitFindings)
 	}
 	return program, nil

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+
+	"weir/cmd/internal/conf"
 )
 
 // Exit codes. They are part of the interface: documented in the README and tested.
@@ -39,10 +42,18 @@ type app struct {
 	stderr io.Writer
 
 	sets      []string
+	options   []string // -O
+	profile   string
+	envFiles  []string
+	skipEnv   bool
 	logFormat string
 	logLevel  string
 	color     string
 	quiet     bool
+
+	lenient bool              // the verb only looks: variables that are not set may be no findings
+	loaded  *conf.Config      // by config, at its first use
+	env     map[string]string // of env files, at the first use
 
 	live atomic.Pointer[statusLine] // on the terminal now; nil without one
 }
@@ -94,16 +105,25 @@ The dialect is Flink SQL's: the same file also runs on a Flink cluster.`,
 	})
 	f := root.PersistentFlags()
 	f.StringArrayVar(&a.sets, "set", nil, "override a setting, as SET does: `key=value` (repeatable)")
+	f.StringArrayVarP(&a.options, "option", "O", nil, "override a key of .weir.toml: `key=value` (repeatable); -O list shows the keys")
+	f.StringVar(&a.profile, "config-profile", "", "use the profile of this `name` in .weir.toml")
+	f.StringArrayVar(&a.envFiles, "env-file", nil, "read variables for ${VAR} from this `file` of NAME=value lines (repeatable)")
+	f.BoolVar(&a.skipEnv, "skip-env-check", false, "a variable that is not set is no finding (for check and explain)")
 	f.StringVar(&a.logFormat, "log-format", "text", "log lines as `text|json`")
 	f.StringVar(&a.logLevel, "log-level", "info", "least level of log lines: `debug|info|warn|error`")
 	f.StringVar(&a.color, "color", "auto", "colours: `auto|always|never`")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no log lines, status line or summary (errors are still shown)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.explainCommand(), a.fmtCommand(), a.sqlCommand(), a.demoCommand(), a.devCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.explainCommand(), a.fmtCommand(), a.sqlCommand(), a.demoCommand(), a.devCommand(),
+		a.configCommand(), a.versionCommand())
 	return root
 }
 
 func (a *app) checkFlags() error {
+	if slices.Contains(a.options, "list") {
+		a.listKeys()
+		return exit(exitOK)
+	}
 	if a.logFormat != "text" && a.logFormat != "json" {
 		return usageError{fmt.Errorf("--log-format is text or json, not %q", a.logFormat)}
 	}

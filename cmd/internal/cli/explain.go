@@ -47,6 +47,7 @@ func (a *app) explain(args []string, o explainOptions) error {
 	if !known(o.format, explainFormats) {
 		return badValue("--format", o.format, explainFormats)
 	}
+	a.lenient = true
 	program, err := a.compile(args)
 	if err != nil {
 		return err

@@ -19,9 +19,16 @@ func (a *app) readFiles(names []string) ([]*diag.File, error) {
 	return set.Files, nil
 }
 
-// settings is the defaults and --set.
+// settings is the defaults, those of the configuration, and --set.
 func (a *app) settings() (*config.Config, error) {
 	cfg := config.New()
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Settings(cfg); err != nil {
+		return nil, usageError{err}
+	}
 	for _, kv := range a.sets {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok {

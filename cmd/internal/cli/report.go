@@ -22,7 +22,7 @@ type reportFlags struct {
 func (r *reportFlags) register(c *cobra.Command) {
 	f := c.Flags()
 	f.StringArrayVar(&r.formats, "format", nil, "`text|compact|json|github|sarif|junit`; several apart by commas, those for a file as sarif=FILE (default text; github in a GitHub workflow)")
-	f.StringVar(&r.failLevel, "fail-level", "error", "least severity that makes the exit code 1: `error|warning|note`")
+	f.StringVar(&r.failLevel, "fail-level", "", "least severity that makes the exit code 1: `error|warning|note` (default error)")
 	c.RegisterFlagCompletionFunc("fail-level", cobra.FixedCompletions([]string{"error", "warning", "note"}, cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
 	c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))                         //nolint:errcheck // the flag is there
 }
@@ -33,15 +33,26 @@ type reportOutputs struct {
 	level diag.Severity
 }
 
-// outputs reads the flags.
-func (r *reportFlags) outputs() (reportOutputs, error) {
-	level, err := parseSeverity(r.failLevel)
+// outputs reads the flags, and what the configuration says where they are not given.
+func (a *app) outputs(r *reportFlags) (reportOutputs, error) {
+	c, err := a.config()
+	if err != nil {
+		return reportOutputs{}, err
+	}
+	text, formats := r.failLevel, r.formats
+	if text == "" {
+		text = c.Get("fail-level")
+	}
+	if len(formats) == 0 {
+		formats = c.List("format")
+	}
+	level, err := parseSeverity(text)
 	if err != nil {
 		return reportOutputs{}, usageError{fmt.Errorf("--fail-level is %w", err)}
 	}
 	outs := report.Default(os.Getenv)
-	if len(r.formats) > 0 {
-		if outs, err = report.ParseOutputs(r.formats); err != nil {
+	if len(formats) > 0 {
+		if outs, err = report.ParseOutputs(formats); err != nil {
 			return reportOutputs{}, usageError{err}
 		}
 	}

@@ -240,7 +240,7 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 	interactive := len(o.script) == 0 && isTerminal(a.stdin) && isTerminal(a.stdout)
 	opts := repl.Options{
 		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
-		Planner:      plannerOptions(cfg),
+		Planner:      a.plannerOptions(cfg),
 		Connectors:   connectorRegistry,
 		Prepare:      prepare,
 		StateDir:     func(j *physical.Job) (string, error) { return stateDir(o.stateDir, j) },

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"os"
 	"time"
 
 	"weir/connectors/blackhole"
@@ -24,8 +23,8 @@ import (
 	"weir/planner/types"
 )
 
-// plannerOptions is what the planner knows of this build. It needs no broker.
-func plannerOptions(cfg *config.Config) planner.Options {
+// plannerOptions is what the planner knows of this build, after config has been read. It needs no broker.
+func (a *app) plannerOptions(cfg *config.Config) planner.Options {
 	return planner.Options{
 		Registry:  spec.Registry(),
 		Functions: fn.Builtins(),
@@ -33,7 +32,8 @@ func plannerOptions(cfg *config.Config) planner.Options {
 		Fold: func(e scalar.Expr) (types.Value, error) {
 			return expr.Fold(e, expr.Env{Zone: cfg.Zone(), Clock: time.Now})
 		},
-		Env: os.LookupEnv,
+		Env:        a.variable,
+		AllowUnset: a.lenient && a.loaded.Get("skip-env-check") == "true",
 	}
 }
 
