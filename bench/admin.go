@@ -25,6 +25,10 @@ func (a *admin) close() { a.a.Close() }
 
 // create makes a topic and returns when its partitions have leaders.
 func (a *admin) create(ctx context.Context, topic string) error {
+	return a.createWith(ctx, topic, partitions)
+}
+
+func (a *admin) createWith(ctx context.Context, topic string, partitions int) error {
 	r, err := a.a.CreateTopics(ctx, []ck.TopicSpecification{{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1,
 		Config: map[string]string{"retention.ms": "-1"}}}, ck.SetAdminOperationTimeout(20*time.Second))
 	if err != nil {

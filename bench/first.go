@@ -31,7 +31,7 @@ func (b *bench) runStarts(ctx context.Context, r *report) error {
 	return nil
 }
 
-// first starts the raw job with a checkpoint interval of 200 ms on a topic in which records wait, and returns the time from the
+// first starts the raw job with a checkpoint interval of 100 ms on a topic in which records wait, and returns the time from the
 // start of its process to the moment at which a read_committed consumer, which polls all the while, has the first record.
 func (b *bench) first(ctx context.Context) (time.Duration, error) {
 	b.serial++
@@ -64,7 +64,7 @@ func (b *bench) first(ctx context.Context) (time.Duration, error) {
 	defer witness.Close()
 
 	// The job is unbounded here: the end of the input must not hurry the commit.
-	args, err := b.weirArgs("raw", out, []string{"'topic_1'", "'" + in + "'", "'5 s'", "'200 ms'", "  'scan.bounded.mode' = 'latest-offset',\n", ""})
+	args, err := b.weirArgs("raw", out, []string{"'topic_1'", "'" + in + "'", "'5 s'", "'100 ms'", "  'scan.bounded.mode' = 'latest-offset',\n", ""})
 	if err != nil {
 		return 0, err
 	}

@@ -114,7 +114,7 @@ type bench struct {
 }
 
 // modes are the measurements beside the table of jobs: `go run ./bench MODE`.
-var modes = map[string]func(context.Context, []string) error{"latency": latency}
+var modes = map[string]func(context.Context, []string) error{"latency": latency, "scale": scale, "recovery": recovery}
 
 // openBench makes ready what every measurement needs: a binary and a broker. The caller ends it with the function returned.
 func openBench(ctx context.Context, o options) (_ *bench, _ func(), err error) {
@@ -154,6 +154,9 @@ func openBench(ctx context.Context, o options) (_ *bench, _ func(), err error) {
 		}
 		undo = append(undo, broker.Close)
 		b.servers = broker.Addr
+	}
+	if b.servers == "none" { // for what needs no broker
+		return b, closeBench, nil
 	}
 	if b.admin, err = newAdmin(b.servers); err != nil {
 		return nil, nil, err

@@ -58,6 +58,16 @@ func producerConfig(user ck.ConfigMap, cfg *config.Config) ck.ConfigMap {
 		"enable.metrics.push", false)
 }
 
+// prompt makes a producer send without much waiting, unless the user has said how long: without a transaction a record is
+// seen as soon as it is sent, and rows come in batches anyway. Within a transaction nothing is seen before the commit, which
+// does not linger.
+func prompt(conf ck.ConfigMap) ck.ConfigMap {
+	if _, ok := conf["queue.buffering.max.ms"]; ok { // the same by another name
+		return conf
+	}
+	return unless(conf, "linger.ms", 1)
+}
+
 // idempotent reports whether a producer may be made idempotent: as in Java, what the user has set must not stand against it.
 func idempotent(user ck.ConfigMap) bool {
 	for _, key := range []string{"acks", "request.required.acks"} {

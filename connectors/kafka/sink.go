@@ -219,7 +219,7 @@ func (s *sink) acquire() (*producer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shared == nil {
-		p, err := newProducer(producerConfig(s.props, s.cfg), s.cfg, s.log, "table "+s.table.Name)
+		p, err := newProducer(prompt(producerConfig(s.props, s.cfg)), s.cfg, s.log, "table "+s.table.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -168,7 +168,7 @@ func checkTotals(t *testing.T, n int, out []string) {
 	for k, changes := range counts {
 		records := int64(n / keys)
 		if int64(len(changes)) != records {
-			t.Fatalf("key %d has %d changes, want %d", k, len(changes), records)
+			t.Fatalf("key %d has %d changes, want %d (%d rows)", k, len(changes), records, len(out))
 		}
 		want := records*int64(k) + keys*records*(records-1)/2
 		if changes[records] != want {

@@ -56,7 +56,7 @@ func (b *Broker) ConsoleConsumer(t testing.TB, topic string, more ...string) []s
 		t.Fatal("kafkatest: the console consumer is used with a real broker")
 	}
 	out, err := b.real.Tool("org.apache.kafka.tools.consumer.ConsoleConsumer", append([]string{"--bootstrap-server", b.Addr, "--topic", topic,
-		"--isolation-level", "read_committed", "--from-beginning", "--timeout-ms", "5000"}, more...)...)
+		"--isolation-level", "read_committed", "--from-beginning", "--timeout-ms", "10000"}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
