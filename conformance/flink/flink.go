@@ -13,6 +13,7 @@
 //	{"id": "7",
 //	 "script": "SET ...; CREATE TABLE ...; INSERT INTO ...; SELECT ...;",
 //	 "changes": {"t": "insert|upsert|retract"},
+//	 "settings": {"table.local-time-zone": "UTC"},
 //	 "steps": [{"table": "t", "kind": "+I", "row": {"id": 1, "ts": "2026-01-01 00:00:00"}},
 //	           {"table": "t", "watermark_ms": 1767225600000},
 //	           {"table": "t", "idle": true}],
@@ -22,7 +23,7 @@
 // names like others, computed ones never. A column that is missing is NULL. kind is +I unless given. The table's own WATERMARK clause puts
 // out a watermark behind each row; watermark_ms (of the row time's own clock, in milliseconds) is a further one. changes says which changes a table gives or
 // takes; without it the connector and format that the script names decide: upsert-kafka is upsert, print and blackhole and CDC
-// formats are retract, all else is insert.
+// formats are retract, all else is insert. settings override what the script SETs.
 //
 // All INSERTs of the script run as one job; a SELECT is collected as table query, further ones as query_2 and so on. Steps are
 // processed in order: where tables are several, or one is read twice, a checkpoint barrier goes through the whole job
@@ -64,7 +65,9 @@ type Case struct {
 	ID      string            `json:"id"`
 	Script  string            `json:"script"`
 	Changes map[string]string `json:"changes,omitempty"`
-	Steps   []Step            `json:"steps"`
+	// Settings override those that the script SETs.
+	Settings map[string]string `json:"settings,omitempty"`
+	Steps    []Step            `json:"steps"`
 	// End is whether the tables end after the last step.
 	End       bool  `json:"end"`
 	PlanOnly  bool  `json:"plan_only,omitempty"`

@@ -114,6 +114,9 @@ var Codes = map[string]string{
 	"SQ6023": "a configuration file is no TOML",
 
 	"SQ6001": "a SELECT stands in a file that is to be run",
+	"SQ6101": "a test file is not of its form",
+	"SQ6102": "a test names a table, column or file that is not there",
+	"SQ6103": "a value of a test does not fit its column",
 
 	"SQ7101": "event time is needed, and the table has no WATERMARK",
 	"SQ7102": "a WATERMARK does not depend on its column",

@@ -81,6 +81,7 @@ class Case {
         StreamExecutionEnvironment exec = StreamExecutionEnvironment.getExecutionEnvironment(
                 new Configuration().set(CoreOptions.CHECK_LEAKED_CLASSLOADER, false));
         StreamTableEnvironment env = StreamTableEnvironment.create(exec);
+        request.path("settings").fields().forEachRemaining(s -> set(env, s.getKey(), s.getValue().asText()));
         for (String statement : Script.split(request.get("script").asText())) {
             execute(env, statement);
         }
@@ -91,6 +92,7 @@ class Case {
         for (String[] s : new String[][] {
             {"parallelism.default", "1"}, {"restart-strategy.type", "disable"}, {"execution.checkpointing.interval", "24 h"},
             {"execution.checkpointing.mode", "EXACTLY_ONCE"}, {"execution.checkpointing.timeout", "30 s"}, {"execution.checkpointing.min-pause", "0 ms"},
+            {"execution.checkpointing.tolerable-failed-checkpoints", "1000"},
             {"state.backend.type", "hashmap"}, {"execution.checkpointing.storage", "jobmanager"}, {"execution.buffer-timeout.interval", "0 ms"},
             {"table.exec.source.idle-timeout", "0 ms"}}) {
             env.getConfig().set(s[0], s[1]);
@@ -111,8 +113,8 @@ class Case {
         Operation op = impl.getParser().parse(statement).get(0);
         if (op instanceof SetOperation set) {
             String k = set.getKey().orElseThrow();
-            if (!k.startsWith("weir.")) { // settings of the runner's, not of the dialect
-                env.getConfig().set(k, set.getValue().orElseThrow());
+            if (!request.path("settings").has(k)) {
+                set(env, k, set.getValue().orElseThrow());
             }
         } else if (op instanceof StatementSetOperation all) {
             inserts.addAll(all.getOperations());
@@ -124,6 +126,12 @@ class Case {
             impl.executeInternal(inMemory(create));
         } else {
             impl.executeInternal(op);
+        }
+    }
+
+    private static void set(StreamTableEnvironment env, String key, String value) {
+        if (!key.startsWith("weir.")) { // settings of weir's own, not of the dialect
+            env.getConfig().set(key, value);
         }
     }
 
@@ -175,9 +183,9 @@ class Case {
         cluster.submit(graph);
         boolean over = false;
         try {
-            while (cluster.status(id) != JobStatus.RUNNING) {
+            while (cluster.status(id) != JobStatus.RUNNING || !cluster.running(id)) {
                 check(cluster, id);
-                Thread.sleep(1);
+                Thread.sleep(5);
             }
             settle(cluster, id);
             // Of two steps of one table that is read once, the order is the channel's. All other steps wait for those before them.
@@ -232,7 +240,7 @@ class Case {
         }
     }
 
-    /** A barrier cannot pass while a task is still starting: asked again until it does. */
+    /** Returns when a barrier has passed through the job; one that was declined is sent again. */
     private void settle(Cluster cluster, JobID id) throws Exception {
         for (;;) {
             check(cluster, id);
@@ -241,7 +249,7 @@ class Case {
                 return;
             } catch (ExecutionException refused) {
                 late(id);
-                Thread.sleep(1);
+                Thread.sleep(20);
             }
         }
     }

@@ -2,6 +2,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.configuration.*;
+import org.apache.flink.runtime.execution.ExecutionState;
 import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.minicluster.*;
 
@@ -28,6 +29,16 @@ class Cluster implements AutoCloseable {
 
     JobStatus status(JobID id) throws Exception {
         return mini.getJobStatus(id).get(30, TimeUnit.SECONDS);
+    }
+
+    /** Reports whether every task runs; a barrier cannot pass before. */
+    boolean running(JobID id) throws Exception {
+        for (var v : mini.getExecutionGraph(id).get(30, TimeUnit.SECONDS).getAllExecutionVertices()) {
+            if (v.getExecutionState() != ExecutionState.RUNNING) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** What ended a failed job. */
