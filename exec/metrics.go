@@ -14,7 +14,17 @@ type Metrics struct {
 	Skipped   atomic.Int64 // records dropped by ignore-parse-errors and the like
 	Watermark atomic.Int64 // the operator's current watermark; MinWatermark when unknown
 	Lag       atomic.Int64 // source: records between the position and the end; -1 when unknown
+
+	// Where time goes, counted only while Timing says so.
+	Busy   atomic.Int64 // nanoseconds in the operator itself, not in those that it hands its rows to
+	Waited atomic.Int64 // nanoseconds of Busy that a source waited for records, or an exchange for room
+	State  atomic.Int64 // bytes of keyed state in memory, as of the last barrier or some batches ago
+	// Clock is the job's switch; nil where there is none. It is set before Open.
+	Clock *atomic.Bool
 }
+
+// Timing reports whether time is to be counted now: for EXPLAIN ANALYZE. Any goroutine.
+func (m *Metrics) Timing() bool { return m.Clock != nil && m.Clock.Load() }
 
 // NewMetrics is counters at zero, watermark and lag unknown.
 func NewMetrics() *Metrics {

@@ -76,6 +76,15 @@ func (o *OperatorScope) Table(spec TableSpec) (Table, error) {
 	return t, nil
 }
 
+// Bytes is the memory that the tables of the operator hold now. It is called by the goroutine of its task.
+func (o *OperatorScope) Bytes() int64 {
+	var sum int64
+	for _, t := range o.tables {
+		sum += t.Bytes()
+	}
+	return sum
+}
+
 // Specs lists the tables declared so far, for OperatorRecord.
 func (o *OperatorScope) Specs() []TableSpec {
 	var specs []TableSpec

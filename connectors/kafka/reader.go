@@ -111,6 +111,20 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 	return nil
 }
 
+// waits is when the reader begins to wait for records; zero where time is not counted.
+func (r *reader) waits() (began time.Time) {
+	if r.ctx.Metrics.Timing() {
+		began = time.Now()
+	}
+	return began
+}
+
+func (r *reader) waited(began time.Time) {
+	if !began.IsZero() {
+		r.ctx.Metrics.Waited.Add(int64(time.Since(began)))
+	}
+}
+
 // Poll takes what librdkafka has fetched, up to a batch.
 func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatch, error) {
 	if r.failed != nil {
@@ -124,7 +138,10 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		if r.q.pending() == 0 {
 			// A cancelled context has no way to wake librdkafka, so that waits are cut.
 			ms := min(int(time.Until(deadline)/time.Millisecond), 100)
-			if n := r.q.take(max(0, ms)); n < 0 {
+			began := r.waits()
+			n := r.q.take(max(0, ms))
+			r.waited(began)
+			if n < 0 {
 				return nil, exec.Restartf("", "read table "+r.src.table.Name, errors.New("librdkafka's queue failed"))
 			}
 		}

@@ -184,12 +184,13 @@ func (a *attempt) exchange(e *edge, t *task, to []*task) stage {
 	if e.mode == edgeForward {
 		to = to[t.subtask : t.subtask+1]
 	}
+	m := a.meter(e.to.id, &physical.Exchange{})
 	channels := make([]*channel, len(to))
 	for i, d := range to {
 		channels[i] = d.gate.add(e.types)
-		channels[i].input = e.input
+		channels[i].input, channels[i].sender = e.input, m
 	}
-	return newExchange(a.ctx, e.mode, e.keys, channels, a.groups)
+	return &timedStage{stage: newExchange(a.ctx, e.mode, e.keys, channels, a.groups), metrics: m, watch: &t.watch, counts: true}
 }
 
 // meter makes the counters of one subtask of a node.
@@ -207,6 +208,7 @@ func (a *attempt) meter(id string, n physical.Node) *exec.Metrics {
 		a.order = append(a.order, m)
 	}
 	c := exec.NewMetrics()
+	c.Clock = &a.r.timing
 	m.metrics = append(m.metrics, c)
 	return c
 }
@@ -239,17 +241,17 @@ func (a *attempt) open(t *task, out stage) error {
 		if err != nil {
 			return fmt.Errorf("operator %s: %w", id, err)
 		}
-		st, err := a.openOp(t, id, o, m, next, stateful(n))
-		if err != nil {
+		if next, err = a.openOp(t, id, o, m, next, stateful(n)); err != nil {
 			return err
 		}
-		next = st
 	}
 	t.first = next
 	t.inputs = []exec.Emitter{next}
-	if st, ok := next.(*opStage); ok {
-		if two, ok := st.op.(exec.TwoInput); ok {
-			t.inputs = append(t.inputs, &rightInput{st, two})
+	if timed, ok := next.(*timedStage); ok {
+		if st, ok := timed.stage.(*opStage); ok {
+			if two, ok := st.op.(exec.TwoInput); ok {
+				t.inputs = append(t.inputs, &timedInput{timed, &rightInput{st, two}})
+			}
 		}
 	}
 	t.run = t.runInner
@@ -260,7 +262,7 @@ func (a *attempt) open(t *task, out stage) error {
 }
 
 // openOp opens one operator of t with its state.
-func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, next stage, keeps bool) (*opStage, error) {
+func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, next stage, keeps bool) (stage, error) {
 	a.operators = append(a.operators, o)
 	st := newOpStage(id, o, m, next)
 	st.stateful = keeps
@@ -278,7 +280,7 @@ func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, n
 		st.delay = d.WatermarkDelay()
 	}
 	t.ops = append([]*opStage{st}, t.ops...)
-	return st, nil
+	return &timedStage{stage: st, metrics: m, watch: &t.watch, scope: st.scope}, nil
 }
 
 func (a *attempt) openSink(t *task, n *physical.Sink, m *exec.Metrics) (stage, error) {
@@ -299,7 +301,8 @@ func (a *attempt) openSink(t *task, n *physical.Sink, m *exec.Metrics) (stage, e
 		return nil, fmt.Errorf("table %s: %w", n.Table.Name, err)
 	}
 	id := n.ID + "-guard"
-	return a.openOp(t, id, guard, a.meter(id, &sinkGuardNode{}), t.sink, false)
+	timed := &timedStage{stage: t.sink, metrics: m, watch: &t.watch}
+	return a.openOp(t, id, guard, a.meter(id, &sinkGuardNode{}), timed, false)
 }
 
 // sinkGuardNode gives the sink's guard a name in the status.

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"sync"
+	"time"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -63,6 +64,8 @@ type channel struct {
 	space chan struct{} // capacity 1: a message was taken
 	free  []*batch.Batch
 
+	sender *exec.Metrics // of the exchange that sends; its time here is waiting
+
 	blocked bool // guarded by mu: its barrier has come, others' have not
 	idle    bool
 	ended   bool
@@ -118,11 +121,27 @@ func (c *channel) send(ctx context.Context, m message) error {
 			return nil
 		}
 		g.mu.Unlock()
+		began := c.waits()
 		select {
 		case <-c.space:
+			c.waited(began)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// waits is when the sender began to wait; zero where time is not counted.
+func (c *channel) waits() (began time.Time) {
+	if c.sender != nil && c.sender.Timing() {
+		began = time.Now()
+	}
+	return began
+}
+
+func (c *channel) waited(began time.Time) {
+	if !began.IsZero() {
+		c.sender.Waited.Add(int64(time.Since(began)))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/exec"
@@ -88,7 +89,8 @@ type Runner struct {
 	expired     int // attempts in a row that could not commit an epoch within the transaction timeout
 	ran         bool
 
-	view view // what Status shows
+	view   view        // what Status shows
+	timing atomic.Bool // see Time
 }
 
 // sink is one Sink of the plan for the life of a run.

@@ -185,13 +185,20 @@ func (s *sourceTask) positions() []exec.SplitState {
 }
 
 func (s *sourceTask) poll(ctx context.Context) error {
+	watch := &s.task.watch
+	was, timed := watch.enter(s.metrics)
+	defer watch.leave(was, timed)
 	wait := maxPoll
 	if t := s.progress.timeout; t > 0 {
 		wait = min(wait, max(t/4, time.Millisecond))
 	}
-	before := s.now()
+	before, waited := s.now(), s.metrics.Waited.Load()
 	sb, err := s.reader.Poll(ctx, wait)
-	s.progress.wait(s.now().Sub(before))
+	took := s.now().Sub(before)
+	s.progress.wait(took)
+	if sb == nil && timed {
+		s.metrics.Waited.Store(waited + int64(took)) // all of it, whatever the reader has counted itself
+	}
 	if err != nil {
 		return &stageError{s.src.id, err}
 	}

@@ -54,6 +54,18 @@ type OperatorStatus struct {
 	Bytes       int64
 	Watermark   exec.Watermark // the least of the subtasks
 	Lag         int64          // source: -1 when unknown
+	Batches     int64
+	State       int64 // bytes of keyed state in memory; known only while the job is timed
+	// Busy is the time in the operator itself, waiting left out, counted only while the job is timed (Runner.Time).
+	Busy     time.Duration
+	Subtasks []SubtaskStatus // of a job that was timed
+}
+
+// SubtaskStatus is the counters of one subtask of an operator.
+type SubtaskStatus struct {
+	Rows    Rows
+	Batches int64
+	Busy    time.Duration
 }
 
 // metered is the counters of one operator of the running attempt.
@@ -68,8 +80,9 @@ type view struct {
 	mu        sync.Mutex
 	status    Status // without what metered gives
 	operators []metered
-	before    Status // counters of finished attempts
-	ended     bool   // the input ended
+	before    Status           // counters of finished attempts
+	last      []OperatorStatus // of the attempt that ended last
+	ended     bool             // the input ended
 	samples   []sample
 }
 
@@ -139,6 +152,9 @@ func (v *view) meter(ops []metered) {
 	v.locked(func() {
 		sum := v.sum()
 		v.before = Status{Rows: sum.Rows, BytesIn: sum.BytesIn, BytesOut: sum.BytesOut}
+		if len(v.operators) > 0 {
+			v.last = sum.Operators
+		}
 		v.operators = ops
 	})
 }
@@ -159,6 +175,7 @@ func (v *view) sum() Status {
 			os.Rows.Skipped += m.Skipped.Load()
 			os.Bytes += m.Bytes.Load()
 			os.Watermark = min(os.Watermark, exec.Watermark(m.Watermark.Load()))
+			os.time(m)
 			if l := m.Lag.Load(); l >= 0 {
 				os.Lag = max(os.Lag, 0) + l
 			}
@@ -182,6 +199,9 @@ func (v *view) sum() Status {
 	}
 	if sinks == 0 {
 		s.Watermark = exec.MinWatermark
+	}
+	if len(v.operators) == 0 {
+		s.Operators = v.last
 	}
 	return s
 }

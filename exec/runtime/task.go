@@ -18,6 +18,7 @@ type task struct {
 	sink    *sinkStage // nil unless the pipeline ends in a sink
 	run     func(ctx context.Context) error
 
+	watch  stopwatch
 	source *sourceTask // nil for an inner task
 	gate   *gate       // nil for a source task
 
