@@ -1,6 +1,9 @@
 package exec
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Metrics are the counters of one subtask of an operator, source or sink of a running job; the
 // runtime sums them over subtasks. The task writes them, everybody may read them at any time. The runtime itself
@@ -32,4 +35,19 @@ func NewMetrics() *Metrics {
 	m.Watermark.Store(int64(MinWatermark))
 	m.Lag.Store(-1)
 	return m
+}
+
+// Waits is when a wait for records, or for room, begins; zero where time is not counted. WaitedSince takes it when the wait is over.
+func (m *Metrics) Waits() (began time.Time) {
+	if m != nil && m.Timing() {
+		began = time.Now()
+	}
+	return began
+}
+
+// WaitedSince counts a wait.
+func (m *Metrics) WaitedSince(began time.Time) {
+	if !began.IsZero() {
+		m.Waited.Add(int64(time.Since(began)))
+	}
 }

@@ -101,7 +101,7 @@ type beginG struct {
 }
 
 type explainG struct {
-	Details []string  `parser:"'EXPLAIN' ( 'PLAN' 'FOR' | @( 'CHANGELOG_MODE' | 'ESTIMATED_COST' | 'JSON_EXECUTION_PLAN' | 'PLAN_ADVICE' ) ( ',' @( 'CHANGELOG_MODE' | 'ESTIMATED_COST' | 'JSON_EXECUTION_PLAN' | 'PLAN_ADVICE' ) )* )?"`
+	Details []string  `parser:"'EXPLAIN' ( 'PLAN' 'FOR' | @( 'ANALYZE' | 'CHANGELOG_MODE' | 'ESTIMATED_COST' | 'JSON_EXECUTION_PLAN' | 'PLAN_ADVICE' ) ( ',' @( 'CHANGELOG_MODE' | 'ESTIMATED_COST' | 'JSON_EXECUTION_PLAN' | 'PLAN_ADVICE' ) )* )?"`
 	Head    *setHeadG `parser:"( @@"`
 	Insert  *insertG  `parser:"| @@"`
 	Query   queryHole `parser:"| @@ )"`

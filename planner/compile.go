@@ -62,6 +62,9 @@ func compileInto(a *Analysis, files []*diag.File, o Options) (*Program, *diag.Li
 				p.Queries = append(p.Queries, r)
 			case *Rows, *Text:
 				p.Outputs = append(p.Outputs, r)
+			case *AnalyzeResult:
+				all.Errorf(codes.NoStatement, st.Span(), "EXPLAIN ANALYZE works in the shell only").
+					Help("leave it out of the file: weir explain --analyze runs a file's jobs and shows what their operators did")
 			}
 		}
 	}

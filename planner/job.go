@@ -192,5 +192,9 @@ func (s *Session) explain(st *ast.Explain) Result {
 	if job == nil {
 		return nil
 	}
+	if slices.Contains(st.Details, "ANALYZE") {
+		_, query := st.Statement.(*ast.Select)
+		return &AnalyzeResult{Job: job, Query: query}
+	}
 	return &Text{Text: explain.Text(job, st.Details)}
 }

@@ -119,6 +119,11 @@ type (
 		Columns   []physical.Column
 		Changelog physical.Changelog
 	}
+	// AnalyzeResult is a job or a query to run, whose plan is to be shown with what its operators did: EXPLAIN ANALYZE.
+	AnalyzeResult struct {
+		Job   *physical.Job
+		Query bool // a SELECT: its rows are not shown
+	}
 )
 
 func (*Done) result()        {}
@@ -126,6 +131,8 @@ func (*Rows) result()        {}
 func (*Text) result()        {}
 func (*JobResult) result()   {}
 func (*QueryResult) result() {}
+
+func (*AnalyzeResult) result() {}
 
 // Execute checks and plans one statement, and changes the session by it. The result is nil when the
 // findings, which are never nil, have errors. In an interactive session nothing was changed then; in a file the

@@ -242,9 +242,10 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		if next >= 0 && next < left {
 			left = next
 		}
-		timer := time.NewTimer(left)
+		timer, began := time.NewTimer(left), r.ctx.Metrics.Waits()
 		select {
 		case <-timer.C:
+			r.ctx.Metrics.WaitedSince(began)
 		case <-r.wake:
 			timer.Stop()
 			return nil, nil

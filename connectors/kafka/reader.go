@@ -111,20 +111,6 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 	return nil
 }
 
-// waits is when the reader begins to wait for records; zero where time is not counted.
-func (r *reader) waits() (began time.Time) {
-	if r.ctx.Metrics.Timing() {
-		began = time.Now()
-	}
-	return began
-}
-
-func (r *reader) waited(began time.Time) {
-	if !began.IsZero() {
-		r.ctx.Metrics.Waited.Add(int64(time.Since(began)))
-	}
-}
-
 // Poll takes what librdkafka has fetched, up to a batch.
 func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatch, error) {
 	if r.failed != nil {
@@ -138,9 +124,9 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		if r.q.pending() == 0 {
 			// A cancelled context has no way to wake librdkafka, so that waits are cut.
 			ms := min(int(time.Until(deadline)/time.Millisecond), 100)
-			began := r.waits()
+			began := r.ctx.Metrics.Waits()
 			n := r.q.take(max(0, ms))
-			r.waited(began)
+			r.ctx.Metrics.WaitedSince(began)
 			if n < 0 {
 				return nil, exec.Restartf("", "read table "+r.src.table.Name, errors.New("librdkafka's queue failed"))
 			}

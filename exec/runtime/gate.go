@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"sync"
-	"time"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -121,27 +120,13 @@ func (c *channel) send(ctx context.Context, m message) error {
 			return nil
 		}
 		g.mu.Unlock()
-		began := c.waits()
+		began := c.sender.Waits()
 		select {
 		case <-c.space:
-			c.waited(began)
+			c.sender.WaitedSince(began)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	}
-}
-
-// waits is when the sender began to wait; zero where time is not counted.
-func (c *channel) waits() (began time.Time) {
-	if c.sender != nil && c.sender.Timing() {
-		began = time.Now()
-	}
-	return began
-}
-
-func (c *channel) waited(began time.Time) {
-	if !began.IsZero() {
-		c.sender.Waited.Add(int64(time.Since(began)))
 	}
 }
 

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,10 @@ import (
 type explainOptions struct {
 	format  string
 	verbose bool
+	analyze bool
+	job     string
+	during  time.Duration
+	run     runOptions
 }
 
 // explainFormats are the values of --format.
@@ -23,30 +29,57 @@ var explainFormats = []string{"text", "json", "mermaid", "dot", "svg"}
 func (a *app) explainCommand() *cobra.Command {
 	var o explainOptions
 	c := &cobra.Command{
-		Use:   "explain FILE...",
+		Use:   "explain [FILE...]",
 		Short: "Show how a file will run: operators, changelogs, keys, state",
 		Long: `explain plans the files, in order, as one script, and prints the plan of every job and query: a tree of operators from
 the sink up to its sources, each with its changelog mode, keys, watermark and state; then which clause makes the result one
 that is updated, and what is remembered for how long. It needs no broker.
 
+--analyze runs the jobs, which write what they write, and the queries, whose rows go nowhere, and shows what each operator did:
+rows, batches, its own time (without waiting) and the size of its state. With --job it looks at a job that weir run is running in
+another process, for as long as --for says.
+
 --format json follows docs/schema/explain.schema.json. mermaid goes into Markdown, dot to Graphviz, svg to a browser.`,
 		Example: `  weir explain job.sql
   weir explain -v job.sql          with the rules of the optimizer that fired
   weir explain --format svg job.sql > plan.svg
-  weir explain - < job.sql`,
-		Args: files,
-		RunE: func(_ *cobra.Command, args []string) error { return a.explain(args, o) },
+  weir explain --analyze --dev --until end job.sql
+  weir explain --analyze --job totals --for 10s`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if !known(o.format, explainFormats) {
+				return badValue("--format", o.format, explainFormats)
+			}
+			switch {
+			case o.job != "" && len(args) > 0:
+				return usageError{errors.New("--job looks at a job that runs: leave the files out")}
+			case o.job != "" && !o.analyze:
+				return usageError{errors.New("--job goes with --analyze")}
+			case o.job != "":
+				return a.analyzeJob(c.Context(), o)
+			}
+			if err := files(c, args); err != nil {
+				return err
+			}
+			if o.analyze {
+				return a.analyzeFile(c.Context(), args, o)
+			}
+			return a.explain(args, o)
+		},
 	}
+	o.run.acceptEpoch = -1
 	f := c.Flags()
+	f.BoolVar(&o.analyze, "analyze", false, "run the jobs and show what their operators did")
+	f.StringVar(&o.job, "job", "", "with --analyze: look at the running job of this `name`")
+	f.DurationVar(&o.during, "for", 5*time.Second, "with --job: how long to look, as a `duration`")
+	f.BoolVar(&o.run.dev, "dev", false, "with --analyze: serve the embedded broker, as weir run does")
+	f.StringVar(&o.run.until, "until", "", "with --analyze: `end`: read unbounded sources up to where they end now")
+	f.StringVar(&o.run.stateDir, "state-dir", "", "with --analyze: `directory` for local state, as of weir run")
 	f.StringVar(&o.format, "format", "text", "how plans are shown: `text|json|mermaid|dot|svg`")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show the rules of the optimizer that fired, too")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show the rules of the optimizer that fired, too; with --analyze: each subtask")
 	return c
 }
 
 func (a *app) explain(args []string, o explainOptions) error {
-	if !known(o.format, explainFormats) {
-		return badValue("--format", o.format, explainFormats)
-	}
 	a.lenient = true
 	program, err := a.compile(args)
 	if err != nil {

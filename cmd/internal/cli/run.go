@@ -16,12 +16,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/cmd/internal/repl"
 	"weir/connectors/kafka/embedded"
 	"weir/exec/runtime"
 	"weir/parser/diag"
 	"weir/planner"
 	"weir/planner/config"
 	"weir/planner/physical"
+	"weir/planner/rules"
 )
 
 // runOptions are the flags of run.
@@ -86,27 +88,43 @@ func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) 
 	log := a.logger(overLine{a, a.stderr})
 	budget := memoryBudget(program.Jobs[0].Config)
 	limitMemory(budget)
-	if o.dev {
-		broker, err := a.devBroker(program.Jobs, log)
-		if err != nil {
-			return err
-		}
-		if broker != nil {
-			defer broker.Close()
-			if o.stateDir == "" {
-				// The broker forgets everything when it ends; state that outlived it would be refused.
-				if o.stateDir, err = os.MkdirTemp("", "weir-dev-"); err != nil {
-					return err
-				}
-				defer os.RemoveAll(o.stateDir)
-			}
-		}
+	end, err := a.dev(program.Jobs, &o, log)
+	if err != nil {
+		return err
 	}
+	defer end()
 	group, err := a.newJobs(program.Jobs, o, budget, log)
 	if err != nil {
 		return err
 	}
 	return group.run(ctx)
+}
+
+// dev starts the embedded broker where o wants one; end stops it.
+func (a *app) dev(jobs []*physical.Job, o *runOptions, log *slog.Logger) (end func(), err error) {
+	end = func() {}
+	if !o.dev {
+		return end, nil
+	}
+	broker, err := a.devBroker(jobs, log)
+	if err != nil || broker == nil {
+		return end, err
+	}
+	end = func() { broker.Close() } //nolint:errcheck // what it had is thrown away
+	if o.stateDir != "" {
+		return end, nil
+	}
+	// The broker forgets everything when it ends; state that outlived it would be refused.
+	dir, err := os.MkdirTemp("", "weir-dev-")
+	if err != nil {
+		end()
+		return nil, err
+	}
+	o.stateDir = dir
+	return func() {
+		broker.Close()    //nolint:errcheck // as above
+		os.RemoveAll(dir) //nolint:errcheck // it is in the folder of temporary files
+	}, nil
 }
 
 // onlyJobs shows what the script's other statements have to show, and refuses what run would leave undone.
@@ -166,11 +184,15 @@ type jobGroup struct {
 	log     *slog.Logger
 	names   []string
 	runners []*runtime.Runner
+	jobs    []*physical.Job
+	dirs    []string        // where each keeps its state; "" for none
+	took    []time.Duration // of those that have ended
 }
 
 func (a *app) newJobs(jobs []*physical.Job, o runOptions, budget int64, log *slog.Logger) (*jobGroup, error) {
 	g := &jobGroup{app: a, log: log}
 	connectors := connectorRegistry(overLine{a, a.stdout}, overLine{a, a.stderr})
+	connectors[rules.Collect] = repl.Collect(discard) // of queries that explain --analyze runs
 	for _, job := range jobs {
 		dir, err := stateDir(o.stateDir, job)
 		if err != nil {
@@ -198,6 +220,7 @@ func (a *app) newJobs(jobs []*physical.Job, o runOptions, budget int64, log *slo
 		}
 		g.names = append(g.names, job.Name)
 		g.runners = append(g.runners, r)
+		g.jobs, g.dirs = append(g.jobs, job), append(g.dirs, dir)
 	}
 	return g, nil
 }
@@ -286,11 +309,11 @@ func (g *jobGroup) run(ctx context.Context) error {
 	errs := make([]error, len(g.runners))
 	summaries := make([]runtime.Summary, len(g.runners))
 	var wg sync.WaitGroup
-	for i, r := range g.runners {
+	for i := range g.runners {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			summaries[i], errs[i] = r.Run(ctx)
+			summaries[i], errs[i] = g.runOne(ctx, i)
 			if errs[i] != nil {
 				for _, other := range g.runners {
 					other.Stop()
@@ -303,8 +326,26 @@ func (g *jobGroup) run(ctx context.Context) error {
 	status.clear()
 	for i, s := range summaries {
 		g.summary(g.names[i], s)
+		g.took = append(g.took, s.Took)
 	}
 	return g.outcome(errs, interrupted.Load())
+}
+
+// runOne runs job i. While it runs it can be asked what it does; a job without a state directory cannot be found.
+func (g *jobGroup) runOne(ctx context.Context, i int) (runtime.Summary, error) {
+	if g.dirs[i] != "" {
+		end, err := serveControl(g.dirs[i], g.jobs[i], g.runners[i])
+		if err != nil {
+			g.log.Warn("weir explain --analyze --job will not reach this job", "job", g.names[i], "cause", err)
+		} else {
+			defer func() {
+				if err := end(); err != nil {
+					g.log.Warn("close the control socket", "job", g.names[i], "cause", err)
+				}
+			}()
+		}
+	}
+	return g.runners[i].Run(ctx)
 }
 
 // outcome shows what failed and says the exit code.

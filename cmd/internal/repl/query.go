@@ -111,7 +111,7 @@ func (s *screen) end(how ending, took time.Duration) error {
 
 // query runs a SELECT and shows its changes until it ends, enough rows came, or the user interrupts it.
 func (s *Shell) query(q *planner.QueryResult) error {
-	job, err := interactive(q.Job)
+	job, err := WithoutCheckpoints(q.Job)
 	if err != nil {
 		return err
 	}
@@ -237,8 +237,8 @@ func (s *Shell) ticks(scr *screen) (stop func()) {
 	return func() { close(quit); <-done }
 }
 
-// interactive is the job of a query without checkpoints: its rows are seen at once and nothing is kept.
-func interactive(j *physical.Job) (*physical.Job, error) {
+// WithoutCheckpoints is the job of a query without checkpoints: its rows are seen at once and nothing is kept.
+func WithoutCheckpoints(j *physical.Job) (*physical.Job, error) {
 	c := *j
 	c.Config = j.Config.Clone()
 	for key, value := range map[string]string{config.CheckpointInterval: "0 ms", config.RestartStrategy: "none"} {

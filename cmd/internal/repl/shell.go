@@ -558,6 +558,8 @@ func (s *Shell) statement(st ast.Statement) error {
 		return s.query(r)
 	case *planner.JobResult:
 		return s.insert(r.Job)
+	case *planner.AnalyzeResult:
+		return s.analyze(r)
 	}
 	return nil
 }
