@@ -2,6 +2,10 @@ package main
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,5 +169,103 @@ func TestMedianOfAnEvenNumberIsBetweenTheMiddleTwo(t *testing.T) {
 	}
 	if m := median([]int64{9, 1, 5}); m != 5 {
 		t.Fatal(m)
+	}
+}
+
+func TestPlanIsTheEntriesOfItsJobsAndPeers(t *testing.T) {
+	for _, c := range []struct {
+		jobs, peers string
+		want        string
+	}{
+		{"passthrough", "none", "weir passthrough"},
+		{"group,first", "bare,flink", "bare copy, weir group, flink group hashmap, flink group rocksdb, first"},
+		{"raw", "kstreams", "weir raw"},
+		{"tumble", "flinck", `-peers: no peer "flinck": there are bare, flink, kstreams, or none`},
+		{"tumbel", "flink", `-jobs: no job "tumbel": there are raw, passthrough, filter, tumble, group, first`},
+	} {
+		p, err := newPlan(options{jobs: c.jobs, peers: c.peers})
+		var got []string
+		for _, e := range p.entries {
+			got = append(got, e.String())
+		}
+		if p.first {
+			got = append(got, "first")
+		}
+		if err != nil {
+			got = []string{err.Error()}
+		}
+		if s := strings.Join(got, ", "); s != c.want {
+			t.Errorf("-jobs %s -peers %s: %s, want %s", c.jobs, c.peers, s, c.want)
+		}
+	}
+}
+
+// Each job of the table has a file, and each peer's job is one of weir's.
+func TestEveryJobHasAFile(t *testing.T) {
+	for _, e := range entries {
+		if e.Job == "copy" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("jobs", e.Job+".sql")); err != nil {
+			t.Error(err)
+		}
+		if !slices.Contains(entries, entry{Engine: "weir", Job: e.Job}) {
+			t.Errorf("weir does not run the job of %s", e)
+		}
+	}
+}
+
+func TestTicksAreRoundAndFew(t *testing.T) {
+	for _, c := range []struct {
+		high float64
+		want string
+	}{{24.3, "0 5 10 15 20"}, {2.2, "0 0.5 1 1.5 2"}, {1.2, "0 0.2 0.4 0.6 0.8 1 1.2"}, {2900, "0 500 1000 1500 2000 2500"}, {900, "0 200 400 600 800"}, {640, "0 100 200 300 400 500 600"}} {
+		var got []string
+		for _, tick := range roundTicks(0, c.high) {
+			got = append(got, tick.Label)
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("to %g: %s, want %s", c.high, s, c.want)
+		}
+	}
+}
+
+func TestPlotHasABarForEachLine(t *testing.T) {
+	r := &report{}
+	for _, e := range entries {
+		r.add(e, measure{records: 1000, took: time.Second, cpu: 7 * time.Millisecond, memory: 77 << 20})
+	}
+	file := filepath.Join(t.TempDir(), "plot.svg")
+	if err := r.plot(file); err != nil {
+		t.Fatal(err)
+	}
+	svg, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Raw lines are in the table only.
+	for label, want := range map[string]int{">7.0<": len(entries) - 1, ">77<": len(entries) - 1, ">(c) tumble, 100 k keys<": 3, ">weir<": 1} {
+		if n := strings.Count(string(svg), label); n != want {
+			t.Errorf("%s is there %d times, not %d", label, n, want)
+		}
+	}
+}
+
+func TestCPUOfAProcessIsRead(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /proc")
+	}
+	before, err := cpuOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sum := uint64(0); ; sum++ {
+		now, err := cpuOf(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now > before { // a tick of 10 ms has been spent
+			return
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,14 +21,15 @@ import (
 	"weir/parser/diag"
 )
 
+// flinkParallelism is that of each job; there are as many slots.
+const flinkParallelism = 2
+
 // flinkSettings are those of both processes of the cluster; everything else is as Flink has it.
 var flinkSettings = []string{
 	"jobmanager.memory.process.size=1600m",
 	"taskmanager.memory.process.size=4096m",
-	"taskmanager.numberOfTaskSlots=2",
-	"parallelism.default=2",
-	"restart-strategy.type=disable", // a job that fails is to say so, not to be measured with a restart within
-	"web.refresh-interval=100",      // milliseconds: what the REST interface tells is no older; when the tasks began to run is read there
+	fmt.Sprintf("taskmanager.numberOfTaskSlots=%d", flinkParallelism),
+	"web.refresh-interval=100", // milliseconds: what the REST interface tells is no older; when the tasks began to run is read there
 }
 
 // flink runs each job on a standalone cluster of its own: one job manager and one task manager with two slots. A SQL gateway, which is
@@ -133,7 +135,7 @@ func (f *flink) startCluster(ctx context.Context) (*cluster, error) {
 		var overview struct {
 			Slots int `json:"slots-available"`
 		}
-		return f.get(ctx, f.rest+"/overview", &overview) == nil && overview.Slots == 2, nil
+		return f.get(ctx, f.rest+"/overview", &overview) == nil && overview.Slots == flinkParallelism, nil
 	})
 }
 
@@ -161,7 +163,10 @@ func (f *flink) job(ctx context.Context, c *cluster, t task) (m measure, err err
 	var job struct {
 		State    string
 		End      int64 `json:"end-time"`
-		Vertices []struct{ Status string }
+		Vertices []struct {
+			Status      string
+			Parallelism int
+		}
 	}
 	look := func() (bool, error) {
 		if err := f.get(ctx, f.rest+"/jobs/"+id, &job); err != nil {
@@ -182,6 +187,11 @@ func (f *flink) job(ctx context.Context, c *cluster, t task) (m measure, err err
 	})
 	if err != nil {
 		return m, err
+	}
+	for _, v := range job.Vertices {
+		if v.Parallelism != flinkParallelism {
+			return m, fmt.Errorf("a task of the job has parallelism %d, not %d", v.Parallelism, flinkParallelism)
+		}
 	}
 	start := time.Now()
 	cpu, manager, err := c.spent()
@@ -257,7 +267,10 @@ func (f *flink) submit(ctx context.Context, t task) (string, error) {
 	if list.HasErrors() {
 		return "", fmt.Errorf("bench/jobs/%s.sql does not parse: weir check tells why", t.Job)
 	}
-	properties := map[string]string{}
+	properties := map[string]string{
+		"parallelism.default":   strconv.Itoa(flinkParallelism),
+		"restart-strategy.type": "disable", // a job that fails is to say so, not to be measured with a restart within
+	}
 	if t.State != "" {
 		properties["state.backend.type"] = t.State
 	}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
+	"math"
 	"os"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -113,17 +115,36 @@ func (r *report) panel(title string, value func(*line) float64, format string, l
 		}
 	}
 	p.Y.Max = highest * 1.12
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Y.Tick.Marker = plot.TickerFunc(roundTicks)
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding, p.Legend.XOffs = true, true, 2, 10
 	p.Legend.TextStyle.Font.Variant, p.Legend.TextStyle.Font.Size = "Sans", 8
 	names := make([]string, len(plotted))
 	for j, of := range plotted {
 		names[j] = of.title
 	}
 	p.NominalX(names...)
+	p.X.Min, p.X.Max, p.Y.Padding = -0.5, float64(len(plotted))-0.5, 0
 	for _, style := range []*font.Font{&p.X.Tick.Label.Font, &p.Y.Tick.Label.Font} {
 		style.Variant, style.Size = "Sans", 9
 	}
 	return p, nil
+}
+
+// roundTicks are three to eight steps of 1, 2 or 5 times a power of ten.
+func roundTicks(low, high float64) (ticks []plot.Tick) {
+	step := math.Pow(10, math.Floor(math.Log10(high-low)))
+	switch n := (high - low) / step; {
+	case n < 1.5:
+		step /= 5
+	case n < 3:
+		step /= 2
+	case n > 8:
+		step *= 2
+	}
+	for v := math.Ceil(low/step) * step; v <= high; v += step {
+		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 6, 64)})
+	}
+	return ticks
 }
 
 // bar is the line of an engine's bar, nil where there is none.

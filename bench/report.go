@@ -30,6 +30,7 @@ type report struct {
 	Records  int
 	Rounds   int
 	BytesPer float64 // of a record of topic_1
+	Warm     int     `json:",omitempty"` // records that warmed the peers up
 	Flink    string  `json:",omitempty"` // versions, where it was run
 	Lines    []*line
 	// First committed record after the start of the process, milliseconds; absent when not measured.
@@ -112,6 +113,9 @@ func (r *report) add(e entry, m measure) {
 	if i < 0 {
 		i = len(r.Lines)
 		r.Lines = append(r.Lines, &line{entry: e, RowsOut: m.rows})
+	}
+	if warmed(e.Engine) {
+		r.Warm = warmRecords(r.Records)
 	}
 	if e.Engine == "flink" {
 		r.Flink = fmt.Sprintf("%s, Kafka connector %s", flinkVersion, flinkConnectorVersion)

@@ -84,10 +84,9 @@ func source(job string) string {
 }
 
 // warmTopic has what the engines on a Java virtual machine read before they are measured, so that their code is compiled by then.
-const (
-	warmTopic   = "topic_warm"
-	warmRecords = 500_000
-)
+const warmTopic = "topic_warm"
+
+func warmRecords(records int) int { return min(500_000, records) }
 
 func warmed(engine string) bool { return engine == "flink" || engine == "kstreams" }
 
@@ -141,7 +140,7 @@ func (b *bench) runRounds(ctx context.Context, p plan, r *report) (err error) {
 		inputs[source(e.Job)] = b.records
 	}
 	if slices.ContainsFunc(p.entries, func(e entry) bool { return warmed(e.Engine) }) {
-		inputs[warmTopic] = warmRecords
+		inputs[warmTopic] = warmRecords(b.records)
 	}
 	for _, topic := range slices.Sorted(maps.Keys(inputs)) {
 		if err := b.fill(ctx, topic, inputs[topic]); err != nil {
@@ -174,7 +173,7 @@ func (b *bench) runRounds(ctx context.Context, p plan, r *report) (err error) {
 func (b *bench) one(ctx context.Context, on engine, e entry) (measure, error) {
 	b.serial++
 	t := task{entry: e, in: source(e.Job), out: fmt.Sprintf("bench_out_%d", b.serial), records: b.records}
-	warm := task{entry: e, in: warmTopic, out: t.out + "_warm", records: warmRecords}
+	warm := task{entry: e, in: warmTopic, out: t.out + "_warm", records: warmRecords(b.records)}
 	topics := []string{t.out}
 	if warmed(e.Engine) {
 		topics = append(topics, warm.out)
