@@ -88,6 +88,7 @@ const warmTopic = "topic_warm"
 
 func warmRecords(records int) int { return min(500_000, records) }
 
+// warmed says whether an engine is warmed up before it is measured.
 func warmed(engine string) bool { return engine == "flink" || engine == "kstreams" }
 
 // task is one run of a job from one topic to another.
@@ -109,17 +110,18 @@ type engine interface {
 // engines makes what the plan needs ready. The caller closes them.
 func (b *bench) engines(ctx context.Context, p plan) (map[string]engine, error) {
 	all := map[string]engine{}
-	for name, open := range map[string]func(context.Context, *bench) (engine, error){
-		"weir": openWeir, "bare": openBare, "flink": openFlink, "kstreams": openStreams,
-	} {
-		if !p.uses(name) {
+	for _, made := range []struct {
+		name string
+		open func(context.Context, *bench) (engine, error)
+	}{{"weir", openWeir}, {"bare", openBare}, {"flink", openFlink}, {"kstreams", openStreams}} {
+		if !p.uses(made.name) {
 			continue
 		}
-		e, err := open(ctx, b)
+		e, err := made.open(ctx, b)
 		if err != nil {
-			return all, fmt.Errorf("%s: %w", name, err)
+			return all, fmt.Errorf("%s: %w", made.name, err)
 		}
-		all[name] = e
+		all[made.name] = e
 	}
 	return all, nil
 }
