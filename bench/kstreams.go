@@ -77,14 +77,15 @@ func (s streams) run(ctx context.Context, t, warm task) (m measure, err error) {
 	return m, err
 }
 
-// job lets the process run t and measures it from the moment in which its threads have their partitions.
+// job lets the process run t and measures it from its first record on. Kafka Streams calls itself running too late for that: a thread works
+// while the other one still waits for partitions.
 func (s streams) job(p *jvm.Process, in io.Writer, said *bufio.Scanner, t task) (m measure, err error) {
 	// The names of groups and internal topics begin with that of the output.
 	if _, err := fmt.Fprintf(in, "%s %s %s %d\n", t.out, t.in, t.out, t.records); err != nil {
 		return m, fmt.Errorf("%w\n%s", err, p.Log())
 	}
 	var start time.Time
-	for _, word := range []string{"running", "done"} {
+	for _, word := range []string{"reading", "done"} {
 		if !said.Scan() || strings.TrimSpace(said.Text()) != word {
 			select { // what it says last is in its log when it has ended
 			case <-p.Done():
@@ -96,7 +97,7 @@ func (s streams) job(p *jvm.Process, in io.Writer, said *bufio.Scanner, t task) 
 		if err != nil {
 			return m, err
 		}
-		if word == "running" {
+		if word == "reading" {
 			start, m.cpu = time.Now(), -cpu
 		} else {
 			m.took, m.cpu = time.Since(start), m.cpu+cpu

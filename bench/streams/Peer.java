@@ -6,7 +6,6 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Properties;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.LongAdder;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -26,7 +25,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * Jobs (a) and (d) of the benchmark in Kafka Streams with exactly_once_v2.
  *
  * <p>{@code Peer JOB SERVERS STATE_DIR} reads lines "APPLICATION INPUT OUTPUT RECORDS" and, for each, runs the job over that many records,
- * printing "running" when its threads have their partitions and "done" when everything is committed.
+ * printing "reading" at the first of them and "done" when everything is committed.
  */
 public final class Peer {
     /** One record of the input. The timestamp stays the text that it is. */
@@ -47,6 +46,9 @@ public final class Peer {
 
     /** Records whose effects are in the output or the state, and so will be in the next commit. */
     private final LongAdder processed = new LongAdder();
+
+    /** Whether the first record has come. */
+    private volatile boolean reading;
 
     public static void main(String[] args) throws Exception {
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
@@ -75,21 +77,13 @@ public final class Peer {
             case "group" -> group(builder, input, output);
             default -> throw new IllegalArgumentException("no job " + job);
         }
-        CountDownLatch running = new CountDownLatch(1);
         try (KafkaStreams streams = new KafkaStreams(builder.build(p), p)) {
             streams.setUncaughtExceptionHandler(e -> {
                 e.printStackTrace();
                 Runtime.getRuntime().halt(1);
                 return StreamThreadExceptionResponse.SHUTDOWN_APPLICATION;
             });
-            streams.setStateListener((now, before) -> {
-                if (now == KafkaStreams.State.RUNNING) {
-                    running.countDown();
-                }
-            });
             streams.start();
-            running.await();
-            System.out.println("running");
             while (processed.sum() < records) {
                 Thread.sleep(5);
             }
@@ -144,11 +138,21 @@ public final class Peer {
                 });
     }
 
-    private static Event read(byte[] value) {
+    private Event read(byte[] value) {
+        if (!reading) {
+            begin();
+        }
         try {
             return JSON.readValue(value, Event.class);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private synchronized void begin() {
+        if (!reading) {
+            reading = true;
+            System.out.println("reading");
         }
     }
 
