@@ -168,22 +168,22 @@ func (f *flink) job(ctx context.Context, c *cluster, t task) (m measure, err err
 			Parallelism int
 		}
 	}
-	look := func() (bool, error) {
-		if err := f.get(ctx, f.rest+"/jobs/"+id, &job); err != nil {
-			return false, err
+	details := func() error { return f.get(ctx, f.rest+"/jobs/"+id, &job) }
+	failed := func(state string) error {
+		if state == "FAILED" || state == "CANCELED" || state == "SUSPENDED" {
+			return f.failure(ctx, c, id, state)
 		}
-		if job.State == "FAILED" || job.State == "CANCELED" || job.State == "SUSPENDED" {
-			return false, f.failure(ctx, c, id, job.State)
-		}
-		return true, nil
+		return nil
 	}
 	err = f.until(ctx, "its tasks run", processes, func() (bool, error) {
-		ok, err := look()
+		if err := details(); err != nil {
+			return false, err
+		}
 		waiting := false
 		for _, v := range job.Vertices {
 			waiting = waiting || v.Status != "RUNNING" && v.Status != "FINISHED"
 		}
-		return ok && len(job.Vertices) > 0 && !waiting, err
+		return len(job.Vertices) > 0 && !waiting, failed(job.State)
 	})
 	if err != nil {
 		return m, err
@@ -198,18 +198,27 @@ func (f *flink) job(ctx context.Context, c *cluster, t task) (m measure, err err
 	if err != nil {
 		return m, err
 	}
+	// From here on the job manager is asked for one word only: it is measured too.
 	err = f.until(ctx, "the job ends", processes, func() (bool, error) {
-		ok, err := look()
-		return ok && job.State == "FINISHED", err
+		var now struct{ Status string }
+		if err := f.get(ctx, f.rest+"/jobs/"+id+"/status", &now); err != nil {
+			return false, err
+		}
+		return now.Status == "FINISHED", failed(now.Status)
 	})
 	if err != nil {
 		return m, err
 	}
-	m.took = time.UnixMilli(job.End).Sub(start)
 	m.cpu, m.manager, err = c.spent()
 	m.cpu -= cpu
 	m.manager -= manager
-	return m, err
+	if err := errors.Join(err, details()); err != nil {
+		return m, err
+	}
+	if m.took = time.UnixMilli(job.End).Sub(start); m.took <= 0 {
+		return m, errors.New("the job ended before all of its tasks were seen running: too few records to measure (-records)")
+	}
+	return m, nil
 }
 
 // until waits for something that ready tells, asking ten times a second, while the processes live.
