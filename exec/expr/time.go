@@ -16,6 +16,7 @@ var timeKernels = map[string]builder{
 	"CURRENT_TIME":          now(localSecond),
 	"LOCALTIME":             now(localSecond),
 	"CURRENT_TIMESTAMP":     now(instant),
+	"PROCTIME":              now(instant),
 	"NOW":                   now(instant),
 	"CURRENT_ROW_TIMESTAMP": now(instant),
 	"LOCALTIMESTAMP":        now(func(x *ctx) int64 { return datetime.Truncate(x.zone.Local(x.clock()), 3) }),

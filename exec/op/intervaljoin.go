@@ -213,7 +213,7 @@ func (o *intervalJoin) keep(from int, in *batch.Batch, pos []int32, start, end i
 		if err != nil {
 			return err
 		}
-		x := list{&s.lists, ns, s.hashes[k], s.key(k), r}
+		x := rowList{&s.lists, ns, s.hashes[k], s.key(k), r}
 		if err := x.add(s.row(k), int(partners[k-start]), t); err != nil {
 			return err
 		}

@@ -77,8 +77,8 @@ func (s *joinSide) upsert(ns int64, n int) error {
 	return s.lists.heads.Map(ns).UpsertMany(s.hashes[:n], s.enc, s.refs, s.created)
 }
 
-func (s *joinSide) list(ns int64, k int) list {
-	return list{&s.lists, ns, s.hashes[k], s.key(k), s.refs[k]}
+func (s *joinSide) list(ns int64, k int) rowList {
+	return rowList{&s.lists, ns, s.hashes[k], s.key(k), s.refs[k]}
 }
 
 func (s *joinSide) schema(e *physical.Equi) string {

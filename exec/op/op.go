@@ -36,6 +36,12 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:
 		return newMaterialize(n)
+	case *physical.Over:
+		return newOver(n)
+	case *physical.Rank:
+		return newRank(n)
+	case *physical.Deduplicate:
+		return newDeduplicate(n)
 	case *physical.Join:
 		return newJoin(n, env)
 	case *physical.IntervalJoin:

@@ -61,8 +61,8 @@ func (l *rowLists) open(st state.Scope, name string, spec state.TableSpec, retra
 	return err
 }
 
-// list is the rows of one key, between two calls that touch the same tables.
-type list struct {
+// rowList is the rows of one key, between two calls that touch the same tables.
+type rowList struct {
 	l    *rowLists
 	ns   int64
 	hash uint64
@@ -70,9 +70,9 @@ type list struct {
 	head state.Ref
 }
 
-func (x *list) headMap() state.Map { return x.l.heads.Map(x.ns) }
+func (x *rowList) headMap() state.Map { return x.l.heads.Map(x.ns) }
 
-func (x *list) len() int {
+func (x *rowList) len() int {
 	n := binary.LittleEndian.Uint32(x.headMap().Fixed(x.head))
 	if n == headGone {
 		return 0
@@ -80,12 +80,12 @@ func (x *list) len() int {
 	return int(n)
 }
 
-func (x *list) setLen(n int) {
+func (x *rowList) setLen(n int) {
 	binary.LittleEndian.PutUint32(x.headMap().Fixed(x.head), uint32(n))
 }
 
 // prefixed is the key of a table that goes on behind the list's key with rest, and its hash.
-func (x *list) prefixed(rest func(dst []byte) []byte) ([]byte, uint64) {
+func (x *rowList) prefixed(rest func(dst []byte) []byte) ([]byte, uint64) {
 	k := binary.AppendUvarint(x.l.key[:0], uint64(len(x.key)))
 	k = append(k, x.key...)
 	k = rest(k)
@@ -93,7 +93,7 @@ func (x *list) prefixed(rest func(dst []byte) []byte) ([]byte, uint64) {
 	return k, x.hash&^(1<<32-1) | state.Hash(k)&(1<<32-1)
 }
 
-func (x *list) rowKey(pos int) ([]byte, uint64) {
+func (x *rowList) rowKey(pos int) ([]byte, uint64) {
 	return x.prefixed(func(dst []byte) []byte { return binary.AppendUvarint(dst, uint64(pos)) })
 }
 
@@ -118,7 +118,7 @@ func (p place) setPartners(n uint32) {
 }
 
 // at is the row at a position; ok is false when it is gone.
-func (x *list) at(pos int) (p place, ok bool, err error) {
+func (x *rowList) at(pos int) (p place, ok bool, err error) {
 	if pos == 0 {
 		p = place{x.headMap(), x.head, headCell, headCell + x.l.cell}
 		return p, p.count() > 0, nil
@@ -130,13 +130,13 @@ func (x *list) at(pos int) (p place, ok bool, err error) {
 }
 
 // find opens the list of a key for reading; ok is false when there is none.
-func (l *rowLists) find(ns int64, hash uint64, key []byte) (x list, ok bool, err error) {
+func (l *rowLists) find(ns int64, hash uint64, key []byte) (x rowList, ok bool, err error) {
 	r, err := l.heads.Map(ns).Find(hash, key)
-	return list{l, ns, hash, key, r}, r != state.NoRef, err
+	return rowList{l, ns, hash, key, r}, r != state.NoRef, err
 }
 
 // each calls f for every row of the list, in the order of their places. f may change the row's partners.
-func (x *list) each(f func(pos int, p place) error) error {
+func (x *rowList) each(f func(pos int, p place) error) error {
 	for pos := range x.len() {
 		p, ok, err := x.at(pos)
 		if err != nil {
@@ -153,7 +153,7 @@ func (x *list) each(f func(pos int, p place) error) error {
 }
 
 // search is the position of a row that is equal to row, -1 when there is none.
-func (x *list) search(row []byte) (int, error) {
+func (x *rowList) search(row []byte) (int, error) {
 	n := x.len()
 	for pos := range min(n, indexFrom) {
 		p, ok, err := x.at(pos)
@@ -177,7 +177,7 @@ func (x *list) search(row []byte) (int, error) {
 }
 
 // add appends a row to the list, whose head was upserted, with so many partners; or counts it once more.
-func (x *list) add(row []byte, partners int, time int64) error {
+func (x *rowList) add(row []byte, partners int, time int64) error {
 	if x.l.retracts {
 		pos, err := x.search(row)
 		if err != nil {
@@ -222,7 +222,7 @@ func (l *rowLists) fill(cell []byte, count, partners uint32, time int64) {
 	}
 }
 
-func (x *list) setIndex(row []byte, pos int) error {
+func (x *rowList) setIndex(row []byte, pos int) error {
 	if !x.l.retracts || pos < indexFrom {
 		return nil
 	}
@@ -235,7 +235,7 @@ func (x *list) setIndex(row []byte, pos int) error {
 	return err
 }
 
-func (x *list) dropIndex(row []byte, pos int) error {
+func (x *rowList) dropIndex(row []byte, pos int) error {
 	if !x.l.retracts || pos < indexFrom {
 		return nil
 	}
@@ -250,7 +250,7 @@ func (x *list) dropIndex(row []byte, pos int) error {
 
 // remove takes back one row that is equal to row; found is false when there is none. The head stays, empty,
 // until the caller deletes it.
-func (x *list) remove(row []byte) (found bool, err error) {
+func (x *rowList) remove(row []byte) (found bool, err error) {
 	pos, err := x.search(row)
 	if err != nil || pos < 0 {
 		return false, err
@@ -297,7 +297,7 @@ func (x *list) remove(row []byte) (found bool, err error) {
 }
 
 // move puts the row q, which is at position from, to position to.
-func (x *list) move(q place, from, to int) error {
+func (x *rowList) move(q place, from, to int) error {
 	x.l.row = append(x.l.row[:0], q.data()...)
 	var cell [16]byte
 	copy(cell[:], q.cells())

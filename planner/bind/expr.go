@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strings"
 
 	"weir/parser/ast"
@@ -18,6 +19,7 @@ type exprBinder struct {
 	clause string    // for messages: "WHERE"
 	agg    *grouping // set where aggregates and group keys are meant
 	within string    // the aggregate whose arguments are being bound
+	over   *overs    // set where OVER may stand
 }
 
 // Scalar binds e over the columns of n, which go by the name of table where that is not empty.
@@ -116,6 +118,12 @@ func (x *exprBinder) refuse(e ast.Expr) scalar.Expr {
 }
 
 func (x *exprBinder) columnRef(e *ast.ColumnRef) scalar.Expr {
+	if x.clause == "QUALIFY" && len(e.Name.Parts) == 1 && x.over != nil {
+		name := e.Name.Parts[0].Name
+		if alias := x.over.aliases[name]; alias != nil && !slices.Contains(x.scope.names(), name) {
+			return x.bind(alias)
+		}
+	}
 	col, path := x.resolve(x.scope, e.Name)
 	if col == nil {
 		return nil
@@ -525,13 +533,7 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	f := x.Functions[name]
 	switch {
 	case e.Over != nil:
-		x.Diags.Errorf(codes.NoOver, e.Over.Sp, "OVER windows are not supported yet").
-			Help("for totals by time, group by a window: GROUP BY window_start, window_end over TABLE(TUMBLE(...))")
-		return nil
-	case name == "PROCTIME":
-		x.Diags.Errorf(codes.NoProcTime, e.Sp, "PROCTIME() is not supported yet").
-			Help("use event time: a column with a WATERMARK, such as the record's timestamp METADATA FROM 'timestamp'")
-		return nil
+		return x.overCall(e, f)
 	case auxiliary[name] != "":
 		return x.auxiliaryCall(e, name)
 	case f != nil && f.Unsupported != "" && f.Kind != fn.WindowTVF:
@@ -539,6 +541,9 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 		return nil
 	case f != nil && f.Kind == fn.Aggregate:
 		return x.aggregate(e, f)
+	case f != nil && f.Kind == fn.Window:
+		x.Diags.Errorf(codes.Over, e.Sp, "%s needs OVER (PARTITION BY ... ORDER BY ...)", name)
+		return nil
 	case f == nil && name == "TUMBLE", f == nil && name == "HOP", f == nil && name == "SESSION", f == nil && name == "CUMULATE",
 		f != nil && f.Kind == fn.WindowTVF:
 		x.Diags.Errorf(codes.WindowFunction, e.Sp, "%s is not a function of a row", name).

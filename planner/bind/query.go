@@ -92,12 +92,6 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 	for _, h := range c.Hints {
 		b.Diags.Errorf(codes.NoHint, h.Sp, "hint %s is not supported yet", h.Name).Help("remove it; /*+ OPTIONS('key' = 'value') */ stands behind a table's name")
 	}
-	if len(c.Windows) > 0 {
-		b.Diags.Errorf(codes.NoOver, c.Windows[0].Name.Sp, "OVER windows are not supported yet")
-	}
-	if c.Qualify != nil {
-		b.Diags.Errorf(codes.NoOver, c.Qualify.Span(), "QUALIFY is not supported yet").At("it needs OVER windows")
-	}
 	var in logical.Node
 	var s *scope
 	if c.From == nil {
@@ -134,8 +128,16 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 		}
 		s = g.scope
 	}
-	x := &exprBinder{Binder: b, scope: s, clause: "SELECT", agg: g}
+	over := b.newOvers(c)
+	x := &exprBinder{Binder: b, scope: s, clause: "SELECT", agg: g, over: over}
 	exprs, names, ok := x.items(c)
+	var qualify scalar.Expr
+	if c.Qualify != nil {
+		q := &exprBinder{Binder: b, scope: s, clause: "QUALIFY", agg: g, over: over}
+		if qualify = q.condition(c.Qualify, "QUALIFY"); qualify != nil && len(over.calls) == 0 {
+			b.Diags.Errorf(codes.Over, c.Qualify.Span(), "QUALIFY is for conditions on OVER, and this query has none").Help("write WHERE, or HAVING for groups")
+		}
+	}
 	var having scalar.Expr
 	if c.Having != nil {
 		h := &exprBinder{Binder: b, scope: s, clause: "HAVING", agg: g}
@@ -146,6 +148,17 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 	}
 	if g != nil {
 		in = g.node()
+	}
+	if len(over.calls) > 0 {
+		if having != nil {
+			in, having = logical.NewFilter(in, having, c.Having.Span()), nil
+		}
+		var placed func(scalar.Expr) scalar.Expr
+		in, placed = over.node(in)
+		for i, e := range exprs {
+			exprs[i] = placed(e)
+		}
+		having = placed(qualify)
 	}
 	var out logical.Node = logical.NewCalc(in, having, exprs, names, c.Sp)
 	if c.Distinct {

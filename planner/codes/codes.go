@@ -18,6 +18,7 @@ const (
 	WindowTime      = "SQ2020"
 	WindowArgs      = "SQ2021"
 	WindowFunction  = "SQ2022"
+	Over            = "SQ2023"
 	Watermark       = "SQ2030"
 	PrimaryKey      = "SQ2031"
 	ComputedColumn  = "SQ2032"
@@ -48,7 +49,6 @@ const (
 // What weir parses and does not run yet.
 const (
 	NoJoin          = "SQ2501"
-	NoOver          = "SQ2502"
 	NoMatch         = "SQ2503"
 	NoOrderBy       = "SQ2504"
 	NoLimit         = "SQ2505"

@@ -84,6 +84,12 @@ func Kind(n physical.Node) string {
 		return "UpsertMaterialize"
 	case *physical.Union:
 		return "Union"
+	case *physical.Over:
+		return "Over"
+	case *physical.Rank:
+		return "Rank"
+	case *physical.Deduplicate:
+		return "Deduplicate"
 	case *physical.Join:
 		return "Join"
 	case *physical.IntervalJoin:
@@ -143,6 +149,31 @@ func arguments(n physical.Node) []string {
 		add("keys", pick(in(), n.Keys))
 	case *physical.UpsertMaterialize:
 		add("keys", pick(in(), n.Keys))
+	case *physical.Over:
+		add("partition", optional(in(), n.Partition))
+		add("order", scalar.QuoteName(in()[n.Time].Name))
+		add("frame", frame(n))
+		add("calls", aggs(n.Calls, in()))
+	case *physical.Rank:
+		add("partition", optional(in(), n.Partition))
+		add("order", order(n.Order, in()))
+		add("rows", fmt.Sprintf("%d..%d", n.From, n.To))
+		if n.Number {
+			args = append(args, "with number")
+		}
+		if n.InputRetracts {
+			args = append(args, "retracting input")
+		}
+	case *physical.Deduplicate:
+		add("keys", pick(in(), n.Keys))
+		which, by := "first", "processing time"
+		if n.Last {
+			which = "last"
+		}
+		if n.Time >= 0 {
+			by = scalar.QuoteName(in()[n.Time].Name)
+		}
+		args = append(args, which+" by "+by)
 	case *physical.Join:
 		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
 		if n.Filter != nil {
@@ -215,6 +246,12 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, state(n.TTL))
 	case *physical.UpsertMaterialize:
 		out = append(out, state(n.TTL))
+	case *physical.Over:
+		out = append(out, state(n.TTL))
+	case *physical.Rank:
+		out = append(out, state(n.TTL))
+	case *physical.Deduplicate:
+		out = append(out, state(n.TTL))
 	case *physical.Join:
 		out = append(out, state(n.LeftTTL))
 	case *physical.IntervalJoin:
@@ -267,7 +304,7 @@ func deletes(n physical.Node) string {
 			if x.Filter != nil && x.Changelog.Mode != catalog.InsertOnly {
 				return ",D"
 			}
-		case *physical.Scan, *physical.Values, *physical.Join, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+		case *physical.Scan, *physical.Values, *physical.Join, *physical.Rank, *physical.Deduplicate, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
 			return ",D"
 		case *physical.Union:
 			for _, in := range x.Ins {
@@ -279,6 +316,42 @@ func deletes(n physical.Node) string {
 		}
 		n = n.Inputs()[0]
 	}
+}
+
+func optional(cols []physical.Column, at []int) string {
+	if len(at) == 0 {
+		return ""
+	}
+	return pick(cols, at)
+}
+
+func order(keys []physical.SortKey, in []physical.Column) string {
+	var out []string
+	for _, k := range keys {
+		s := scalar.QuoteName(in[k.Column].Name)
+		if k.Desc {
+			s += " DESC"
+		}
+		if k.NullsFirst == k.Desc {
+			s += map[bool]string{true: " NULLS FIRST", false: " NULLS LAST"}[k.NullsFirst]
+		}
+		out = append(out, s)
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+func frame(n *physical.Over) string {
+	unit := "RANGE"
+	if n.Rows {
+		unit = "ROWS"
+	}
+	switch {
+	case n.Preceding < 0:
+		return unit + " UNBOUNDED PRECEDING"
+	case n.Rows:
+		return fmt.Sprintf("ROWS %d PRECEDING", n.Preceding)
+	}
+	return "RANGE " + length(n.Preceding) + " PRECEDING"
 }
 
 // joinArgs is what all joins have to say.

@@ -210,6 +210,10 @@ func updates(n physical.Node) string {
 			return "SELECT DISTINCT drops duplicates: whether a row stays may change later"
 		}
 		return "GROUP BY without a window updates the row of a key whenever another row of it comes"
+	case *physical.Rank:
+		return "a row that comes into the first rows of its partition drives another one out"
+	case *physical.Deduplicate:
+		return "a row of a key that comes later may replace the one that was kept"
 	case *physical.Join:
 		return "a row without a partner goes out with NULLs and is taken back when one comes"
 	}
@@ -235,6 +239,19 @@ func stateOf(n physical.Node) *State {
 		return kept("the last row of each key", n.TTL)
 	case *physical.UpsertMaterialize:
 		return kept("all rows of each key of the sink", n.TTL)
+	case *physical.Over:
+		s := kept("the aggregates of each partition", n.TTL)
+		if n.Preceding >= 0 {
+			s.What = "the aggregates of each partition and the rows of its frame"
+		}
+		return s
+	case *physical.Rank:
+		if n.InputRetracts {
+			return kept("all rows of each partition", n.TTL)
+		}
+		return kept(fmt.Sprintf("the first %d rows of each partition", n.To), n.TTL)
+	case *physical.Deduplicate:
+		return kept("one row of each key", n.TTL)
 	case *physical.Join:
 		return kept("all rows of both sides", n.LeftTTL)
 	case *physical.IntervalJoin:

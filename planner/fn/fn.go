@@ -17,6 +17,7 @@ const (
 	Scalar    Kind = iota // one value from the arguments of one row
 	Aggregate             // one value from many rows
 	WindowTVF             // TUMBLE, HOP: a table from a table
+	Window                // ROW_NUMBER, LAG: one value from a row's place among others; with OVER only
 )
 
 // NullRule says what NULL arguments do to a scalar function.

@@ -1,5 +1,11 @@
 package fn
 
+import (
+	"fmt"
+
+	"weir/planner/types"
+)
+
 // windowFuncs are known by name only: the planner types their arguments, which are tables and descriptors.
 func windowFuncs() []*Func {
 	f := func(name, syntax, doc string) *Func {
@@ -11,6 +17,28 @@ func windowFuncs() []*Func {
 	return []*Func{
 		f("TUMBLE", "TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), size [, offset]))", "Every row with window_start, window_end and window_time of the window of a fixed size that it is in."),
 		f("HOP", "TABLE(HOP(TABLE t, DESCRIPTOR(time), slide, size [, offset]))", "Every row once for each window of a fixed size that it is in; a window begins every slide."),
+	}
+}
+
+// rankFuncs are functions of a row's place among the rows of its partition.
+func rankFuncs() []*Func {
+	f := func(name, syntax, doc string, r ResolveFunc) *Func {
+		return &Func{Name: name, Kind: Window, Family: "window", Syntax: syntax, Doc: doc, Deterministic: true, Nulls: NullsToKernel, Resolve: r}
+	}
+	number := resolve(form(is(types.TBigInt)).nulls(never))
+	return []*Func{
+		f("ROW_NUMBER", "ROW_NUMBER() OVER ([PARTITION BY ...] ORDER BY ...)", "The number of the row in its partition, from 1. WHERE row_number <= n around it makes a Top-N query.", number),
+		f("RANK", "RANK() OVER ([PARTITION BY ...] ORDER BY time)", "The number of the first row of the same time, with gaps.", number),
+		f("DENSE_RANK", "DENSE_RANK() OVER ([PARTITION BY ...] ORDER BY time)", "As RANK, without gaps.", number),
+		f("LAG", "LAG(x [, offset [, default]]) OVER ([PARTITION BY ...] ORDER BY time)", "The value of x so many rows (1 when not given) before this one; the default, or NULL, where there is none.",
+			func(args []Arg) (types.Type, []types.Type, error) {
+				if len(args) < 1 || len(args) > 3 {
+					return types.Type{}, nil, fmt.Errorf("it takes 1 to 3 arguments, not %d", len(args))
+				}
+				t := args[0].Type.WithNullable(true)
+				casts := []types.Type{{}, {}, t}
+				return t, casts[:len(args)], nil
+			}),
 	}
 }
 
@@ -27,7 +55,6 @@ func refusedFuncs() []*Func {
 		{WindowTVF, "CUMULATE", "TABLE(CUMULATE(...))", "CUMULATE windows are not supported; use TUMBLE or HOP"},
 		{WindowTVF, "SESSION", "TABLE(SESSION(...))", "SESSION windows are not supported; use TUMBLE or HOP"},
 		{Scalar, "CURRENT_WATERMARK", "CURRENT_WATERMARK(t)", "the watermark is not available to expressions; late rows are dropped by windows and counted in the metrics"},
-		{Scalar, "PROCTIME", "PROCTIME()", "processing-time attributes are not supported; CURRENT_TIMESTAMP is the time when a row is processed"},
 		{Scalar, "JSON_OBJECT", "JSON_OBJECT(...)", "JSON_OBJECT is not supported; write the columns with 'format' = 'json'"},
 		{Scalar, "JSON_ARRAY", "JSON_ARRAY(...)", "JSON_ARRAY is not supported"},
 		{Scalar, "STR_TO_MAP", "STR_TO_MAP(s)", "STR_TO_MAP is not supported; use SPLIT_INDEX or REGEXP_EXTRACT"},
@@ -35,11 +62,10 @@ func refusedFuncs() []*Func {
 		{Aggregate, "JSON_OBJECTAGG", "JSON_OBJECTAGG(...)", "JSON_OBJECTAGG is not supported"},
 		{Aggregate, "JSON_ARRAYAGG", "JSON_ARRAYAGG(...)", "JSON_ARRAYAGG is not supported; LISTAGG puts strings together"},
 		{Aggregate, "ARRAY_AGG", "ARRAY_AGG(x)", "ARRAY_AGG is not supported; COLLECT makes a MULTISET, LISTAGG a string"},
-		{Aggregate, "RANK", "RANK() OVER (...)", "OVER windows are not supported"},
-		{Aggregate, "DENSE_RANK", "DENSE_RANK() OVER (...)", "OVER windows are not supported"},
-		{Aggregate, "ROW_NUMBER", "ROW_NUMBER() OVER (...)", "OVER windows are not supported; for the last row of a key use LAST_VALUE with GROUP BY, or an upsert-kafka table"},
-		{Aggregate, "LAG", "LAG(x) OVER (...)", "OVER windows are not supported"},
-		{Aggregate, "LEAD", "LEAD(x) OVER (...)", "OVER windows are not supported"},
+		{Window, "LEAD", "LEAD(x) OVER (...)", "the rows that follow are not known yet; turn the question around with LAG"},
+		{Window, "NTILE", "NTILE(n) OVER (...)", "how many rows there will be is not known"},
+		{Window, "PERCENT_RANK", "PERCENT_RANK() OVER (...)", "how many rows there will be is not known"},
+		{Window, "CUME_DIST", "CUME_DIST() OVER (...)", "how many rows there will be is not known"},
 	} {
 		out = append(out, f(r.kind, r.name, r.syntax, r.why))
 	}

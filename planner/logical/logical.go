@@ -131,6 +131,26 @@ type (
 		Base
 		Ins []Node
 	}
+	// Over adds, behind the input's columns, the results of calls over the rows that come before each row in
+	// its partition. Package rules makes a Rank of one that is only asked for the first rows.
+	Over struct {
+		Base
+		Input     Node
+		Partition []int
+		Order     []SortKey
+		Frame     Frame
+		Calls     []Agg // aggregates, and ROW_NUMBER, RANK, DENSE_RANK, LAG
+	}
+	// Rank keeps the rows From to To, counted from 1, of each partition in an order. Output: the input's columns, then
+	// the number of the row (BIGINT) when Number is set.
+	Rank struct {
+		Base
+		Input     Node
+		Partition []int
+		Order     []SortKey
+		From, To  int64
+		Number    bool
+	}
 	// Join pairs the rows of two inputs. Output: the columns of Left, then those of Right; of a Semi or Anti join
 	// those of Left alone. NewJoin makes it.
 	Join struct {
@@ -146,6 +166,24 @@ type (
 		NullSafe []bool
 	}
 )
+
+// SortKey is one column of an order.
+type SortKey struct {
+	Column           int
+	Desc, NullsFirst bool
+}
+
+// Frame is the rows that a call of Over sees: from so many rows, or so much time, before the current row up
+// to it.
+type Frame struct {
+	Rows bool // Preceding counts rows; otherwise microseconds, and rows of one time see each other
+	// Preceding is how far back the frame goes; Unbounded: to the first row.
+	Preceding int64
+	Span      diag.Span
+}
+
+// Unbounded is a frame's Preceding without a limit.
+const Unbounded = -1
 
 // JoinKind is the kind of a join.
 type JoinKind uint8
@@ -230,6 +268,8 @@ func (n *Aggregate) Inputs() []Node       { return []Node{n.Input} }
 func (n *WindowAggregate) Inputs() []Node { return []Node{n.Input} }
 func (n *Union) Inputs() []Node           { return n.Ins }
 func (n *Join) Inputs() []Node            { return []Node{n.Left, n.Right} }
+func (n *Over) Inputs() []Node            { return []Node{n.Input} }
+func (n *Rank) Inputs() []Node            { return []Node{n.Input} }
 
 // Ref is a reference to column i of n.
 func Ref(n Node, i int) *scalar.Column {
@@ -246,6 +286,8 @@ func NewCalc(in Node, filter scalar.Expr, exprs []scalar.Expr, names []string, a
 		col := Column{Name: names[i], Type: e.Type()}
 		if r, ok := e.(*scalar.Column); ok {
 			col.Time, col.Lost, col.Table = cols[r.Index].Time, cols[r.Index].Lost, cols[r.Index].Table
+		} else if f, ok := e.(*scalar.Call); ok && f.Func.Name == "PROCTIME" {
+			col.Time = catalog.ProcTime
 		} else {
 			col.Lost = lostIn(e, cols)
 		}

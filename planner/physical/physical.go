@@ -202,6 +202,57 @@ type Union struct {
 	Ins []Node
 }
 
+// SortKey is one column of an order.
+type SortKey struct {
+	Column           int
+	Desc, NullsFirst bool
+}
+
+// Over adds to every row of an insert-only input the results of calls over the rows of its partition that come
+// before it in time. Output: the columns of the input, then one for each call, insert-only.
+type Over struct {
+	Props
+	Input     Node
+	Partition []int
+	// Time is the time attribute that orders the rows. Rows of event time go out when the watermark passes them; ProcTime:
+	// at once, in the order in which they come.
+	Time     int
+	ProcTime bool
+	// Rows: the frame counts rows; otherwise it is a span of time, and rows of one time see each other.
+	Rows bool
+	// Preceding is how far back the frame goes: rows, or microseconds; -1: to the first row.
+	Preceding int64
+	Calls     []AggCall // aggregates, and ROW_NUMBER, RANK, DENSE_RANK, LAG
+	TTL       time.Duration
+}
+
+// Rank keeps the rows From to To (counted from 1) of each partition in an order. Output: the columns of the input,
+// then, with Number, the row's number as BIGINT.
+type Rank struct {
+	Props
+	Input         Node
+	Partition     []int
+	Order         []SortKey
+	From, To      int64
+	Number        bool
+	InputRetracts bool
+	TTL           time.Duration
+}
+
+// Deduplicate keeps the first or the last row of each key in time, over an insert-only input. Output: the columns
+// of the input.
+type Deduplicate struct {
+	Props
+	Input Node
+	Keys  []int
+	// Time is the row-time column, -1 for processing time: the order in which rows come.
+	Time int
+	Last bool // keep the last row, and not the first
+	// UpdateBefore: somebody downstream needs -U.
+	UpdateBefore bool
+	TTL          time.Duration
+}
+
 // JoinKind is the kind of a join, in the order of logical.JoinKind.
 type JoinKind uint8
 
@@ -310,6 +361,9 @@ func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }
+func (n *Over) Inputs() []Node               { return []Node{n.Input} }
+func (n *Rank) Inputs() []Node               { return []Node{n.Input} }
+func (n *Deduplicate) Inputs() []Node        { return []Node{n.Input} }
 func (n *Join) Inputs() []Node               { return []Node{n.Left, n.Right} }
 func (n *IntervalJoin) Inputs() []Node       { return []Node{n.Left, n.Right} }
 func (n *Exchange) Inputs() []Node           { return []Node{n.Input} }

@@ -268,6 +268,10 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.union(n, before)
 	case *logical.Join:
 		return b.join(n)
+	case *logical.Over:
+		return b.over(n)
+	case *logical.Rank:
+		return b.rank(n, before)
 	}
 	b.diags.Errorf(codes.NoStatement, n.Span(), "this form of query is not supported yet")
 	return built{}, false
@@ -558,6 +562,12 @@ func Fingerprint(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "normalize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
 		case *physical.UpsertMaterialize:
 			fmt.Fprintf(h, "materialize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
+		case *physical.Over:
+			fmt.Fprintf(h, "over %s %s %s %v %d\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Rows, n.Preceding)
+		case *physical.Rank:
+			fmt.Fprintf(h, "rank %s %s %v %v %d %d\n", id, keyTypes(n.Partition), n.Order, rowTypes(n.Columns), n.From, n.To)
+		case *physical.Deduplicate:
+			fmt.Fprintf(h, "deduplicate %s %s %v %t\n", id, keyTypes(n.Keys), rowTypes(n.Columns), n.Last)
 		case *physical.Join:
 			fmt.Fprintf(h, "join %s %v %v %v %v %v\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)), [][]int{n.LeftKey, n.RightKey})
 		case *physical.IntervalJoin:

@@ -72,6 +72,11 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return t
 	case *logical.Join:
 		return b.joinTraits(n)
+	case *logical.Over:
+		t := b.traitsOf(n.Input)
+		return t
+	case *logical.Rank:
+		return b.rankTraits(n)
 	case *logical.WindowTVF:
 		t := b.traitsOf(n.Input)
 		t.keys = nil

@@ -51,6 +51,10 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		return o.pruneWindowAggregate(n, need)
 	case *logical.Join:
 		return o.pruneJoin(n, need)
+	case *logical.Over:
+		return o.pruneOver(n, need)
+	case *logical.Rank:
+		return o.pruneRank(n, need)
 	case *logical.Union:
 		keep := kept(need)
 		u := *n

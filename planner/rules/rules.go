@@ -4,6 +4,7 @@
 //	windows   a windowed Aggregate becomes a WindowAggregate; the window function below it is taken into it
 //	          where nothing else looks at its columns
 //	joins     conditions sink below joins; columns that must be equal become their keys (join.go)
+//	ranks     OVER that is asked for the first rows only becomes a Rank (over.go)
 //	prune     columns that nobody reads are not made, nor decoded from records
 //	pushdown  conditions that cannot fail go into the Scan as well
 //	build     changelog modes, exchanges, stable ids: the physical plan (build.go, changelog.go)
@@ -32,6 +33,7 @@ func (o *Optimizer) Optimize(n logical.Node) logical.Node {
 	n = o.merge(n)
 	n = o.merge(o.windows(n))
 	n = o.merge(o.joins(n))
+	n = o.merge(o.ranks(n))
 	need := make([]bool, len(n.Cols()))
 	for i := range need {
 		need[i] = true
@@ -73,6 +75,14 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		return &c
 	case *logical.Join:
 		return n.WithInputs(ins[0], ins[1])
+	case *logical.Over:
+		c := *n
+		c.Input = ins[0]
+		return &c
+	case *logical.Rank:
+		c := *n
+		c.Input = ins[0]
+		return &c
 	}
 	return n
 }

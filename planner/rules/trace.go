@@ -23,6 +23,8 @@ const (
 	PullWindow        = "pull-window"
 	JoinCondition     = "join-condition"
 	JoinKeys          = "join-keys"
+	TopN              = "top-n"
+	Deduplicate       = "deduplicate"
 	PruneColumns      = "prune-columns"
 	PushFilter        = "push-filter"
 	RetractInput      = "retract-input"
@@ -42,6 +44,8 @@ var All = []Rule{
 	{PullWindow, "The window function is taken into the aggregation, so that rows are not copied for each window."},
 	{JoinCondition, "A condition over one side of a join is asked before the join; one over both sides becomes part of its condition."},
 	{JoinKeys, "Columns that must be equal become the key by which the rows of a join are spread and found."},
+	{TopN, "ROW_NUMBER that is asked for at most so many rows keeps those rows only."},
+	{Deduplicate, "The first or last row in time of each key is kept, and nothing else."},
 	{PruneColumns, "Columns that nobody reads are neither made nor decoded from records."},
 	{PushFilter, "Conditions that cannot fail are applied while records are decoded."},
 	{RetractInput, "Aggregates over a stream that changes rows can take rows back."},

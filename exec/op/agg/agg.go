@@ -162,6 +162,10 @@ var makers = map[string]func(c *Call) (Func, error){
 	"VARIANCE":    newVariance,
 	"VAR_POP":     newVariance,
 	"VAR_SAMP":    newVariance,
+	"ROW_NUMBER":  newCount,
+	"RANK":        newRank,
+	"DENSE_RANK":  newRank,
+	"LAG":         newLag,
 }
 
 func newFunc(c *Call) (Func, error) {
@@ -169,7 +173,7 @@ func newFunc(c *Call) (Func, error) {
 	if m == nil {
 		return nil, fmt.Errorf("the aggregate function %s is not supported", c.Func)
 	}
-	if c.Func != "COUNT" && len(c.Args) == 0 {
+	if c.Func != "COUNT" && c.Func != "ROW_NUMBER" && len(c.Args) == 0 {
 		return nil, fmt.Errorf("the aggregate function %s needs an argument", c.Func)
 	}
 	return m(c)

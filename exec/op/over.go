@@ -1,0 +1,338 @@
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/exec/op/agg"
+	"weir/planner/physical"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// over is an aggregation over the rows that come before each row in time. Rows of event time wait in a
+// timeBuffer; those that the watermark has passed are processed in the order of their times, in batches:
+//
+//	runs    a batch is cut where a partition would have two results at once: at its next row (ROWS), or at its next
+//	        row of another time (RANGE)
+//	frame   of each run, the rows that leave the frames of its partitions are taken back first
+//	update  its rows are added
+//	result  each row goes out with the results of its partition
+//
+// An entry of table acc, by partition: mark 4, only while a batch is processed; first and next number of the rows of the frame,
+// 8 each, where the frame has a beginning; the accumulators. Table frame has the rows of frames, by partition
+// and number: time 8; variable part: the columns that the calls read.
+type over struct {
+	node    *physical.Over
+	ctx     *exec.TaskContext
+	aggs    *aggCalls
+	bounded bool
+	reads   []int // columns that the calls read
+	types   []types.Type
+	cols    []int
+	table   state.Table
+	frames  state.Table
+	buffer  timeBuffer
+	wm      exec.Watermark
+
+	enc     state.Keys
+	rows    state.Keys
+	kept    state.Keys // encoded columns that the calls read
+	hashes  []uint64
+	unused  []uint64
+	refs    []state.Ref
+	created []bool
+	slots   [][]byte
+	all     []int32
+	cur     *batch.Batch // rows out of the buffer
+	old     *batch.Batch // rows that leave frames, in the columns of the input
+	out     *batch.Batch
+	run     agg.Rows
+	back    agg.Rows
+	at      []int32
+	keyBuf  []byte
+}
+
+const (
+	overMark  = 0
+	overFirst = 4
+	overNext  = 12
+)
+
+func newOver(n *physical.Over) (exec.Operator, error) {
+	o := &over{node: n, bounded: n.Preceding >= 0, types: columnTypes(n.Input), wm: exec.MinWatermark}
+	head := 4
+	if o.bounded {
+		head = 20
+	}
+	calls := append([]physical.AggCall(nil), n.Calls...)
+	for i := range calls {
+		if f := calls[i].Func; f == "RANK" || f == "DENSE_RANK" {
+			calls[i].Args = []int{n.Time}
+		}
+	}
+	var err error
+	if o.aggs, err = newAggCalls(head, calls, o.types, o.bounded, false); err != nil {
+		return nil, err
+	}
+	seen := map[int]bool{}
+	for _, c := range calls {
+		for _, a := range append(append([]int(nil), c.Args...), c.Filter) {
+			if a >= 0 && !seen[a] {
+				seen[a] = true
+				o.reads = append(o.reads, a)
+			}
+		}
+	}
+	for c := range o.types {
+		o.cols = append(o.cols, c)
+	}
+	o.cur, o.old = batch.New(o.types, batch.TargetRows), batch.New(o.types, 0)
+	o.out = batch.New(columnTypes(n), batch.TargetRows)
+	return o, nil
+}
+
+func (o *over) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
+	o.ctx = ctx
+	n := o.node
+	key := fmt.Sprintf("key%d(%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)))
+	o.table, err = st.Table(state.TableSpec{Name: "acc", Fixed: o.aggs.set.Fixed, TTL: n.TTL, Schema: fmt.Sprintf("over1 %s %s", key, o.aggs.set.Schema)})
+	if err != nil {
+		return err
+	}
+	if err := o.aggs.open(st, n.TTL); err != nil {
+		return err
+	}
+	if o.bounded {
+		o.frames, err = st.Table(state.TableSpec{Name: "frame", Fixed: 8, TTL: n.TTL, Prefixed: true,
+			Schema: fmt.Sprintf("over1 %s (%s)", key, typeList(pick(o.types, o.reads)))})
+		if err != nil {
+			return err
+		}
+	}
+	if n.ProcTime {
+		return nil
+	}
+	return o.buffer.open(st, "pending", fmt.Sprintf("%s (%s)", key, typeList(o.types)))
+}
+
+func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
+	if in.Rows() == 0 {
+		return nil
+	}
+	if o.node.ProcTime {
+		return o.compute(in, out)
+	}
+	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
+	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	times := in.Cols[o.node.Time]
+	for k, i := range positions(in, &o.all) {
+		if times.IsNull(int(i)) {
+			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+		}
+		t := times.Int[i]
+		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
+			o.ctx.Metrics.Late.Add(1)
+			continue
+		}
+		o.buffer.add(t, o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]], o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+	}
+	return nil
+}
+
+func (o *over) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	o.wm = wm
+	if o.node.ProcTime {
+		return nil
+	}
+	for o.buffer.due(int64(wm)) {
+		o.cur.Reset()
+		for o.cur.N < batch.TargetRows && o.buffer.due(int64(wm)) {
+			r := o.buffer.pop()
+			if err := batch.DecodeKey(r.row, o.cur.Cols); err != nil {
+				return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+			}
+			o.cur.N++
+		}
+		// Rows of one time belong together, also behind the end of a full batch.
+		if last := o.cur.N - 1; !o.node.Rows {
+			t := o.cur.Cols[o.node.Time].Int[last]
+			for o.buffer.due(t) {
+				r := o.buffer.pop()
+				if err := batch.DecodeKey(r.row, o.cur.Cols); err != nil {
+					return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+				}
+				o.cur.N++
+			}
+		}
+		if err := o.compute(o.cur, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compute adds the rows, which are in the order of their times, and puts them out with their results.
+func (o *over) compute(in *batch.Batch, out exec.Emitter) error {
+	n := in.Rows()
+	pos := positions(in, &o.all)
+	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
+	if o.bounded {
+		o.unused = batch.EncodeKeys(in, o.reads, &o.kept, o.unused)
+	}
+	o.refs, o.created, o.slots = grow(o.refs, n), grow(o.created, n), grow(o.slots, n)
+	m := o.table.Map(0)
+	if err := m.UpsertMany(o.hashes[:n], o.enc, o.refs, o.created); err != nil {
+		return err
+	}
+	for k, r := range o.refs {
+		o.slots[k] = m.Fixed(r)
+	}
+	o.out.Reset()
+	for c, v := range o.out.Cols {
+		if c < len(o.types) {
+			v.AppendMany(in.Cols[c], pos, in.N)
+		} else {
+			v.Resize(n)
+		}
+	}
+	o.out.N = n
+	times := in.Cols[o.node.Time]
+	from := 0
+	for k, s := range o.slots {
+		// The mark is the last row of the partition in this run, plus 1.
+		if mark := int(binary.LittleEndian.Uint32(s[overMark:])); mark > from && (o.node.Rows || times.Int[pos[mark-1]] != times.Int[pos[k]]) {
+			if err := o.step(in, m, pos, from, k); err != nil {
+				return err
+			}
+			from = k
+		}
+		binary.LittleEndian.PutUint32(s[overMark:], uint32(k+1))
+	}
+	if err := o.step(in, m, pos, from, n); err != nil {
+		return err
+	}
+	for _, s := range o.slots {
+		binary.LittleEndian.PutUint32(s[overMark:], 0)
+	}
+	return out.Emit(o.out)
+}
+
+// step is one run: rows from .. to-1.
+func (o *over) step(in *batch.Batch, m state.Map, pos []int32, from, to int) error {
+	o.run = agg.Rows{In: in, Map: m, Pos: pos[from:to], Slots: o.slots[from:to], Refs: o.refs[from:to]}
+	if o.bounded {
+		if err := o.leave(in, m, pos, from, to); err != nil {
+			return err
+		}
+		for k := from; k < to; k++ {
+			if err := o.enter(in, pos, k); err != nil {
+				return err
+			}
+		}
+	}
+	if err := o.aggs.update(&o.run, 0); err != nil {
+		return err
+	}
+	o.at = grow(o.at, to-from)
+	for k := range o.at {
+		o.at[k] = int32(from + k)
+	}
+	return o.aggs.values(&o.run, o.out, len(o.types), o.at)
+}
+
+func (o *over) frameKey(k int, seq uint64) ([]byte, uint64) {
+	key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+	b := binary.AppendUvarint(o.keyBuf[:0], uint64(len(key)))
+	b = append(b, key...)
+	b = binary.AppendUvarint(b, seq)
+	o.keyBuf = b
+	return b, o.hashes[k]&^(1<<32-1) | state.Hash(b)&(1<<32-1)
+}
+
+// leave takes back the rows that are no longer in the frames of the run's rows.
+func (o *over) leave(in *batch.Batch, m state.Map, pos []int32, from, to int) error {
+	o.old.Reset()
+	o.back.Reset()
+	f := o.frames.Map(0)
+	times := in.Cols[o.node.Time]
+	for k := from; k < to; k++ {
+		s := o.slots[k]
+		first, next := binary.LittleEndian.Uint64(s[overFirst:]), binary.LittleEndian.Uint64(s[overNext:])
+		for ; first < next; first++ {
+			if o.node.Rows && next-first <= uint64(o.node.Preceding) {
+				break
+			}
+			key, h := o.frameKey(k, first)
+			r, err := f.Find(h, key)
+			if err != nil {
+				return err
+			}
+			if r == state.NoRef {
+				continue // its TTL is over
+			}
+			if !o.node.Rows && int64(binary.LittleEndian.Uint64(f.Fixed(r))) >= times.Int[pos[k]]-o.node.Preceding {
+				break
+			}
+			if err := o.decodeOld(f.Var(r)); err != nil {
+				return err
+			}
+			f.Delete(r)
+			o.back.Pos = append(o.back.Pos, int32(o.old.N-1))
+			o.back.Slots = append(o.back.Slots, s)
+			o.back.Refs = append(o.back.Refs, o.refs[k])
+		}
+		binary.LittleEndian.PutUint64(s[overFirst:], first)
+	}
+	if o.old.N == 0 {
+		return nil
+	}
+	o.back.In, o.back.Map = o.old, m
+	return o.aggs.update(&o.back, 0)
+}
+
+// decodeOld appends a row of a frame to old, as a deletion.
+func (o *over) decodeOld(row []byte) error {
+	into := make([]*batch.Vector, len(o.reads))
+	for i, c := range o.reads {
+		into[i] = o.old.Cols[c]
+	}
+	if len(into) > 0 {
+		if err := batch.DecodeKey(row, into); err != nil {
+			return fmt.Errorf("state of a frame of %s: %w", o.node.ID, err)
+		}
+	}
+	o.old.N++
+	o.old.SetKind(o.old.N-1, batch.Delete)
+	return nil
+}
+
+// enter keeps row k for the frames of later rows.
+func (o *over) enter(in *batch.Batch, pos []int32, k int) error {
+	s := o.slots[k]
+	next := binary.LittleEndian.Uint64(s[overNext:])
+	key, h := o.frameKey(k, next)
+	f := o.frames.Map(0)
+	r, _, err := f.Upsert(h, key)
+	if err != nil {
+		return err
+	}
+	t := int64(0)
+	if v := in.Cols[o.node.Time]; !v.IsNull(int(pos[k])) {
+		t = v.Int[pos[k]]
+	}
+	binary.LittleEndian.PutUint64(f.Fixed(r), uint64(t))
+	binary.LittleEndian.PutUint64(s[overNext:], next+1)
+	return f.SetVar(r, o.kept.Data[o.kept.Off[k]:o.kept.Off[k+1]])
+}
+
+func (o *over) Snapshot(state.Epoch, exec.Emitter) error {
+	if o.node.ProcTime {
+		return nil
+	}
+	return o.buffer.snapshot()
+}
+
+func (*over) Close() error { return nil }

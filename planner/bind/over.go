@@ -1,0 +1,366 @@
+package bind
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/codes"
+	"weir/planner/fn"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// overs gathers the OVER calls of one query while its SELECT list and QUALIFY are bound. A call stands there as
+// a column from overBase on, until node says where it is.
+type overs struct {
+	named   map[string]*ast.NamedWindow
+	windows []*overWindow
+	calls   []overCall
+	aliases map[string]ast.Expr // of the SELECT list, for QUALIFY
+}
+
+// overBase is the first column that stands for an OVER call.
+const overBase = 1 << 24
+
+// overWindow is one window, and what is computed over it.
+type overWindow struct {
+	digest    string
+	partition []scalar.Expr
+	order     []orderKey
+	frame     logical.Frame
+	at        diag.Span
+}
+
+type orderKey struct {
+	expr             scalar.Expr
+	desc, nullsFirst bool
+}
+
+type overCall struct {
+	window *overWindow
+	agg    logical.Agg
+	args   []scalar.Expr
+	filter scalar.Expr
+	digest string
+}
+
+// newOvers prepares for the OVER calls of a query.
+func (b *Binder) newOvers(c *ast.SelectCore) *overs {
+	o := &overs{named: map[string]*ast.NamedWindow{}, aliases: map[string]ast.Expr{}}
+	for _, w := range c.Windows {
+		if first := o.named[w.Name.Name]; first != nil {
+			b.Diags.Errorf(codes.Duplicate, w.Name.Sp, "WINDOW defines %s twice", w.Name.Name).Label(first.Name.Sp, "first here")
+		}
+		o.named[w.Name.Name] = w
+	}
+	for _, it := range c.Items {
+		if it.Alias != nil && it.Expr != nil {
+			o.aliases[it.Alias.Name] = it.Expr
+		}
+	}
+	return o
+}
+
+// rankings are the functions that only OVER gives a meaning.
+var rankings = map[string]bool{"ROW_NUMBER": true, "RANK": true, "DENSE_RANK": true, "LAG": true, "LEAD": true,
+	"NTILE": true, "PERCENT_RANK": true, "CUME_DIST": true}
+
+// overCall binds f(args) OVER (...).
+func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
+	name := strings.ToUpper(e.Name.Name)
+	if x.over == nil {
+		d := x.Diags.Errorf(codes.Over, e.Over.Sp, "OVER cannot stand in %s", x.clause)
+		if x.clause == "WHERE" || x.clause == "HAVING" {
+			d.Help("conditions on its results stand in QUALIFY, or in the WHERE of a query around this one")
+		} else {
+			d.Help("compute it in a sub-query and use its column here")
+		}
+		return nil
+	}
+	switch {
+	case f == nil:
+		x.unknownFunction(e)
+		return nil
+	case f.Unsupported != "":
+		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not supported yet", name).Note("%s", f.Unsupported)
+		return nil
+	case f.Kind != fn.Aggregate && f.Kind != fn.Window:
+		x.Diags.Errorf(codes.Over, e.Sp, "%s has no meaning with OVER: it is neither an aggregate nor a ranking", name)
+		return nil
+	case e.Star && name != "COUNT":
+		x.Diags.Errorf(codes.Arguments, e.Sp, "%s(*) has no meaning", name).Help("only COUNT takes a star")
+		return nil
+	case e.Distinct:
+		x.Diags.Errorf(codes.Over, e.Sp, "DISTINCT is not supported with OVER").Help("de-duplicate in a sub-query first")
+		return nil
+	case len(e.OrderBy) > 0:
+		x.Diags.Errorf(codes.NoCallForm, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported yet")
+		return nil
+	}
+	found := len(x.Diags.All)
+	inner := *x
+	inner.over = nil
+	inner.clause = "OVER"
+	w := inner.overWindow(e.Over, name, x.over)
+	c := overCall{agg: logical.Agg{Func: f.Name, Filter: -1, Span: e.Sp}}
+	ok := w != nil
+	for _, a := range e.Args {
+		v := inner.bind(a)
+		ok = ok && v != nil
+		c.args = append(c.args, v)
+	}
+	if e.Filter != nil {
+		c.filter = inner.condition(e.Filter, "FILTER")
+		ok = ok && c.filter != nil
+	}
+	if !ok || errorsSince(x.Diags, found) {
+		return nil
+	}
+	t, args, ok := x.resolveCall(f, c.args, e.Sp)
+	if !ok {
+		return nil
+	}
+	if f.Kind == fn.Aggregate && name != "COUNT" && c.filter != nil {
+		t = t.WithNullable(true)
+	}
+	c.args, c.agg.Type = args, t
+	if name == "LAG" && !x.lagArguments(&c, e) {
+		return nil
+	}
+	c.window = x.over.window(w)
+	c.digest = c.window.digest + " " + f.Name
+	for _, a := range c.args {
+		c.digest += " " + scalar.Digest(a)
+	}
+	if c.filter != nil {
+		c.digest += " FILTER " + scalar.Digest(c.filter)
+	}
+	at := -1
+	for i, o := range x.over.calls {
+		if o.digest == c.digest {
+			at = i
+		}
+	}
+	if at < 0 {
+		at = len(x.over.calls)
+		c.agg.Name = fmt.Sprintf("w$o%d", at)
+		x.over.calls = append(x.over.calls, c)
+	}
+	return &scalar.Column{Index: overBase + at, Name: x.over.calls[at].agg.Name, Typ: t, Sp: e.Sp}
+}
+
+// lagArguments checks LAG(x, offset, default), whose offset is a constant.
+func (x *exprBinder) lagArguments(c *overCall, e *ast.Call) bool {
+	if len(c.args) < 2 {
+		return true
+	}
+	l, ok := c.args[1].(*scalar.Literal)
+	n, isInt := int64(0), false
+	if ok {
+		n, isInt = l.Value.(int64)
+	}
+	if !isInt || n < 0 || n > math.MaxInt32 {
+		x.Diags.Errorf(codes.Over, e.Args[1].Span(), "the offset of LAG must be a constant number of rows").Help("as in LAG(price, 1)")
+		return false
+	}
+	return true
+}
+
+// overWindow binds a window, written in place or by its name.
+func (x *exprBinder) overWindow(s *ast.WindowSpec, call string, o *overs) *overWindow {
+	spec := *s
+	if s.Ref != nil {
+		named := o.named[s.Ref.Name]
+		if named == nil {
+			d := x.Diags.Errorf(codes.Over, s.Ref.Sp, "window %s is not defined", s.Ref.Name)
+			var names []string
+			for n := range o.named {
+				names = append(names, n)
+			}
+			if g, ok := diag.Suggest(s.Ref.Name, names); ok {
+				d.Help("did you mean %s?", scalar.QuoteName(g))
+			} else {
+				d.Help("define it behind FROM: WINDOW %s AS (PARTITION BY ... ORDER BY ...)", s.Ref.Name)
+			}
+			return nil
+		}
+		base := named.Spec
+		if len(spec.PartitionBy) == 0 {
+			spec.PartitionBy = base.PartitionBy
+		}
+		if len(spec.OrderBy) == 0 {
+			spec.OrderBy = base.OrderBy
+		}
+		if !spec.Frame {
+			spec.Frame, spec.Rows, spec.From, spec.To = base.Frame, base.Rows, base.From, base.To
+		}
+	}
+	w := &overWindow{at: s.Sp, frame: logical.Frame{Preceding: logical.Unbounded, Span: s.Sp}}
+	ok := true
+	for _, e := range spec.PartitionBy {
+		v := x.bind(e)
+		ok = ok && v != nil
+		w.partition = append(w.partition, v)
+	}
+	for _, it := range spec.OrderBy {
+		v := x.bind(it.Expr)
+		ok = ok && v != nil
+		k := orderKey{expr: v, desc: it.Desc, nullsFirst: !it.Desc}
+		if it.NullsFirst != nil {
+			k.nullsFirst = *it.NullsFirst
+		}
+		w.order = append(w.order, k)
+	}
+	if !ok {
+		return nil
+	}
+	if rankings[call] {
+		if spec.Frame {
+			x.Diags.Errorf(codes.Over, s.Sp, "%s takes no ROWS or RANGE", call).Help("leave the frame out")
+			return nil
+		}
+		w.frame.Rows = call != "RANK" && call != "DENSE_RANK"
+	}
+	if spec.Frame && !x.frame(&spec, w) {
+		return nil
+	}
+	for _, p := range w.partition {
+		w.digest += scalar.Digest(p) + ","
+	}
+	w.digest += " ORDER "
+	for _, k := range w.order {
+		w.digest += fmt.Sprintf("%s %t %t,", scalar.Digest(k.expr), k.desc, k.nullsFirst)
+	}
+	w.digest += fmt.Sprintf(" %t %d", w.frame.Rows, w.frame.Preceding)
+	return w
+}
+
+// frame reads ROWS and RANGE.
+func (x *exprBinder) frame(s *ast.WindowSpec, w *overWindow) bool {
+	w.frame.Rows = s.Rows
+	if s.To.Kind != "CURRENT ROW" {
+		x.Diags.Errorf(codes.Over, s.Sp, "a frame must end at the CURRENT ROW: rows that follow are not known yet")
+		return false
+	}
+	switch s.From.Kind {
+	case "UNBOUNDED PRECEDING":
+		return true
+	case "CURRENT ROW":
+		w.frame.Preceding = 0
+		return true
+	case "PRECEDING":
+	default:
+		x.Diags.Errorf(codes.Over, s.Sp, "a frame must begin at PRECEDING rows").Help("ROWS BETWEEN 10 PRECEDING AND CURRENT ROW")
+		return false
+	}
+	v := x.bind(s.From.Expr)
+	if v == nil {
+		return false
+	}
+	l, ok := v.(*scalar.Literal)
+	n, isInt := int64(0), false
+	if ok {
+		n, isInt = l.Value.(int64)
+	}
+	switch {
+	case !isInt || n < 0:
+		x.Diags.Errorf(codes.Over, v.Span(), "the size of a frame must be a constant")
+		return false
+	case s.Rows && !v.Type().IsInteger():
+		x.Diags.Errorf(codes.Over, v.Span(), "ROWS counts rows, found %s", v.Type().WithNullable(true)).Help("for a span of time write RANGE")
+		return false
+	case !s.Rows && v.Type().Kind != types.IntervalDaySecond:
+		x.Diags.Errorf(codes.Over, v.Span(), "RANGE is a span of time, found %s", v.Type().WithNullable(true)).
+			Help("as in RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW")
+		return false
+	}
+	w.frame.Preceding = n
+	return true
+}
+
+// window is the one like w that is known already, or w.
+func (o *overs) window(w *overWindow) *overWindow {
+	for _, k := range o.windows {
+		if k.digest == w.digest {
+			return k
+		}
+	}
+	o.windows = append(o.windows, w)
+	return w
+}
+
+// node puts the OVER calls above in, and gives the place of every call's column.
+func (o *overs) node(in logical.Node) (logical.Node, func(scalar.Expr) scalar.Expr) {
+	n := len(in.Cols())
+	exprs, names := logical.Pass(in)
+	at := map[string]int{}
+	for i, e := range exprs {
+		at[scalar.Digest(e)] = i
+	}
+	place := func(e scalar.Expr) int {
+		d := scalar.Digest(e)
+		p, ok := at[d]
+		if !ok {
+			p = len(exprs)
+			at[d] = p
+			exprs, names = append(exprs, e), append(names, fmt.Sprintf("$o%d", p-n))
+		}
+		return p
+	}
+	type group struct {
+		over  *logical.Over
+		calls []int
+	}
+	var groups []group
+	for _, w := range o.windows {
+		g := group{over: &logical.Over{Base: logical.Base{Sp: w.at}, Frame: w.frame}}
+		for _, p := range w.partition {
+			g.over.Partition = append(g.over.Partition, place(p))
+		}
+		for _, k := range w.order {
+			g.over.Order = append(g.over.Order, logical.SortKey{Column: place(k.expr), Desc: k.desc, NullsFirst: k.nullsFirst})
+		}
+		for i, c := range o.calls {
+			if c.window != w {
+				continue
+			}
+			a := c.agg
+			for _, e := range c.args {
+				a.Args = append(a.Args, place(e))
+			}
+			if c.filter != nil {
+				a.Filter = place(c.filter)
+			}
+			g.over.Calls = append(g.over.Calls, a)
+			g.calls = append(g.calls, i)
+		}
+		groups = append(groups, g)
+	}
+	var node logical.Node = in
+	if len(exprs) > n {
+		node = logical.NewCalc(in, nil, exprs, names, in.Span())
+	}
+	where := make([]int, len(o.calls))
+	for _, g := range groups {
+		g.over.Input = node
+		for j, c := range g.calls {
+			where[c] = len(node.Cols()) + j
+		}
+		node = logical.NewOver(g.over)
+	}
+	return node, func(e scalar.Expr) scalar.Expr {
+		if e == nil {
+			return nil
+		}
+		return scalar.Shift(e, func(i int) int {
+			if i >= overBase {
+				return where[i-overBase]
+			}
+			return i
+		})
+	}
+}

@@ -1,0 +1,297 @@
+package rules
+
+import (
+	"math"
+	"slices"
+
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/config"
+	"weir/planner/logical"
+	"weir/planner/physical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// ranks makes a Rank of a ROW_NUMBER that a condition asks for its first numbers only.
+func (o *Optimizer) ranks(n logical.Node) logical.Node {
+	return bottomUp(n, func(n logical.Node) logical.Node {
+		c, ok := n.(*logical.Calc)
+		if !ok || c.Filter == nil {
+			return n
+		}
+		over, ok := c.Input.(*logical.Over)
+		if !ok || len(over.Calls) != 1 || over.Calls[0].Func != "ROW_NUMBER" || len(over.Order) == 0 {
+			return n
+		}
+		number := len(over.Input.Cols())
+		from, to := int64(1), int64(math.MaxInt64)
+		var rest []scalar.Expr
+		for _, e := range scalar.Conjuncts(c.Filter) {
+			lo, hi, ok := numberBounds(e, number)
+			if !ok {
+				rest = append(rest, e)
+				continue
+			}
+			from, to = max(from, lo), min(to, hi)
+		}
+		if to == math.MaxInt64 {
+			return n
+		}
+		r := &logical.Rank{Base: over.Base, Input: over.Input, Partition: over.Partition, Order: over.Order, From: from, To: to, Number: true}
+		o.fire(TopN, over.Sp, "at most %d rows", to)
+		d := *c
+		d.Input, d.Filter = r, o.and(rest)
+		return &d
+	})
+}
+
+// numberBounds reads a comparison of the column number with a constant; both bounds are inclusive.
+func numberBounds(e scalar.Expr, number int) (lo, hi int64, ok bool) {
+	c, isCall := e.(*scalar.Call)
+	if !isCall || len(c.Args) != 2 {
+		return 0, 0, false
+	}
+	flip := map[string]string{"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+	op := c.Func.Name
+	if flip[op] == "" {
+		return 0, 0, false
+	}
+	a, b := c.Args[0], c.Args[1]
+	if _, first := a.(*scalar.Literal); first {
+		a, b, op = b, a, flip[op]
+	}
+	for {
+		cast, isCast := a.(*scalar.Cast)
+		if !isCast || !widening(cast) {
+			break
+		}
+		a = cast.X
+	}
+	col, isCol := a.(*scalar.Column)
+	l, isLit := b.(*scalar.Literal)
+	if !isCol || !isLit || col.Index != number {
+		return 0, 0, false
+	}
+	v, isInt := l.Value.(int64)
+	if !isInt || !l.Typ.IsInteger() {
+		return 0, 0, false
+	}
+	lo, hi = 1, math.MaxInt64
+	switch op {
+	case "=":
+		lo, hi = v, v
+	case "<":
+		hi = v - 1
+	case "<=":
+		hi = v
+	case ">":
+		lo = v + 1
+	case ">=":
+		lo = v
+	}
+	return lo, hi, true
+}
+
+func movedOrder(order []logical.SortKey, to []int) []logical.SortKey {
+	out := slices.Clone(order)
+	for i := range out {
+		out[i].Column = to[out[i].Column]
+	}
+	return out
+}
+
+func (o *Optimizer) pruneOver(n *logical.Over, need []bool) (logical.Node, []int) {
+	w := len(n.Input.Cols())
+	below := slices.Clone(need[:w])
+	for _, p := range n.Partition {
+		below[p] = true
+	}
+	for _, k := range n.Order {
+		below[k.Column] = true
+	}
+	var calls []logical.Agg
+	at := make([]int, len(need))
+	for i, c := range n.Calls {
+		at[w+i] = -1
+		if !need[w+i] {
+			continue
+		}
+		at[w+i] = len(calls)
+		calls = append(calls, c)
+		for _, a := range c.Args {
+			below[a] = true
+		}
+		if c.Filter >= 0 {
+			below[c.Filter] = true
+		}
+	}
+	in, to := o.prune(n.Input, below)
+	copy(at, to)
+	if len(calls) == 0 {
+		return in, at
+	}
+	v := *n
+	v.Input, v.Partition, v.Order, v.Calls = in, moved(n.Partition, to), movedOrder(n.Order, to), moveAggs(calls, to)
+	for i := range n.Calls {
+		if at[w+i] >= 0 {
+			at[w+i] += len(in.Cols())
+		}
+	}
+	return logical.NewOver(&v), at
+}
+
+func (o *Optimizer) pruneRank(n *logical.Rank, need []bool) (logical.Node, []int) {
+	w := len(n.Input.Cols())
+	below := slices.Clone(need[:w])
+	for _, p := range n.Partition {
+		below[p] = true
+	}
+	for _, k := range n.Order {
+		below[k.Column] = true
+	}
+	in, to := o.prune(n.Input, below)
+	r := *n
+	r.Input, r.Partition, r.Order = in, moved(n.Partition, to), movedOrder(n.Order, to)
+	r.Number = len(need) > w && need[w]
+	r.Columns = slices.Clone(in.Cols())
+	at := append(slices.Clone(to), -1)
+	if r.Number {
+		at[w] = len(r.Columns)
+		r.Columns = append(r.Columns, n.Columns[w])
+	}
+	return &r, at[:len(need)]
+}
+
+// deduplicates reports a Rank that keeps the first or the last row in time of each key; proc: by processing time.
+func deduplicates(n *logical.Rank) (last, proc, ok bool) {
+	if n.From != 1 || n.To != 1 || len(n.Order) != 1 {
+		return false, false, false
+	}
+	k := n.Order[0]
+	t := n.Input.Cols()[k.Column].Time
+	return k.Desc, t == catalog.ProcTime, t != catalog.NoTime
+}
+
+func (b *builder) rankTraits(n *logical.Rank) traits {
+	in := b.traitsOf(n.Input)
+	t := in
+	t.keys = nil
+	if n.To == 1 {
+		t.keys = append(t.keys, slices.Clone(n.Partition))
+	} else if n.Number {
+		t.keys = append(t.keys, append(slices.Clone(n.Partition), len(n.Input.Cols())))
+	}
+	t.keys = append(t.keys, in.keys...)
+	if last, proc, ok := deduplicates(n); ok && proc && !last && !in.updating {
+		return t // the first row that comes stays for ever
+	}
+	if !in.updating {
+		t.updating, t.at, t.clause = true, n.Sp, "a row that comes later may drive one out"
+	}
+	return t
+}
+
+func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
+	in := b.traitsOf(n.Input)
+	last, proc, dedup := deduplicates(n)
+	dedup = dedup && !in.updating
+	kind := "rank"
+	if dedup {
+		kind = "deduplicate"
+		b.o.fire(Deduplicate, n.Sp, "%s", map[bool]string{false: "the first row of each key stays", true: "the last row of each key stays"}[last])
+	}
+	id := b.id(kind)
+	child, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	if !ok {
+		return child, false
+	}
+	child = b.exchange(child, n.Partition, id)
+	t := b.rankTraits(n)
+	props := physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	if len(t.keys) > 0 {
+		props.Changelog.Key = t.keys[0]
+	}
+	ttl := b.cfg.Duration(config.StateTTL)
+	out := built{updating: t.updating, before: t.updating, bounded: child.bounded, spread: n.Partition}
+	if dedup {
+		d := &physical.Deduplicate{Input: child.node, Keys: n.Partition, Time: -1, Last: last, UpdateBefore: before, TTL: ttl}
+		if !proc {
+			d.Time = n.Order[0].Column
+		}
+		if t.updating {
+			props.Changelog = changes(before, props.Changelog.Key)
+			out.before = before
+		}
+		d.Props = props
+		out.node = d
+		if !n.Number {
+			return out, true
+		}
+		// The number of the only row is 1.
+		c := &physical.Calc{Input: d}
+		for i := range d.Columns[:len(d.Columns)-1] {
+			c.Exprs = append(c.Exprs, &scalar.Column{Index: i, Name: d.Columns[i].Name, Typ: d.Columns[i].Type})
+		}
+		c.Exprs = append(c.Exprs, &scalar.Literal{Value: int64(1), Typ: types.TBigInt.NotNull()})
+		c.Props = physical.Props{ID: b.id("calc"), Columns: d.Columns, Span: n.Sp, Changelog: d.Changelog}
+		d.Columns = d.Columns[:len(d.Columns)-1]
+		out.node = c
+		return out, true
+	}
+	r := &physical.Rank{Input: child.node, Partition: n.Partition, Order: sortKeys(n.Order), From: n.From, To: n.To, Number: n.Number,
+		InputRetracts: child.updating, TTL: ttl}
+	if t.updating {
+		props.Changelog.Mode = catalog.Retract
+	}
+	r.Props = props
+	out.node = r
+	return out, true
+}
+
+func sortKeys(order []logical.SortKey) []physical.SortKey {
+	out := make([]physical.SortKey, len(order))
+	for i, k := range order {
+		out[i] = physical.SortKey(k)
+	}
+	return out
+}
+
+// over makes an aggregation over the rows before each row, which must be in the order of time.
+func (b *builder) over(n *logical.Over) (built, bool) {
+	if t := b.traitsOf(n.Input); t.updating {
+		b.diags.Errorf(codes.UpdatingWindow, n.Sp, "OVER a stream that changes rows is not supported").
+			Label(t.at, "%s", t.clause).
+			Help("for the first rows of an order, ask ROW_NUMBER() ... <= n around it")
+		return built{}, false
+	}
+	if len(n.Order) != 1 || n.Order[0].Desc || n.Input.Cols()[n.Order[0].Column].Time == catalog.NoTime {
+		d := b.diags.Errorf(codes.Over, n.Sp, "OVER a stream is ordered by a time attribute, ascending")
+		switch {
+		case len(n.Order) == 0:
+			d.Help("add ORDER BY and the column with the WATERMARK")
+		case len(n.Calls) == 1 && n.Calls[0].Func == "ROW_NUMBER":
+			d.Help("to keep the first rows of another order, add a condition on ROW_NUMBER() around it: WHERE row_num <= 10")
+		default:
+			if c := n.Input.Cols()[n.Order[0].Column]; c.Lost != nil {
+				d.Label(c.Lost.Span, "%s", c.Lost.Why)
+			}
+			d.Help("order by the column with the WATERMARK, or by a column that is PROCTIME()")
+		}
+		return built{}, false
+	}
+	id := b.id("over")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	if !ok {
+		return in, false
+	}
+	in = b.exchange(in, n.Partition, id)
+	time := n.Order[0].Column
+	v := &physical.Over{Input: in.node, Partition: n.Partition, Time: time, ProcTime: n.Input.Cols()[time].Time == catalog.ProcTime,
+		Rows: n.Frame.Rows, Preceding: n.Frame.Preceding, Calls: aggCalls(n.Calls), TTL: b.cfg.Duration(config.StateTTL)}
+	v.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	if t := b.traitsOf(n); len(t.keys) > 0 {
+		v.Changelog.Key = t.keys[0]
+	}
+	return built{node: v, spread: n.Partition, bounded: in.bounded}, true
+}
