@@ -279,7 +279,7 @@ func sessionCommand(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) > 1, "session FILE PROGRAM ARG...")
 	c := exec.Command(args[1], args[2:]...)
 	c.Dir, c.Env = ts.MkAbs("."), environ(ts)
-	screen, err := converse(c, ts.MkAbs("."), ts.ReadFile(args[0]))
+	screen, err := converse(c, ts.MkAbs("."), ts.Getenv("BROKER"), ts.ReadFile(args[0]))
 	ts.Logf("%s", screen)
 	if err != nil {
 		ts.Fatalf("%v", err)

@@ -29,13 +29,14 @@ import (
 //	keys TEXT         types it; <tab> <enter> <up> <down> <left> <esc> <ctrl-c> ... are keys
 //	paste FILE        pastes it, as a terminal does that brackets what is pasted
 //	size COLUMNS LINES of the terminal from now on
+//	produce TOPIC VALUE writes a record, to the broker of the script
 //	signal TERM|INT   to the program
 //	exit CODE         waits until the program has left
 //
 // Blank lines and lines that begin with # are left out. For expect, escape sequences are taken out of what came; for screen,
 // a terminal emulator has drawn it, and what differs from run to run (times, rates, ports) is written as #.
 
-var keys = strings.NewReplacer("<tab>", "\t", "<enter>", "\r", "<up>", "\x1b[A", "<down>", "\x1b[B", "<left>", "\x1b[D", "<esc>", "\x1b",
+var keys = strings.NewReplacer("<tab>", "\t", "<enter>", "\r", "<up>", "\x1b[A", "<down>", "\x1b[B", "<left>", "\x1b[D", "<right>", "\x1b[C", "<esc>", "\x1b",
 	"<back>", "\x7f", "<ctrl-a>", "\x01", "<ctrl-c>", "\x03", "<ctrl-d>", "\x04", "<ctrl-r>", "\x12")
 
 // escapes are the control sequences of a terminal.
@@ -61,8 +62,8 @@ func (t *terminal) text() string {
 	return escapes.ReplaceAllString(cut.ReplaceAllString(t.raw.String(), ""), "")
 }
 
-// read fills t until the program ends. The emulator answers what the program asks the terminal.
-func (t *terminal) read(f *os.File) {
+// follow fills t until the program ends. The emulator answers what the program asks the terminal.
+func (t *terminal) follow(f *os.File) {
 	buf := make([]byte, 4096)
 	for {
 		n, err := f.Read(buf)
@@ -103,6 +104,9 @@ var varying = []struct {
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "$1:#"},
 	{regexp.MustCompile(`\b(in|out) [\d.]+[kM]?/s`), "$1 #/s"},
 	{regexp.MustCompile(`\blag \d+`), "lag #"},
+	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "##:##:##"},
+	{regexp.MustCompile(`\b\d+ rows in, \d+ rows out`), "# rows in, # rows out"},
+	{regexp.MustCompile(`(RUNNING +\| [^|]+\|) +\d+ \| +\d+ `), "$1       # |        # "},
 }
 
 // screen is what a person sees, without blanks at the ends, and where the cursor is. The caller holds mu.
@@ -178,32 +182,54 @@ func (t *terminal) expect(re *regexp.Regexp) error {
 	}
 }
 
-// converse runs c on a terminal and follows the script, whose files are in dir; it gives back what was on the screen.
-func converse(c *exec.Cmd, dir, script string) (screen string, err error) {
+// session is a program on a terminal.
+type session struct {
+	terminal
+	f    *os.File
+	c    *exec.Cmd
+	left chan error // what Wait gave
+	gone bool       // left was read
+	read chan struct{}
+}
+
+// begin starts c on a terminal.
+func begin(c *exec.Cmd) (*session, error) {
 	f, err := pty.StartWithSize(c, &pty.Winsize{Rows: 30, Cols: 100})
+	if err != nil {
+		return nil, err
+	}
+	s := &session{f: f, c: c, left: make(chan error, 1), read: make(chan struct{})}
+	s.vt = vt10x.New(vt10x.WithSize(100, 30), vt10x.WithWriter(f))
+	s.cond = sync.NewCond(&s.mu)
+	go func() {
+		defer close(s.read)
+		s.follow(f)
+	}()
+	go func() { s.left <- c.Wait() }()
+	return s, nil
+}
+
+// end kills the program if it has not left.
+func (s *session) end() {
+	if !s.gone {
+		s.c.Process.Signal(syscall.SIGKILL) //nolint:errcheck // it may have ended
+		<-s.left
+	}
+	s.f.Close()
+	<-s.read
+}
+
+// converse runs c on a terminal and follows the script, whose files are in dir, and whose records go to broker; it gives back
+// what was on the screen.
+func converse(c *exec.Cmd, dir, broker, script string) (screen string, err error) {
+	t, err := begin(c)
 	if err != nil {
 		return "", err
 	}
-	t := &terminal{vt: vt10x.New(vt10x.WithSize(100, 30), vt10x.WithWriter(f))}
-	t.cond = sync.NewCond(&t.mu)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		t.read(f)
-	}()
-	left := make(chan error, 1)
-	go func() { left <- c.Wait() }()
-	exited := false
+	f := t.f
 	defer func() {
-		if !exited {
-			c.Process.Signal(syscall.SIGKILL) //nolint:errcheck // it may have ended
-			<-left
-		}
-		f.Close()
-		<-read
-		t.mu.Lock()
+		t.end()
 		screen = t.text()
-		t.mu.Unlock()
 	}()
 	n := 0
 	for line := range strings.Lines(script) {
@@ -233,6 +259,9 @@ func converse(c *exec.Cmd, dir, script string) (screen string, err error) {
 			if text, err = os.ReadFile(filepath.Join(dir, arg)); err == nil {
 				_, err = io.WriteString(f, "\x1b[200~"+strings.ReplaceAll(strings.TrimSuffix(string(text), "\n"), "\n", "\r")+"\x1b[201~")
 			}
+		case "produce":
+			topic, value, _ := strings.Cut(arg, " ")
+			err = produce(broker, topic, value+"\n")
 		case "size":
 			var size pty.Winsize
 			if _, err = fmt.Sscan(arg, &size.Cols, &size.Rows); err == nil {
@@ -254,8 +283,8 @@ func converse(c *exec.Cmd, dir, script string) (screen string, err error) {
 			err = c.Process.Signal(map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}[arg])
 		case "exit":
 			select {
-			case werr := <-left:
-				exited = true
+			case werr := <-t.left:
+				t.gone = true
 				var code *exec.ExitError
 				switch {
 				case werr != nil && !errors.As(werr, &code):

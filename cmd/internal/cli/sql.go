@@ -196,7 +196,9 @@ func (a *app) sql(_ context.Context, o sqlOptions) (err error) {
 			defer os.RemoveAll(o.stateDir)
 		}
 		prepare = devTopics(broker, o.devAddr)
-		o.devAddr = broker.Addr()
+		if o.devAddr = bo.Addr; strings.HasSuffix(o.devAddr, ":0") {
+			o.devAddr = broker.Addr()
+		}
 		if o.samples {
 			shop, serr := sandbox.Start(broker)
 			if serr != nil {
@@ -261,11 +263,11 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 	}
 	if interactive {
 		opts.History = historyFile()
-		opts.Banner = "weir " + Version + ", Flink SQL on Kafka. Statements end with ;   .help lists the commands, ^D leaves."
+		opts.Banner = "weir " + Version + ", Flink SQL on Kafka\nStatements end with ;   .help lists the commands, ^D leaves."
 		if o.dev {
 			opts.Banner += "\nAn embedded broker listens on " + o.devAddr + "."
 			if o.samples {
-				opts.Banner += " Its topics orders, payments and clicks fill up\nwhile you look: try SELECT * FROM orders;"
+				opts.Banner += "\nIts topics orders, payments and clicks fill up while you look: try\n  SELECT * FROM orders;"
 			}
 		}
 	}

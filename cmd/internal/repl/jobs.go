@@ -223,7 +223,7 @@ func (s *Shell) showJobs() error {
 			epoch = fmt.Sprint(st.Epoch)
 		}
 		rows = append(rows, []string{
-			j.id, j.name, j.status(), j.started.Format("2006-01-02T15:04:05"),
+			j.id, j.name, j.status(), since(j.started),
 			fmt.Sprint(st.Rows.In), fmt.Sprint(st.Rows.Out), epoch,
 		})
 	}
@@ -334,6 +334,14 @@ func (s *Shell) describeJob(name string) error {
 		_, err := fmt.Fprint(s.stdout(), strings.TrimRight(explain.Text(j.plan, nil), "\n")+"\n")
 		return err
 	})
+}
+
+// since is when something began: the time alone when that was within a day.
+func since(at time.Time) string {
+	if time.Since(at) < 24*time.Hour {
+		return at.Format("15:04:05")
+	}
+	return at.Format("2006-01-02 15:04:05")
 }
 
 // stopJob is STOP JOB. A savepoint is the last checkpoint, where there is a directory that keeps it.

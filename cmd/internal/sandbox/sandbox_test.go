@@ -64,8 +64,8 @@ func TestOrdersComeLateNowAndThen(t *testing.T) {
 			t.Fatalf("order %d is %s late", i+1, behind)
 		}
 	}
-	// From 350 on: 66 multiples of 25 up to 1975, of which 400, 600, ... 1800 are too late.
-	if late != 58 || tooLate != 8 {
+	// From 350 on: 66 multiples of 25 up to 1975, of which 600, 800, ... 1800 are too late.
+	if late != 59 || tooLate != 7 {
 		t.Errorf("%d late and %d too late", late, tooLate)
 	}
 }
