@@ -193,3 +193,35 @@ func commandNames() (names []string, docs map[string]string) {
 	sort.Strings(names)
 	return names, docs
 }
+
+// Reference is a section of the commands, for the reference page.
+type Reference struct {
+	Title    string
+	Commands []ReferenceCommand
+}
+
+// ReferenceCommand is one command: its names, what may follow, and what it does.
+type ReferenceCommand struct {
+	Names    []string
+	Arg, Doc string
+}
+
+// References is every command, in the order of .help.
+func References() (all []Reference) {
+	for _, s := range sections() {
+		r := Reference{Title: s.title}
+		for _, c := range s.commands {
+			r.Commands = append(r.Commands, ReferenceCommand{c.names, c.arg, c.doc})
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// ReferenceModes is every mode with what it does, in the order of .help.
+func ReferenceModes() (all [][2]string) {
+	for _, m := range modes {
+		all = append(all, [2]string{string(m.mode), m.doc})
+	}
+	return all
+}

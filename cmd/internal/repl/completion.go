@@ -133,7 +133,7 @@ func (s *Shell) sqlCandidates(before, after string) (word string, all []candidat
 			break
 		}
 	}
-	if n := len(toks); n > 0 && toks[n-1].Kind == token.Bad && before[toks[n-1].Start] == '\'' {
+	if n := len(toks); n > 0 && toks[n-1].Kind == token.Bad && strings.HasPrefix(before[toks[n-1].Start:], "'") {
 		return before[toks[n-1].Start+1:], s.inString(f, toks[:n-1])
 	}
 	quoted := false
@@ -141,7 +141,7 @@ func (s *Shell) sqlCandidates(before, after string) (word string, all []candidat
 		switch t := toks[n-1]; {
 		case t.Kind == token.Word:
 			word, toks = t.Text(f), toks[:n-1]
-		case t.Kind == token.Bad && before[t.Start] == '`':
+		case t.Kind == token.Bad && strings.HasPrefix(before[t.Start:], "`"):
 			word, toks, quoted = t.Text(f), toks[:n-1], true
 		}
 	}

@@ -37,7 +37,7 @@ func highlight(text string) string {
 		case token.Bad:
 			// What is being typed is often a string that is not closed yet.
 			color = colorRed
-			if text[t.Start] == '\'' {
+			if strings.HasPrefix(text[t.Start:], "'") {
 				color = colorGreen
 			}
 		}

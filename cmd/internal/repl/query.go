@@ -132,8 +132,12 @@ func (s *Shell) query(q *planner.QueryResult) error {
 	connectors[collectConnector] = Collect(scr.take)
 	o := runtime.Options{Connectors: connectors, Log: s.log, UntilEnd: s.o.UntilEnd, Memory: s.o.Memory}
 	alive := s.o.Interactive && s.terminal() && !s.o.Quiet
+	var counted atomic.Pointer[runtime.Status] // the last one with counters: they go when the query ends
 	if alive {
 		o.Status = func(st runtime.Status) {
+			if len(st.Operators) > 0 {
+				counted.Store(&st)
+			}
 			if line := scr.say(s.o.Status(st)); line != "" && time.Since(began) >= aliveAfter {
 				width, _ := s.size()
 				// A failure to write is the query's own: its next row meets it.
@@ -167,6 +171,13 @@ func (s *Shell) query(q *planner.QueryResult) error {
 	if werr != nil {
 		// Nobody reads the output any more.
 		return &outputError{werr}
+	}
+	if scr.rows == 0 && err == nil && s.o.Interactive {
+		if last := counted.Load(); last != nil {
+			if text := why(job, *last); text != "" {
+				s.note(text)
+			}
+		}
 	}
 	if how == endCancelled && err == nil {
 		return errInterrupted

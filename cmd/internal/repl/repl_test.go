@@ -254,3 +254,25 @@ func TestHelpNamesEveryCommandOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPrefixCanBeTyped: whatever is half written is coloured without loss, and completed or not, without a crash.
+func TestEveryPrefixCanBeTyped(t *testing.T) {
+	const text = "CREATE TABLE t (`a b` INT, c STRING) WITH ('connector' = 'kafka', 'topic' = 'it''s'); -- done\n" +
+		"SELECT x'0f', U&'\\00e4', 1.5e3, \"q\" FROM t /*+ OPTIONS('scan.startup.mode' = 'earliest-offset') */ AS u, /* c */ ä " +
+		"WHERE u.c LIKE '%' AND a <> .5 || `x`;\nDESCRIBE TOPIC 'o'; STOP JOB 'j'; SET 'a' = 'b'; .mode \\x"
+	plain := strings.NewReplacer(colorKeyword, "", colorGreen, "", colorNumber, "", colorDim, "", colorRed, "", colorReset, "")
+	s := New(testOptions())
+	t.Cleanup(s.Close)
+	for i := range len(text) + 1 {
+		for _, from := range []int{0, strings.Index(text, "SELECT"), max(0, i-7)} {
+			if from > i {
+				continue
+			}
+			if got := plain.Replace(highlight(text[from:i])); got != text[from:i] {
+				t.Fatalf("%q became %q", text[from:i], got)
+			}
+			complete(text[from:i])
+			s.candidates(text[from:i], text[i:])
+		}
+	}
+}
