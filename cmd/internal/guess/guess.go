@@ -259,12 +259,12 @@ func (g *guesser) declare(standard string) {
 		}
 		if unit := e.epoch(g.times); unit != "" {
 			name := g.free("event_time", e.name+"_ltz")
-			decl := "AS TO_TIMESTAMP_LTZ(" + quote(e.name) + ", 3)"
+			decl := "AS TO_TIMESTAMP_LTZ(" + Quote(e.name) + ", 3)"
 			switch unit {
 			case "s":
-				decl = "AS TO_TIMESTAMP_LTZ(" + quote(e.name) + ", 0)"
+				decl = "AS TO_TIMESTAMP_LTZ(" + Quote(e.name) + ", 0)"
 			case "us":
-				decl = "AS TO_TIMESTAMP_LTZ(" + quote(e.name) + " / 1000, 3)"
+				decl = "AS TO_TIMESTAMP_LTZ(" + Quote(e.name) + " / 1000, 3)"
 			}
 			g.table.Columns = append(g.table.Columns, Column{Name: name, Decl: decl})
 			g.candidates = append(g.candidates, candidate{name, e, unit})
@@ -305,7 +305,7 @@ func declaration(e *evidence, standard string) (decl, note string) {
 	case numbers == e.values:
 		return "DOUBLE", ""
 	case e.nested == e.values:
-		return "STRING", "JSON: JSON_VALUE(" + quote(e.name) + ", '$.name') reads from it"
+		return "STRING", "JSON: JSON_VALUE(" + Quote(e.name) + ", '$.name') reads from it"
 	case e.text != e.values:
 		return "STRING", "values of several types"
 	}
@@ -323,12 +323,12 @@ func declaration(e *evidence, standard string) (decl, note string) {
 		if iso == (form == isoTime) {
 			return fmt.Sprintf("TIMESTAMP(%d)", fraction), ""
 		}
-		return "STRING", "a time in another form than the others': TO_TIMESTAMP(" + quote(e.name) + ", pattern) reads it"
+		return "STRING", "a time in another form than the others': TO_TIMESTAMP(" + Quote(e.name) + ", pattern) reads it"
 	case sqlUTC, isoUTC:
 		if iso == (form == isoUTC) {
 			return fmt.Sprintf("TIMESTAMP_LTZ(%d)", fraction), ""
 		}
-		return "STRING", "a time in another form than the others': TO_TIMESTAMP_LTZ(" + quote(e.name) + ", pattern) reads it"
+		return "STRING", "a time in another form than the others': TO_TIMESTAMP_LTZ(" + Quote(e.name) + ", pattern) reads it"
 	case isoOffset:
 		if standard == "ISO-8601-WITH-OFFSET" {
 			return fmt.Sprintf("TIMESTAMP_LTZ(%d)", fraction), ""

@@ -59,7 +59,7 @@ func value(s string) []byte {
 // plans fails unless sql defines a table that can be read.
 func plans(t *testing.T, sql, table string) {
 	t.Helper()
-	f := &diag.File{Name: "guess.sql", Text: sql + "SELECT * FROM " + quote(table) + ";\n"}
+	f := &diag.File{Name: "guess.sql", Text: sql + "SELECT * FROM " + Quote(table) + ";\n"}
 	_, diags := planner.Compile([]*diag.File{f}, planner.Options{Registry: spec.Registry(), Functions: fn.Builtins(), Config: config.New()})
 	if len(diags.All) > 0 {
 		var b strings.Builder

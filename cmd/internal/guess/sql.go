@@ -15,20 +15,20 @@ func (t *Table) SQL() string {
 	for _, n := range t.Notes {
 		b.WriteString("-- " + n + "\n")
 	}
-	fmt.Fprintf(&b, "CREATE TABLE %s (\n", quote(t.Name))
+	fmt.Fprintf(&b, "CREATE TABLE %s (\n", Quote(t.Name))
 	var lines, notes []string
 	for _, c := range t.Columns {
-		lines, notes = append(lines, quote(c.Name)+" "+c.Decl), append(notes, c.Note)
+		lines, notes = append(lines, Quote(c.Name)+" "+c.Decl), append(notes, c.Note)
 	}
 	if t.PrimaryKey != nil {
 		var names []string
 		for _, k := range t.PrimaryKey {
-			names = append(names, quote(k))
+			names = append(names, Quote(k))
 		}
 		lines, notes = append(lines, "PRIMARY KEY ("+strings.Join(names, ", ")+") NOT ENFORCED"), append(notes, "")
 	}
 	if w := t.Watermark; w != nil {
-		c := quote(w.Column)
+		c := Quote(w.Column)
 		lines, notes = append(lines, "WATERMARK FOR "+c+" AS "+c+" - "+interval(w.Delay)), append(notes, "")
 	}
 	for i, line := range lines {
@@ -65,8 +65,8 @@ func interval(d time.Duration) string {
 	return fmt.Sprintf("INTERVAL '%d' SECOND", d/time.Second)
 }
 
-// quote is a name as SQL has it, in quotes where it would mean something else.
-func quote(name string) string {
+// Quote is a name as SQL has it, in quotes where it would mean something else.
+func Quote(name string) string {
 	if q := scalar.QuoteName(name); q != name || !token.Reserved(strings.ToUpper(name)) {
 		return q
 	}
