@@ -188,7 +188,7 @@ func (r *report) First() string {
 	if r.Starts == 0 {
 		return ""
 	}
-	return fmt.Sprintf("\nFirst committed record: %d ms after the start of the process (median of %d starts; the slowest took %d ms), with a checkpoint interval of 200 ms.\n",
+	return fmt.Sprintf("\nFirst committed record: %d ms after the start of the process (median of %d starts; the slowest took %d ms), with a checkpoint interval of 100 ms.\n",
 		r.FirstMedian, r.Starts, r.FirstWorst)
 }
 

@@ -259,12 +259,12 @@ func (a *attempt) epoch(durable bool) error {
 	if r.durable {
 		r.view.epoch(e, r.clock.Now(), took, true)
 	}
-	r.log.Debug("epoch committed", "job", r.job.Name, "epoch", e, "took", took, "align", steps.align, "prepare", steps.prepare, "commit", steps.commit, "record", steps.record)
+	r.log.Debug("epoch committed", "job", r.job.Name, "epoch", e, "took", took, "align", steps.align, "pause", steps.pause, "prepare", steps.prepare, "commit", steps.commit, "record", steps.record)
 	return nil
 }
 
-// epochSteps is how long the parts of an epoch took.
-type epochSteps struct{ align, prepare, commit, record time.Duration }
+// epochSteps is how long the parts of an epoch took. pause is the longest time for which the barrier kept a task from rows.
+type epochSteps struct{ align, pause, prepare, commit, record time.Duration }
 
 // expired marks err when the transaction timed out under it, and makes it final when that goes on and on.
 func (a *attempt) expired(e exec.Epoch, opened time.Time, err error) error {
@@ -296,6 +296,7 @@ func (a *attempt) makeEpoch(e exec.Epoch, durable bool, steps *epochSteps) error
 	var frozen []*state.Frozen
 	for _, k := range acks {
 		frozen = append(frozen, k.frozen...)
+		steps.pause = max(steps.pause, k.paused)
 	}
 	a.collect(m, acks)
 	if !durable {

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -33,6 +34,7 @@ type ack struct {
 	watermarks map[string]exec.Watermark // of operators with state, by id
 	splits     []exec.SplitState         // of a source task
 	activity   uint64                    // of a source task: its activity counter at the barrier
+	paused     time.Duration             // for which no row was processed, because the barrier was
 }
 
 // opStage runs one operator.

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"weir/exec"
 )
@@ -102,9 +103,11 @@ func (t *task) finish() error {
 // barrier carries b through the task's stages and hands the result to the coordinator.
 func (t *task) barrier(b *barrier, a *ack) error {
 	a.task, a.barrier, a.watermarks = t, b, map[string]exec.Watermark{}
+	began := time.Now()
 	if err := t.first.barrier(b, a); err != nil {
 		return err
 	}
+	a.paused = time.Since(began)
 	t.acks <- a
 	return nil
 }
