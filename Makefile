@@ -3,7 +3,7 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test test-fast lint fmt fuzz bench bench-quick demo
+.PHONY: build test test-fast lint fmt fuzz bench bench-quick demo guard
 
 build: ## bin/weir
 	$(GO) build -trimpath -ldflags "-X weir/cmd/internal/cli.Version=$(VERSION)" -o bin/weir ./cmd/weir
@@ -33,3 +33,6 @@ demo: ## kill -9 on the embedded broker
 
 fuzz: ## half a minute a target
 	./.ci/fuzz 30s
+
+guard: ## benchmarks of this tree beside those of the merge base
+	./.ci/guard

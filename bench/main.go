@@ -3,6 +3,8 @@
 //	go run ./bench            5 million records, 3 rounds; writes docs/benchmarks.md and bench/record
 //	go run ./bench -quick     weir and the bare loop alone, 1 million records, 1 round, written nowhere
 //	go run ./bench latency    how long records travel
+//	go run ./bench recovery   how long a killed job with a large state takes to commit again
+//	go run ./bench scale      cost per record by cores, keys, columns and partitions
 //
 // It starts a broker, fills its topics from a seeded generator, builds weir, and runs each job of bench/jobs in turns on each
 // engine, in processes of its own. What each run wrote is read back, read_committed, and compared value by value with what the generator
@@ -13,6 +15,7 @@
 //	rounds.go   which job runs on which engine, in turns
 //	proc.go     a process: its time, CPU and memory
 //	weir.go     weir, and the bare loop; flink.go, flinkhome.go: Flink; kstreams.go: Kafka Streams
+//	latency.go, recovery.go, scale.go: the modes of those names
 //	first.go    time from the start of a process to its first committed record
 //	report.go   medians, floors, docs/benchmarks.md, the JSON record; plot.go: docs/benchmarks.svg
 package main
