@@ -262,7 +262,7 @@ func (s *seen) compare(want, got []change) *difference {
 		}
 		best, like := -1, 0
 		for j, g := range got {
-			if taken[j] || partial {
+			if taken[j] || partial || matches(w, g) { // the same in another place is not changed: it is missing here and extra there
 				continue
 			}
 			n := alike(w, g)

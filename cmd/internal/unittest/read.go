@@ -277,7 +277,7 @@ func (f *File) read(root *yaml.Node) {
 	if f.Jobs == nil {
 		f.Jobs = []string{strings.TrimSuffix(f.Path, Suffix) + ".sql"}
 	}
-	if tests == nil {
+	if tests == nil || tests.Kind == yaml.SequenceNode && len(tests.Content) == 0 {
 		f.errorf(codeForm, root, "there are no tests").Help("write `tests:` and a list of tests below it")
 		return
 	}
@@ -440,7 +440,9 @@ func (f *File) readError(n *yaml.Node) *failure {
 	for _, p := range f.pairs(n, "error") {
 		switch p.key.Value {
 		case "code":
-			e.code = f.text(p.value, "code")
+			if e.code = f.text(p.value, "code"); !findingCode.MatchString(e.code) {
+				f.errorf(codeValue, p.value, "a code is SQ and four digits, not %q", e.code)
+			}
 		case "text":
 			e.text = f.text(p.value, "text")
 		default:
@@ -449,6 +451,8 @@ func (f *File) readError(n *yaml.Node) *failure {
 	}
 	return e
 }
+
+var findingCode = regexp.MustCompile(`^SQ\d{4}$`)
 
 var stepVerbs = []string{"checkpoint", "kill", "stop", "restore", "end"}
 

@@ -38,7 +38,9 @@ func Update(f *File, outcomes []*Outcome) (bool, error) {
 		return false, nil
 	}
 	// From the end, so that line numbers hold.
-	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(place(b), place(a)) })
+	slices.SortFunc(edits, func(a, b edit) int {
+		return cmp.Or(cmp.Compare(b.place().Line, a.place().Line), cmp.Compare(b.place().Column, a.place().Column))
+	})
 	for _, e := range edits {
 		lines = e.apply(lines)
 	}
@@ -49,15 +51,75 @@ func Update(f *File, outcomes []*Outcome) (bool, error) {
 	return true, os.WriteFile(f.Path, []byte(text), 0o644)
 }
 
-func place(e edit) int {
+// place is where the edit begins.
+func (e edit) place() *yaml.Node {
 	if e.key != nil {
-		return e.key.Line
+		return e.key
 	}
-	return e.node.Line
+	return e.node
+}
+
+// inFlow replaces a value that stands within brackets: text goes where text was. ok is false for a value that does not.
+func (e edit) inFlow(lines []string) (out []string, ok bool) {
+	n := e.node
+	if n == nil || e.key == n || n.Line != e.key.Line {
+		return nil, false
+	}
+	before := strings.TrimRight(string([]rune(lines[n.Line-1])[:e.key.Column-1]), " ")
+	if !strings.HasSuffix(before, "{") && !strings.HasSuffix(before, ",") && !strings.HasSuffix(before, "[") {
+		return nil, false
+	}
+	text := e.text
+	if e.items != nil {
+		var words []string
+		for _, it := range e.items {
+			switch {
+			case it.node != nil:
+				words = append(words, flow(it.node))
+			case it.text[0] == '{':
+				words = append(words, it.text)
+			default:
+				words = append(words, "{"+it.text+"}") // the kind of the change and the row
+			}
+		}
+		text = "[" + strings.Join(words, ", ") + "]"
+	}
+	rest := strings.Join(lines[n.Line-1:], "\n")
+	start := len(string([]rune(lines[n.Line-1])[:n.Column-1]))
+	rest = rest[:start] + text + rest[start+flowEnd(rest[start:]):]
+	return append(slices.Clone(lines[:n.Line-1]), strings.Split(rest, "\n")...), true
+}
+
+// flowEnd is the length of the value that s begins with, within brackets.
+func flowEnd(s string) int {
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case (c == '\'' || c == '"') && (i == 0 || strings.IndexByte(" ,[{:", s[i-1]) >= 0):
+			quote = c
+		case c == '{' || c == '[':
+			depth++
+		case (c == '}' || c == ']') && depth == 0, c == ',' && depth == 0:
+			return i
+		case c == '}' || c == ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(s)
 }
 
 // apply replaces the value behind the edit's key.
 func (e edit) apply(lines []string) []string {
+	if out, ok := e.inFlow(lines); ok {
+		return out
+	}
 	key := e.key
 	at := key.Line - 1
 	indent := key.Column - 1
