@@ -71,8 +71,8 @@ What jobs print while a line is being edited appears above it.
 
 ` + "`SELECT`" + ` shows its rows as they come, until ` + "`^C`" + `, or until all of its sources have ended. On a terminal a line at the bottom says how many
 rows have come, how many go in and out a second, how many records the query is behind (lag), and up to which time its results are
-complete (watermark). No rows and no watermark means that no record has come that could move it; no rows and a watermark that moves,
-that the window is still open or the filter lets nothing through.
+complete (watermark). When a query ends without a row, the shell says where its rows went: nothing was read, the condition let none through,
+there is no watermark, or the windows are still open.
 
 A query that updates its rows says what each change is: ` + "`+I`" + ` comes new, ` + "`-U`" + ` and ` + "`+U`" + ` are a row before and after, ` + "`-D`" + ` is gone.
 

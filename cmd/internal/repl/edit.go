@@ -46,7 +46,7 @@ func (s *Shell) edit(path string) error {
 		return fmt.Errorf("make a file to edit: %w", err)
 	}
 	defer os.Remove(f.Name()) //nolint:errcheck // a leftover in the temporary folder does no harm
-	_, werr := io.WriteString(f, s.last)
+	_, werr := io.WriteString(f, strings.TrimRight(s.last, "\n")+"\n")
 	if err := errors.Join(werr, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", f.Name(), err)
 	}

@@ -457,9 +457,9 @@ func plural(n int, what string) string {
 }
 
 // was is a number of things with its verb.
-func was(n int, what string) string {
+func was(n int, one, more string) string {
 	if n == 1 {
-		return "1 " + what + " was"
+		return "1 " + one + " was"
 	}
-	return plural(n, what) + " were"
+	return fmt.Sprintf("%d %s were", n, more)
 }

@@ -104,7 +104,7 @@ func candidatesText(t *testing.T, s *Shell, d *datadriven.TestData) string {
 	fmt.Fprintf(&b, "for %q\n", word)
 	for i, c := range found {
 		if i == limit {
-			fmt.Fprintf(&b, "... %d more\n", len(found)-limit)
+			b.WriteString("...\n") // how many is a matter of the functions that there are
 			break
 		}
 		fmt.Fprintf(&b, "%s %s", c.tag, c.text)

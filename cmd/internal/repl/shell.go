@@ -269,9 +269,9 @@ func (s *Shell) show(err error) {
 	var f *findings
 	var shown *shownError
 	switch {
+	case errors.As(err, &shown), errors.Is(err, errInterrupted):
 	case errors.As(err, &f):
 		s.o.ShowFindings(s.talk, f.list)
-	case errors.As(err, &shown), errors.Is(err, errInterrupted):
 	case errors.Is(err, syscall.EPIPE):
 		// The reader of the output has gone: there is nobody to tell.
 	default:
@@ -480,7 +480,7 @@ func (s *Shell) file(f *diag.File, wanted func(ast.Statement) bool) error {
 			}
 			if left := len(script.Statements) - i - 1; left > 0 && s.o.Interactive && s.depth == 0 {
 				s.show(err)
-				s.note(fmt.Sprintf("%s behind it not executed", was(left, "statement")))
+				s.note(was(left, "statement behind it", "statements behind it") + " not executed")
 				return &shownError{err}
 			}
 			return err
