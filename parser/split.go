@@ -1,6 +1,8 @@
 package parser
 
 import (
+	"slices"
+
 	"weir/parser/diag"
 	"weir/parser/token"
 )
@@ -94,6 +96,13 @@ func (s *splitter) setHead() int {
 // startsOther are the words that start a statement that cannot stand in a statement set.
 var startsOther = wordSet("CREATE DROP SET RESET EXECUTE EXPLAIN BEGIN SHOW ALTER USE DESCRIBE")
 
+// unclosed reports a string, comment or name that was not closed: what is missing may be in it.
+func (s *splitter) unclosed() bool {
+	return slices.ContainsFunc(s.list.All, func(d *diag.Diagnostic) bool {
+		return d.Code == "SQ1004" || d.Code == "SQ1005" || d.Code == "SQ1006"
+	})
+}
+
 // statementSet takes a statement set whose head has n tokens.
 func (s *splitter) statementSet(n int) piece {
 	head := s.toks[s.i : s.i+n]
@@ -111,10 +120,12 @@ func (s *splitter) statementSet(n int) piece {
 			s.semicolon()
 			return pc
 		case s.atEnd() || startsOther[s.tok().Key]:
-			d := s.list.Errorf("SQ1015", headSpan, "this statement set has no END").
-				Help("write END; behind its last INSERT")
-			if !s.atEnd() {
-				d.Label(s.tok().Span(s.file), "not part of a statement set")
+			if !s.unclosed() {
+				d := s.list.Errorf("SQ1015", headSpan, "this statement set has no END").
+					Help("write END; behind its last INSERT")
+				if !s.atEnd() {
+					d.Label(s.tok().Span(s.file), "not part of a statement set")
+				}
 			}
 			pc.set.end = s.toks[s.i-1].End
 			return pc

@@ -44,7 +44,7 @@ func optionSpan(t *catalog.Table, keys ...string) diag.Span {
 // checkJob checks what the settings and the sinks of one job must keep together.
 func (s *Session) checkJob(outs []rules.Output) {
 	var exact []*catalog.Table
-	clusters := map[*catalog.Table]string{}
+	clusters, apart := map[*catalog.Table]string{}, true
 	for _, o := range outs {
 		c := s.connector(o.Table)
 		if c == nil || c.Transactional == nil || slices.Contains(exact, o.Table) {
@@ -53,6 +53,9 @@ func (s *Session) checkJob(outs []rules.Output) {
 		if yes, cluster := c.Transactional(o.Table); yes {
 			exact = append(exact, o.Table)
 			clusters[o.Table] = cluster
+			if cluster == "" {
+				apart = false // a table without brokers has a finding of its own
+			}
 		}
 	}
 	if len(exact) == 0 {
@@ -60,7 +63,7 @@ func (s *Session) checkJob(outs []rules.Output) {
 	}
 	first := exact[0]
 	for _, t := range exact[1:] {
-		if clusters[t] != clusters[first] {
+		if apart && clusters[t] != clusters[first] {
 			s.diags.Errorf(codes.TwoClusters, optionSpan(t, "properties.bootstrap.servers"), "%s and %s are exactly-once sinks on different clusters", first.Name, t.Name).
 				Label(optionSpan(first, "properties.bootstrap.servers"), "one cluster").
 				Note("a job commits one transaction, and a transaction belongs to one cluster").
@@ -77,6 +80,9 @@ func (s *Session) checkTransactions(exact []*catalog.Table) {
 	interval := cfg.Duration(config.CheckpointInterval)
 	at := optionSpan(exact[0], "sink.delivery-guarantee", "sink.semantic")
 	if interval <= 0 {
+		if s.failed[config.CheckpointInterval] {
+			return // its SET has a finding
+		}
 		s.diags.Errorf(codes.NoCheckpoints, at, "exactly-once needs checkpoints").
 			At("the transaction is committed with each checkpoint").Help("add SET 'execution.checkpointing.interval' = '5 s';")
 		return

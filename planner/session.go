@@ -48,7 +48,8 @@ type Session struct {
 	diags  *diag.List           // of the statement at work
 	opt    *rules.Optimizer
 
-	analysis *Analysis // where a script's statements are noted; nil in a session of single statements
+	failed   map[string]bool // keys whose SET was refused
+	analysis *Analysis       // where a script's statements are noted; nil in a session of single statements
 }
 
 // NewSession is an empty session.
@@ -268,6 +269,7 @@ func (s *Session) set(st *ast.Set) Result {
 		s.unknownSetting(key, st.KV.Key.Sp)
 		return nil
 	case err != nil:
+		s.failed[key] = true
 		s.diags.Errorf(codes.SettingValue, st.KV.Value.Sp, "%s", err)
 		return nil
 	}
@@ -289,6 +291,7 @@ func (s *Session) unknownSetting(key string, at diag.Span) {
 		names[i] = config.Keys[i].Key
 	}
 	if g, ok := diag.Suggest(key, names); ok {
+		s.failed[g] = true
 		d.Help("did you mean '%s'?", g)
 	} else {
 		d.Help("a setting that weir does not know is never ignored: remove it")

@@ -241,17 +241,11 @@ func plain(n logical.Node, e scalar.Expr) bool {
 	if !ok {
 		return false
 	}
-	switch n := n.(type) {
-	case *logical.Scan:
-		return true
-	case *logical.Aggregate:
-		if col.Index < len(n.Keys) {
-			return true
-		}
-		f := n.Aggs[col.Index-len(n.Keys)].Func
+	if a, ok := n.(*logical.Aggregate); ok && col.Index >= len(a.Keys) {
+		f := a.Aggs[col.Index-len(a.Keys)].Func
 		return f == "SUM" || f == "MIN" || f == "MAX"
 	}
-	return false
+	return true
 }
 
 func loses(from, to types.Type) string {

@@ -372,7 +372,9 @@ func ttlTooShort(p *pass) {
 		}
 		at := j.Span
 		if set := p.setAt(config.StateTTL, j.Span); set != nil {
-			at = set.KV.Value.Sp
+			if at = set.KV.Value.Sp; bareNumber.MatchString(set.KV.Value.Value) {
+				continue // its unit is missing
+			}
 		}
 		p.report(at, "state is forgotten before the next checkpoint").At("%s, and a checkpoint every %s", j.Config.String(config.StateTTL), j.Config.String(config.CheckpointInterval)).
 			Help("a TTL is hours or days: '1 d'")

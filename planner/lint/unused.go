@@ -163,10 +163,10 @@ func unusedComputation(p *pass) {
 	if !p.runs() {
 		return
 	}
-	refs := p.references()
+	refs, uses := p.references(), p.uses()
 	each(p, func(st *ast.CreateTable, _ []ast.Node) {
 		name := st.Name.Last().Name
-		if p.starred(name) || p.isWritten(name) {
+		if uses[name] == 0 || p.starred(name) || p.isWritten(name) {
 			return
 		}
 		for _, c := range st.Columns {
@@ -177,7 +177,7 @@ func unusedComputation(p *pass) {
 	})
 	items := func(name string, q *ast.Query, columns []ast.Ident) {
 		core, ok := q.Body.(*ast.SelectCore)
-		if !ok || core.Distinct || columns != nil || p.starred(name) {
+		if !ok || core.Distinct || columns != nil || uses[name] == 0 || p.starred(name) {
 			return
 		}
 		own := map[string]int{}

@@ -116,6 +116,7 @@ The dialect is Flink SQL's: the same file also runs on a Flink cluster.`,
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.testCommand(), a.initCommand(), a.explainCommand(), a.fmtCommand(), a.sqlCommand(), a.demoCommand(), a.devCommand(),
 		a.configCommand(), a.versionCommand())
+	root.AddCommand(a.explainErrorCommand())
 	return root
 }
 

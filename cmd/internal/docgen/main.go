@@ -1,5 +1,6 @@
 // Command docgen writes the reference pages that are made of weir's own tables: docs/configuration.md (settings,
-// connectors, formats), docs/functions.md and docs/shell.md. A test fails when a page is not what docgen would write.
+// connectors, formats), docs/functions.md, docs/shell.md and docs/diagnostics.md. A test fails when a page is not what docgen
+// would write.
 //
 //	go run ./cmd/internal/docgen
 package main
@@ -18,6 +19,7 @@ func pages() map[string]string {
 		"docs/configuration.md": configuration(),
 		"docs/functions.md":     functions(),
 		"docs/shell.md":         shell(),
+		"docs/diagnostics.md":   diagnostics(),
 	}
 }
 
