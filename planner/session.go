@@ -59,7 +59,7 @@ func NewSession(o Options) *Session {
 	}
 	s := &Session{
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
-		sets: map[string]diag.Span{}, unset: map[diag.Span]bool{},
+		sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
 	}
 	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode}
 	return s

@@ -30,7 +30,7 @@ type lexer struct {
 	toks     []Token
 	comments []Comment
 	hint     int // where the hint that we are in was opened, plus one; 0 outside
-	multi    int // index plus one of the last string that runs over several lines
+	multi    int // index plus one of the first string that runs over several lines
 	badUTF8  bool
 }
 
@@ -134,12 +134,16 @@ func closing(s string, from int, quote byte) int {
 func (x *lexer) str(start int, k Kind) {
 	end := closing(x.src, x.pos+1, '\'')
 	if end < 0 {
+		const help = "close it with '; a quote inside a string is written twice: 'it''s'"
 		open := x.span(x.pos, x.pos+1)
-		d := x.list.Errorf("SQ1004", open, "the string is not closed").At("opened here").
-			Help("close it with '; a quote inside a string is written twice: 'it''s'")
 		if x.multi > 0 {
+			// Strings seldom run over lines: the quote is missing from the first that does, and all quotes behind it have
+			// changed their part.
 			t := x.toks[x.multi-1]
-			d.Label(x.span(t.Start, t.End), "this string runs over several lines: is its closing quote missing?")
+			x.list.Errorf("SQ1004", x.span(t.Start, t.Start+1), "a string is not closed").At("this one runs over several lines: is its closing quote missing?").
+				Label(open, "nothing closes the quote here").Help(help)
+		} else {
+			x.list.Errorf("SQ1004", open, "the string is not closed").At("opened here").Help(help)
 		}
 		x.pos = len(x.src)
 		x.emit(Bad, start, "")
@@ -147,7 +151,7 @@ func (x *lexer) str(start int, k Kind) {
 	}
 	x.pos = end + 1
 	x.emit(x.checkUTF8(start, k), start, "")
-	if strings.IndexByte(x.src[start:x.pos], '\n') >= 0 {
+	if x.multi == 0 && strings.IndexByte(x.src[start:x.pos], '\n') >= 0 {
 		x.multi = len(x.toks)
 	}
 }
