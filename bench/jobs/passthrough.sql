@@ -35,4 +35,4 @@ CREATE TABLE ws (
   'properties.transaction.timeout.ms' = '120000'
 );
 
-INSERT INTO ws SELECT * FROM topic_1;
+INSERT INTO ws SELECT user_id, item, price, ts FROM topic_1;

@@ -139,7 +139,7 @@ var Codes = map[string]string{
 	"SQ7208": "state is forgotten before the next checkpoint",
 	"SQ7209": "all rows are kept to be numbered",
 	"SQ7210": "an OVER window without PARTITION BY gives all rows to one subtask",
-	"SQ7211": "UNION looks for duplicates that cannot be",
+	"SQ7211": "UNION keeps all rows to look for duplicates",
 	"SQ7212": "the ON of a join names one of its sides only",
 
 	"SQ7301": "two tables write to one topic",

@@ -175,6 +175,23 @@ func itemName(it *ast.SelectItem) string {
 	return ""
 }
 
+// only is the name of an item, or of the one column that it is computed from; "" for others.
+func only(it *ast.SelectItem) string {
+	if n := itemName(it); n != "" || it.Expr == nil {
+		return n
+	}
+	name, many := "", false
+	within(ast.Node(it.Expr), func(r *ast.ColumnRef, _ []ast.Node) {
+		n := r.Name.Last().Name
+		many = many || name != "" && name != n
+		name = n
+	})
+	if many {
+		return ""
+	}
+	return name
+}
+
 func swappedColumns(p *pass) {
 	for _, j := range p.Jobs {
 		for _, in := range j.Inserts {
@@ -190,8 +207,15 @@ func swappedColumns(p *pass) {
 			for _, c := range to {
 				names[c.Name] = true
 			}
+			about := make([]string, len(to)) // the column that an item is named after, or computed from alone
+			for i, it := range core.Items {
+				about[i] = only(it)
+			}
 			for i, it := range core.Items {
 				n := itemName(it)
+				if k := slices.IndexFunc(to, func(c *catalog.Column) bool { return c.Name == about[i] }); n == "" && k >= 0 && about[k] == to[i].Name {
+					n = about[i] // F(a), G(b) into (b, a)
+				}
 				if it.Star || n == "" || n == to[i].Name || !names[n] {
 					continue
 				}

@@ -25,7 +25,7 @@ var stateRules = []Rule{
 	{Code: "SQ7208", Name: "ttl-too-short", run: ttlTooShort},
 	{Code: "SQ7209", Name: "row-number-without-limit", run: rowNumberWithoutLimit},
 	{Code: "SQ7210", Name: "over-without-partition", run: overWithoutPartition},
-	{Code: "SQ7211", Name: "union-of-disjoint", run: unionOfDisjoint},
+	{Code: "SQ7211", Name: "union-without-all", run: unionOfDisjoint},
 	{Code: "SQ7212", Name: "join-one-sided", run: joinOneSided},
 }
 
@@ -434,28 +434,40 @@ func overWithoutPartition(p *pass) {
 	})
 }
 
-// unionOfDisjoint reports a UNION that looks for duplicates among rows which a constant tells apart.
+// unionOfDisjoint reports a UNION that looks for duplicates: among rows which a constant tells apart, or of a stream.
 func unionOfDisjoint(p *pass) {
-	each(p, func(u *ast.SetOp, _ []ast.Node) {
-		l, okL := u.Left.(*ast.SelectCore)
-		r, okR := u.Right.(*ast.SelectCore)
-		if u.Op != "UNION" || u.All || !okL || !okR || len(l.Items) != len(r.Items) {
+	each(p, func(u *ast.SetOp, above []ast.Node) {
+		if u.Op != "UNION" || u.All {
 			return
 		}
-		for i := range l.Items {
-			if l.Items[i].Expr == nil || r.Items[i].Expr == nil {
-				return
-			}
-			a, as, aNum, ok := constant(l.Items[i].Expr)
-			b, bs, bNum, ok2 := constant(r.Items[i].Expr)
-			if ok && ok2 && aNum == bNum && (a != b || as != bs) {
-				p.report(u.OpSpan, "this UNION looks for duplicates that cannot be").At("all rows are kept for it").
-					Label(r.Items[i].Sp, "the two sides differ here").
-					Help("write UNION ALL").Fix(u.OpSpan, u.OpSpan.Text()+" ALL")
-				return
-			}
+		if at := differs(u); !at.IsZero() {
+			p.report(u.OpSpan, "this UNION looks for duplicates that cannot be").At("all rows are kept for it").
+				Label(at, "the two sides differ here").Help("write UNION ALL").Fix(u.OpSpan, u.OpSpan.Text()+" ALL")
+		} else if written(above) {
+			p.report(u.OpSpan, "this UNION keeps every row to look for duplicates").At("UNION without ALL is DISTINCT").
+				Help("write UNION ALL, unless duplicates have to go")
 		}
 	})
+}
+
+// differs is where a constant of the one side of u is another than that of the other side.
+func differs(u *ast.SetOp) diag.Span {
+	l, okL := u.Left.(*ast.SelectCore)
+	r, okR := u.Right.(*ast.SelectCore)
+	if !okL || !okR || len(l.Items) != len(r.Items) {
+		return diag.Span{}
+	}
+	for i := range l.Items {
+		if l.Items[i].Expr == nil || r.Items[i].Expr == nil {
+			return diag.Span{}
+		}
+		a, as, aNum, ok := constant(l.Items[i].Expr)
+		b, bs, bNum, ok2 := constant(r.Items[i].Expr)
+		if ok && ok2 && aNum == bNum && (a != b || as != bs) {
+			return r.Items[i].Sp
+		}
+	}
+	return diag.Span{}
 }
 
 // keysOf is the group keys of the aggregate that a query's columns come from, by the columns' positions: -1 for

@@ -7,6 +7,7 @@ package kafkaprops
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -111,8 +112,29 @@ func (t *translation) one(key, value string) {
 	case use == producer && t.role == Source:
 		t.note(key, "is a producer's property and has no effect on a source")
 	default:
+		t.oneOf(key, value)
 		t.out[key] = value
 	}
+}
+
+// choices is the values of properties that have a few, and are mistyped before a broker is asked.
+var choices = map[string][]string{
+	"security.protocol": {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"},
+	"isolation.level":   {"read_committed", "read_uncommitted"},
+	"compression.type":  {"none", "gzip", "snappy", "lz4", "zstd"},
+	"compression.codec": {"none", "gzip", "snappy", "lz4", "zstd"},
+}
+
+func (t *translation) oneOf(key, value string) {
+	all := choices[key]
+	if all == nil || slices.ContainsFunc(all, func(v string) bool { return strings.EqualFold(v, value) }) {
+		return
+	}
+	help := "write one of " + strings.Join(all, ", ")
+	if s, ok := diag.Suggest(value, all); ok {
+		help = "did you mean '" + s + "'?"
+	}
+	t.refuse(key, "cannot be '"+value+"'", help)
 }
 
 func (t *translation) unknown(key string) {
