@@ -340,7 +340,8 @@ func (p *parser) reserved(t token.Token) {
 	text := t.Text(p.file)
 	p.errorf("SQ1002", "%s is a reserved word", text).
 		At("cannot be a name as it stands").
-		Help("write %s", token.QuoteIdent(text))
+		Help("write %s", token.QuoteIdent(text)).
+		Fix(t.Span(p.file), token.QuoteIdent(text))
 }
 
 // name takes [a.[b.]]c.

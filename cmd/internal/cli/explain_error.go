@@ -86,14 +86,11 @@ func (a *app) explainCode(e explain.Entry) {
 	if e.Bad == "" {
 		return
 	}
-	fmt.Fprintf(out, "\nHas it:\n\n%s\n\nHas it not:\n\n%s\n", fourIn(e.Bad), fourIn(e.Good))
+	fmt.Fprintf(out, "\nHas it:\n\n%s\n\nHas it not:\n\n%s\n", indented(e.Bad, "    "), indented(e.Good, "    "))
 	if t := explain.Tables(e.Bad); t != "" {
-		fmt.Fprintf(out, "\nwith these tables:\n\n%s\n", fourIn(strings.TrimSpace(t)))
+		fmt.Fprintf(out, "\nwith these tables:\n\n%s\n", indented(strings.TrimSpace(t), "    "))
 	}
 }
-
-// fourIn is text by four columns to the right.
-func fourIn(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }
 
 // wrap breaks text at blanks into lines of at most n characters.
 func wrap(text string, n int) string {
