@@ -127,8 +127,9 @@ type reader struct {
 }
 
 type readSplit struct {
-	sp *split
-	at int
+	sp    *split
+	at    int
+	idles bool // it was idle where this reader goes on, and the runtime, which does not keep that, is to be told again
 }
 
 func (r *reader) AddSplits(splits []exec.Split) error {
@@ -151,7 +152,7 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 		if p := r.src.w.Pace; p > 0 {
 			found.open = at + p
 		}
-		r.splits = append(r.splits, readSplit{found, at})
+		r.splits = append(r.splits, readSplit{sp: found, at: at, idles: at > 0 && found.rows[at-1].idles})
 	}
 	r.src.w.changed.Broadcast() // for AwaitRead
 	return nil
@@ -210,6 +211,11 @@ func (r *reader) fill() (rows, onlyNews bool) {
 			end = min(end, s.sp.open)
 		}
 		take := min(end-s.at, max(1, most/n), most-r.out.N)
+		if s.idles {
+			r.news = append(r.news, exec.SplitProgress{Split: i, Watermark: exec.MinWatermark, Idle: true})
+			s.idles = false
+			continue
+		}
 		if take <= 0 {
 			continue
 		}

@@ -216,7 +216,7 @@ func (in *input) read(scans int) bool {
 	there := 0
 	for r := range in.readers {
 		for _, s := range r.splits {
-			if s.at < len(s.sp.rows) {
+			if s.at < len(s.sp.rows) || s.idles {
 				return false
 			}
 			there++
