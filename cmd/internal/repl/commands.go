@@ -154,6 +154,7 @@ func (s *Shell) help(arg string) error {
 	for _, c := range commands() {
 		width = max(width, min(len(head(&c)), 34))
 	}
+	screen, _ := s.size()
 	for _, sec := range sections() {
 		b.WriteString(paint(s.color(), colorHead) + sec.title + paint(s.color(), colorReset) + "\n")
 		for _, c := range sec.commands {
@@ -161,7 +162,8 @@ func (s *Shell) help(arg string) error {
 			if len(h) > width {
 				h += "\n" + strings.Repeat(" ", width+2)
 			}
-			fmt.Fprintf(&b, "  %-*s  %s\n", width, h, c.doc)
+			doc := strings.Join(folded(c.doc, screen-width-4), "\n"+strings.Repeat(" ", width+4))
+			fmt.Fprintf(&b, "  %-*s  %s\n", width, h, doc)
 		}
 	}
 	b.WriteString(paint(s.color(), colorHead) + "Statements" + paint(s.color(), colorReset) + `
@@ -173,12 +175,27 @@ func (s *Shell) help(arg string) error {
   SHOW JOBS, DESCRIBE JOB 'name', STOP JOB 'name' [WITH SAVEPOINT]
                                     look after the jobs
   SHOW TOPICS, DESCRIBE TOPIC 't'   what the broker has
-  SHOW TABLES | VIEWS | FUNCTIONS | CREATE TABLE t, DESCRIBE t, EXPLAIN ..., SET, RESET
+  SHOW TABLES | VIEWS | FUNCTIONS | CREATE TABLE t, DESCRIBE t, EXPLAIN ...,
+  SET, RESET                        look at the session and change its settings
 ` + paint(s.color(), colorHead) + "Keys" + paint(s.color(), colorReset) + `
-  Tab completes, up and down walk through the history, ^R searches it, ^X^E edits in $EDITOR
+  Tab completes, up and down walk through the history, ^R searches it,
+  ^X^E edits in $EDITOR
   ^C cancels the query (twice: at once), or takes the line away; ^D leaves
 `)
 	return s.page(b.String())
+}
+
+// folded is text in lines of at most width characters, as far as its words let it.
+func folded(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
 }
 
 // commandNames is every spelling of every command, sorted, with what it does.

@@ -276,3 +276,20 @@ func TestEveryPrefixCanBeTyped(t *testing.T) {
 		}
 	}
 }
+
+// TestHelpFitsTheScreen: no line of .help is longer than a terminal of 80 columns, which is what a shell without one assumes.
+func TestHelpFitsTheScreen(t *testing.T) {
+	var out strings.Builder
+	o := testOptions()
+	o.Stdout = &out
+	s := New(o)
+	t.Cleanup(s.Close)
+	if err := s.command(".help"); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := len(strings.TrimRight(line, "\n")); n > 80 {
+			t.Errorf("%d characters: %s", n, line)
+		}
+	}
+}
