@@ -49,9 +49,10 @@ type outTopic struct {
 
 // producerConfig completes what the user gave.
 func producerConfig(user ck.ConfigMap, cfg *config.Config) ck.ConfigMap {
+	memory := exec.MemoryOf(cfg)
 	return with(unless(user, "enable.idempotence", idempotent(user), "client.id", "weir-"+clientName(cfg), "socket.keepalive.enable", true,
 		// What waits to be sent is most of a job's memory, at some 300 bytes a record beside its own; longer queues are not faster.
-		"reconnect.backoff.max.ms", 2000, "queue.buffering.max.messages", 100000, "queue.buffering.max.kbytes", bufferKB(user)),
+		"reconnect.backoff.max.ms", 2000, "queue.buffering.max.messages", memory.SendRecords, "queue.buffering.max.kbytes", bufferKB(user, memory.Send)),
 		// Only failed records are reported; the client's channels are as long as by default they would take 24 MB.
 		"go.delivery.reports", true, "go.delivery.report.fields", "none",
 		"go.events.channel.size", 1000, "go.produce.channel.size", 1, "go.logs.channel.enable", true,
@@ -90,9 +91,9 @@ func idempotent(user ck.ConfigMap) bool {
 	return true
 }
 
-// bufferKB bounds the records that wait to be sent: 64 MB, or two of the largest that the user allows. A record that
-// is larger than the buffer would wait for room for ever.
-func bufferKB(user ck.ConfigMap) int {
+// bufferKB bounds the records that wait to be sent: their share of the memory, or two of the largest that the user allows. A
+// record that is larger than the buffer would wait for room for ever.
+func bufferKB(user ck.ConfigMap, share int64) int {
 	largest := 0
 	for _, key := range []string{"message.max.bytes", "batch.size"} {
 		if s, ok := user[key].(string); ok {
@@ -101,7 +102,7 @@ func bufferKB(user ck.ConfigMap) int {
 			}
 		}
 	}
-	return max(64<<10, 2*(largest>>10))
+	return max(int(share>>10), 2*(largest>>10))
 }
 
 func newProducer(conf ck.ConfigMap, cfg *config.Config, log *slog.Logger, name string) (*producer, error) {

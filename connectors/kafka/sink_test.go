@@ -298,6 +298,7 @@ func TestHeldRowsAreBounded(t *testing.T) {
 		close(wrote)
 	}()
 	n := 0
+	heldBytes := int(exec.PlanMemory(0, 1, 1).Hold)
 	for n*len(big) < heldBytes-2*len(big) {
 		select {
 		case <-wrote:

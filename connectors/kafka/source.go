@@ -107,8 +107,7 @@ func newSource(scan *physical.Scan, cfg *config.Config, log *slog.Logger, fmts f
 	s.reset, _ = props["auto.offset.reset"].(string)
 	s.props = with(unless(props, "isolation.level", "read_committed", "group.id", "weir", "client.id", "weir-"+clientName(cfg),
 		// The queue of fetched records is looked at often: with librdkafka's second a fast job runs dry between two looks.
-		// A fetched record takes some 300 bytes beside its own: 8 MB of records of 100 bytes are about 32 MB, and eight fetches ahead.
-		"fetch.queue.backoff.ms", 10, "queued.max.messages.kbytes", 8192, "socket.keepalive.enable", true,
+		"fetch.queue.backoff.ms", 10, "queued.max.messages.kbytes", int(exec.MemoryOf(cfg).Fetch>>10), "socket.keepalive.enable", true,
 		"reconnect.backoff.max.ms", 2000),
 		"auto.offset.reset", "error", "enable.auto.commit", false, "enable.auto.offset.store", false,
 		"enable.partition.eof", true, "enable.metrics.push", false, "go.logs.channel.enable", true)

@@ -14,16 +14,13 @@ import (
 	"weir/exec/batch"
 )
 
-// heldBytes bounds the encoded rows of the next epoch that one writer holds while an epoch is committed.
-const heldBytes = 8 << 20
-
 // writer is one subtask that writes: exec.SinkWriter.
 //
 // Exactly once it is in one of two states:
 //
 //	open      rows go to librdkafka at once
 //	blocked   from Barrier(n) until the committer releases n: rows are held, encoded; a further barrier is
-//	          queued behind them. Write waits when heldBytes are held.
+//	          queued behind them. Write waits when as much as hold is held.
 //
 // Only rows behind barrier n ever wait for the commit of n, so that no barrier waits for them.
 //
@@ -32,6 +29,7 @@ const heldBytes = 8 << 20
 type writer struct {
 	sink *sink
 	ctx  *exec.TaskContext
+	hold int // bytes of encoded rows that may be held while an epoch is committed
 	prod *producer
 	com  *committer // nil: not exactly once
 
@@ -78,7 +76,7 @@ type group struct {
 var _ exec.SinkWriter = (*writer)(nil)
 
 func newWriter(s *sink, ctx *exec.TaskContext, p *producer, com *committer) (*writer, error) {
-	w := &writer{sink: s, ctx: ctx, prod: p, com: com, topics: map[string]*outTopic{}, sticky: int32(ctx.Subtask)}
+	w := &writer{sink: s, ctx: ctx, hold: int(exec.MemoryOf(s.cfg).Hold), prod: p, com: com, topics: map[string]*outTopic{}, sticky: int32(ctx.Subtask)}
 	w.cond = sync.NewCond(&w.mu)
 	t := s.table
 	input := map[int]int{} // table column -> input column
@@ -144,7 +142,7 @@ func (w *writer) Write(b *batch.Batch) error {
 	if w.buf != nil {
 		w.buf.add(c)
 		w.giveBack(c)
-		if w.buf.rows() >= w.sink.flushRows || w.buf.size() > heldBytes {
+		if w.buf.rows() >= w.sink.flushRows || w.buf.size() > w.hold {
 			return w.reduce()
 		}
 		w.buf.arm(w.sink.flushAfter, w.tick)
@@ -155,7 +153,7 @@ func (w *writer) Write(b *batch.Batch) error {
 
 // pass sends a chunk, or holds it; mu is held.
 func (w *writer) pass(c *chunk) error {
-	for w.blocked && w.bytes > 0 && w.bytes+c.size > heldBytes && w.err == nil && !w.closed && w.ctx.Ctx.Err() == nil {
+	for w.blocked && w.bytes > 0 && w.bytes+c.size > w.hold && w.err == nil && !w.closed && w.ctx.Ctx.Err() == nil {
 		w.cond.Wait()
 	}
 	switch {

@@ -166,7 +166,7 @@ func (r *Runner) openStore(dir string) error {
 	}
 	memory := r.o.Memory
 	if memory == 0 {
-		memory = r.cfg.Memory(config.MemoryBudget) / 2
+		memory = exec.MemoryOf(r.cfg).State
 	}
 	st, err := state.Open(dir, state.Options{Log: r.log, FS: r.o.FS, Clock: r.clock.Now, Memory: memory, Lazy: temporary, Job: r.job.Name})
 	if err != nil {

@@ -47,7 +47,7 @@ type Options struct {
 	Clock   Clock // nil: the system's
 	// Status is called about every 200 ms, and once at the end, from one goroutine.
 	Status func(Status)
-	// Memory is the budget of keyed state in bytes. 0: half of weir.memory, or state's default.
+	// Memory is the budget of keyed state in bytes. 0: the state's share of weir.memory, or state's default.
 	Memory int64
 	// FS is what the state store writes through; nil: the operating system's. Tests put faults here.
 	FS state.FS
@@ -370,9 +370,11 @@ func (r *Runner) groups() int {
 	return state.KeyGroups
 }
 
-// parallelism is parallelism.default, by default the number of processors.
-func (r *Runner) parallelism() int {
-	if n := r.cfg.Int(config.Parallelism); n > 0 {
+func (r *Runner) parallelism() int { return Parallelism(r.cfg) }
+
+// Parallelism is parallelism.default, by default the number of processors.
+func Parallelism(c *config.Config) int {
+	if n := c.Int(config.Parallelism); n > 0 {
 		return n
 	}
 	return goruntime.GOMAXPROCS(0)

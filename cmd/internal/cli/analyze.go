@@ -45,14 +45,20 @@ func (a *app) analyzeFile(ctx context.Context, args []string, o explainOptions) 
 		return usageError{fmt.Errorf("%s: nothing to run: no INSERT, no STATEMENT SET and no SELECT", args[0])}
 	}
 	log := a.logger(overLine{a, a.stderr})
-	budget := memoryBudget(jobs[0].Config)
-	limitMemory(budget)
+	budget, err := memoryBudget(jobs[0].Config)
+	if err != nil {
+		return err
+	}
+	memory, err := planMemory(budget, jobs, log)
+	if err != nil {
+		return err
+	}
 	end, err := a.dev(jobs, &o.run, log)
 	if err != nil {
 		return err
 	}
 	defer end()
-	group, err := a.newJobs(jobs, o.run, budget, log)
+	group, err := a.newJobs(jobs, o.run, memory, log)
 	if err != nil {
 		return err
 	}

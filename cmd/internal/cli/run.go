@@ -18,6 +18,7 @@ import (
 
 	"weir/cmd/internal/repl"
 	"weir/connectors/kafka/embedded"
+	"weir/exec"
 	"weir/exec/runtime"
 	"weir/parser/diag"
 	"weir/planner"
@@ -34,6 +35,7 @@ type runOptions struct {
 	acceptEpoch int64
 	restore     string
 	profile     string
+	memory      string
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -63,12 +65,16 @@ the job has taken over; 130: interrupted.`,
 	f.Int64Var(&o.acceptEpoch, "accept-epoch", -1, "go on from this `epoch` of the local state although the broker has forgotten it; read the refusal first")
 	f.StringVar(&o.restore, "restore", "", "start from the retained checkpoint in this `directory`, on fresh state")
 	f.StringVar(&o.profile, "profile", "", "write profiles of this run, for go tool pprof and go tool trace, into this `directory`")
+	f.StringVar(&o.memory, "memory", "", "memory budget of the process, a `size` such as '512 mb': the setting weir.memory (default three quarters of the cgroup's or the machine's)")
 	return c
 }
 
 func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) {
 	if o.until != "" && o.until != "end" {
 		return usageError{fmt.Errorf("--until knows only 'end', found %q", o.until)}
+	}
+	if o.memory != "" {
+		a.sets = append(a.sets, config.MemoryBudget+"="+o.memory)
 	}
 	program, err := a.compile(args)
 	if err != nil {
@@ -86,14 +92,20 @@ func (a *app) run(ctx context.Context, args []string, o runOptions) (err error) 
 	}
 	defer func() { err = errors.Join(err, stopProfile()) }()
 	log := a.logger(overLine{a, a.stderr})
-	budget := memoryBudget(program.Jobs[0].Config)
-	limitMemory(budget)
+	budget, err := memoryBudget(program.Jobs[0].Config)
+	if err != nil {
+		return err
+	}
+	memory, err := planMemory(budget, program.Jobs, log)
+	if err != nil {
+		return err
+	}
 	end, err := a.dev(program.Jobs, &o, log)
 	if err != nil {
 		return err
 	}
 	defer end()
-	group, err := a.newJobs(program.Jobs, o, budget, log)
+	group, err := a.newJobs(program.Jobs, o, memory, log)
 	if err != nil {
 		return err
 	}
@@ -189,7 +201,7 @@ type jobGroup struct {
 	took    []time.Duration // of those that have ended
 }
 
-func (a *app) newJobs(jobs []*physical.Job, o runOptions, budget int64, log *slog.Logger) (*jobGroup, error) {
+func (a *app) newJobs(jobs []*physical.Job, o runOptions, memory exec.MemoryPlan, log *slog.Logger) (*jobGroup, error) {
 	g := &jobGroup{app: a, log: log}
 	connectors := connectorRegistry(overLine{a, a.stdout}, overLine{a, a.stderr})
 	connectors[rules.Collect] = repl.Collect(discard) // of queries that explain --analyze runs
@@ -204,8 +216,7 @@ func (a *app) newJobs(jobs []*physical.Job, o runOptions, budget int64, log *slo
 			Log:        log,
 			UntilEnd:   o.until == "end",
 			Restore:    o.restore,
-			// Half for the jobs' keyed state; the rest is batches, Badger, librdkafka's queues and garbage.
-			Memory: budget / 2 / int64(len(jobs)),
+			Memory:     memory.State / int64(len(jobs)),
 		}
 		if len(jobs) > 1 {
 			opts.Log = log.With("job", job.Name)

@@ -17,6 +17,7 @@ import (
 	"weir/cmd/internal/repl"
 	"weir/cmd/internal/sandbox"
 	"weir/connectors/kafka/embedded"
+	"weir/exec"
 	"weir/exec/runtime"
 	"weir/parser/diag"
 	"weir/planner/catalog"
@@ -174,8 +175,14 @@ func (a *app) sql(_ context.Context, o sqlOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	budget := memoryBudget(cfg)
-	limitMemory(budget)
+	budget, err := memoryBudget(cfg)
+	if err != nil {
+		return err
+	}
+	memory, err := planMemory(budget, nil, a.logger(a.stderr))
+	if err != nil {
+		return err
+	}
 	prepare := func(*physical.Job) error { return nil }
 	if o.dev {
 		bo := embedded.Options{Addr: o.devAddr, DataDir: o.devDir, AutoCreate: true, Log: a.logger(a.stderr)}
@@ -212,7 +219,7 @@ func (a *app) sql(_ context.Context, o sqlOptions) (err error) {
 			files = append([]*diag.File{{Name: "the sample data", Text: sandbox.Definitions(o.devAddr)}}, files...)
 		}
 	}
-	return a.shell(o, files, cfg, prepare, budget)
+	return a.shell(o, files, cfg, prepare, memory)
 }
 
 // devTopics makes the topics that a job's tables name on the embedded broker, as run --dev does.
@@ -238,7 +245,7 @@ func devTopics(broker *embedded.Broker, addr string) func(*physical.Job) error {
 }
 
 // shell runs the shell over its input.
-func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepare func(*physical.Job) error, budget int64) error {
+func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepare func(*physical.Job) error, memory exec.MemoryPlan) error {
 	interactive := len(o.script) == 0 && isTerminal(a.stdin) && isTerminal(a.stdout)
 	opts := repl.Options{
 		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
@@ -258,8 +265,7 @@ func (a *app) shell(o sqlOptions, files []*diag.File, cfg *config.Config, prepar
 		MaxRows:      o.maxRows,
 		UntilEnd:     o.until == "end",
 		Mode:         o.mode,
-		// Half is for keyed state, as in run; how many jobs and queries will share it is not known.
-		Memory: budget / 2 / 4,
+		Memory:       memory.State / 4, // how many jobs and queries will share it is not known
 	}
 	if interactive {
 		opts.History = historyFile()
