@@ -21,10 +21,30 @@ import (
 // flushBytes is the size of one write to Badger: large enough to pay for its sync.
 const flushBytes = 4 << 20
 
-// openBadger opens a data folder, verifying every table in it.
+// openData opens a data folder: Badger, and the run files beside it.
+func (s *Store) openData(name string) (*badger.DB, *runFiles, error) {
+	db, err := s.openBadger(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	runs, err := s.openRunFiles(filepath.Join(s.dir, name))
+	if err != nil {
+		return nil, nil, errors.Join(s.diskError("open the files of runs", err), s.guard(db.Close))
+	}
+	return db, runs, nil
+}
+
+func (s *Store) closeData(db *badger.DB, runs *runFiles) error {
+	if db == nil { // Options.Lazy
+		return nil
+	}
+	return errors.Join(s.guard(db.Close), runs.close())
+}
+
+// openBadger opens a data folder verifying every table in it.
 func (s *Store) openBadger(name string) (db *badger.DB, err error) {
 	dir := filepath.Join(s.dir, name)
-	memtable := min(max(s.budget/16, 8<<20), 32<<20)
+	memtable := min(max(s.budget/32, 4<<20), 32<<20)
 	o := badger.DefaultOptions(dir)
 	o.SyncWrites = true
 	o.DetectConflicts = false

@@ -71,9 +71,11 @@ func copyDir(from, to string) error {
 }
 
 // newJob opens a job with an epoch 0 and a committed epoch 1 of some entries.
-func newJob(t *testing.T, cp bool) *job {
+func newJob(t *testing.T, cp bool) *job { return newJobIn(t, cp, inBadger) }
+
+func newJobIn(t *testing.T, cp bool, l layout) *job {
 	root := t.TempDir()
-	j := &job{t: t, dir: filepath.Join(root, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), memory: 64 << 20, live: model{}, committed: model{}}
+	j := &job{t: t, dir: filepath.Join(root, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), memory: 64 << 20, layout: l, live: model{}, committed: model{}}
 	if cp {
 		c, err := OpenCheckpoints("file://"+filepath.Join(root, "chk"), "li", 2, nil)
 		j.must(err)
@@ -119,24 +121,33 @@ func TestKilledPrepareLeavesOneEpochOrTheOther(t *testing.T) {
 		point    string
 		skip     int
 		prepared bool // manifest.json names the killed epoch
+		layout   layout
 	}{
-		{"prepare:start", 0, false},
-		{"prepare:sync", 0, false},
-		{"prepare:pages", 0, false},
-		{"prepare:sync", 1, false},
-		{"prepare:pages", 1, false},
-		{"prepare:written", 0, false},
-		{"prepare:checkpoint", 0, false},
-		{"checkpoint:manifest", 0, false},
-		{"prepare:manifest", 0, false},
-		{"prepare:done", 0, true},
-		{"commit:record", 0, true},
-		{"commit:done", 0, true},
+		{"prepare:start", 0, false, inBadger},
+		{"prepare:sync", 0, false, inBadger},
+		{"prepare:pages", 0, false, inBadger},
+		{"prepare:sync", 1, false, inBadger},
+		{"prepare:pages", 1, false, inBadger},
+		{"prepare:written", 0, false, inBadger},
+		{"prepare:checkpoint", 0, false, inBadger},
+		{"checkpoint:manifest", 0, false, inBadger},
+		{"prepare:manifest", 0, false, inBadger},
+		{"prepare:done", 0, true, inBadger},
+		{"commit:record", 0, true, inBadger},
+		{"commit:done", 0, true, inBadger},
+		{"prepare:sync", 0, false, inFiles},
+		{"prepare:runs", 0, false, inFiles},
+		{"prepare:written", 0, false, inFiles},
+		{"prepare:manifest", 0, false, inFiles},
+		{"prepare:done", 0, true, inFiles},
+		{"commit:record", 0, true, inFiles},
+		{"commit:swept", 0, true, inFiles},
+		{"commit:done", 0, true, inFiles},
 	}
 	for _, p := range points {
 		for _, again := range []bool{false, true} { // also kill the undo, and undo again
-			t.Run(fmt.Sprintf("%s/%d/%v", p.point, p.skip, again), func(t *testing.T) {
-				j := newJob(t, true)
+			t.Run(fmt.Sprintf("%s/%d/%d/%v", p.point, p.skip, p.layout.farRun, again), func(t *testing.T) {
+				j := newJobIn(t, true, p.layout)
 				before := maps.Clone(j.live)
 				j.change(true)
 				after := maps.Clone(j.live)
@@ -212,9 +223,13 @@ func TestKilledPrepareLeavesOneEpochOrTheOther(t *testing.T) {
 // A power cut loses what was not synced: during a write to Badger, any part of the write. The pages of the
 // file that the write touched are each as they were before, or as they were written.
 func TestPowerCutDuringAWriteIsUndone(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			j := newJob(t, false)
+			l := inBadger
+			if seed >= 12 {
+				l = inFiles
+			}
+			j := newJobIn(t, false, l)
 			before := maps.Clone(j.live)
 			j.change(seed%2 == 0)
 			tmp := t.TempDir()
@@ -254,20 +269,28 @@ func (g goOn) At(p string) error {
 	return g.second.At(p)
 }
 
-// tear puts 4 KiB blocks of synced back into the logs in cut, at random. Tables and Badger's own manifest are
+// tear puts 4 KiB blocks of synced back into the logs and run files in cut, at random. Tables and Badger's own manifest are
 // synced by Badger before it uses them.
 func tear(t *testing.T, rnd *rand.Rand, synced, cut string) {
 	logs, err := filepath.Glob(filepath.Join(cut, "data-1", "*.mem"))
 	if err != nil || len(logs) == 0 {
 		t.Fatalf("no log found: %v", err)
 	}
+	runs, err := filepath.Glob(filepath.Join(cut, "data-1", "runs", "*.runs"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	changed := false
-	for _, path := range logs {
+	for _, path := range append(logs, runs...) {
 		now, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		old, err := os.ReadFile(filepath.Join(synced, "data-1", filepath.Base(path)))
+		rel, err := filepath.Rel(cut, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := os.ReadFile(filepath.Join(synced, rel))
 		if err != nil {
 			old = nil // begun during the write
 		}
@@ -289,9 +312,13 @@ func tear(t *testing.T, rnd *rand.Rand, synced, cut string) {
 }
 
 func TestKilledRestoreLeavesTheOldStateOrTheNew(t *testing.T) {
-	for _, point := range []string{"restore:pages", "restore:manifest", "restore:done"} {
-		t.Run(point, func(t *testing.T) {
-			j := newJob(t, true)
+	for _, p := range []struct {
+		point  string
+		layout layout
+	}{{"restore:pages", inBadger}, {"restore:manifest", inBadger}, {"restore:done", inBadger}, {"restore:manifest", inFiles}, {"restore:done", inFiles}} {
+		point := p.point
+		t.Run(fmt.Sprint(point, "/", p.layout.farRun), func(t *testing.T) {
+			j := newJobIn(t, true, p.layout)
 			j.change(true)
 			j.prepare()
 			j.commit()
@@ -321,7 +348,12 @@ func TestKilledRestoreLeavesTheOldStateOrTheNew(t *testing.T) {
 }
 
 func TestAStateDirectoryLostAndRestoredIsExact(t *testing.T) {
-	j := newJob(t, true)
+	for name, l := range map[string]layout{"in Badger": inBadger, "in files": inFiles} {
+		t.Run(name, func(t *testing.T) { lostAndRestored(t, newJobIn(t, true, l)) })
+	}
+}
+
+func lostAndRestored(t *testing.T, j *job) {
 	for round := range 30 { // many epochs: folds, and files that become sparse
 		for i := range 40 {
 			j.upsert(int64(round%3), fmt.Sprint("key", (i*37+round*11)%600), modelValue{uint64(round), strings.Repeat("r", round)})

@@ -68,6 +68,86 @@ func TestFlippedBytesInTablesAreRefused(t *testing.T) {
 	}
 }
 
+// The same of run files, whose pages are verified when they are read.
+func TestFlippedBytesInRunFilesAreRefused(t *testing.T) {
+	j := newJobIn(t, false, inFiles)
+	j.change(false)
+	j.prepare()
+	j.commit()
+	j.must(j.store.Close())
+	paths, err := filepath.Glob(filepath.Join(j.dir, "data-1", "runs", "*.runs"))
+	if err != nil || len(paths) < 2 {
+		t.Fatalf("%d run files: %v", len(paths), err)
+	}
+	refused := 0
+	for _, path := range paths {
+		whole, err := os.ReadFile(path)
+		j.must(err)
+		for i := range 12 {
+			bad := append([]byte(nil), whole...)
+			bad[len(whole)*i/12+7] ^= 0x40
+			j.must(os.WriteFile(path, bad, 0o644))
+			if err := j.reopenErr(); err != nil {
+				var c *CorruptError
+				if !errors.As(err, &c) || !strings.Contains(err.Error(), path) || !strings.Contains(c.Help(), j.dir) {
+					t.Fatalf("%s, %d of 12: got %v", filepath.Base(path), i, err)
+				}
+				refused++
+			}
+		}
+		j.must(os.WriteFile(path, whole, 0o644))
+	}
+	if refused < len(paths) {
+		t.Fatalf("%d damages of %d files were seen", refused, len(paths))
+	}
+	j.must(j.reopenErr())
+	for name, damage := range map[string]func(string) error{
+		"missing": os.Remove,
+		"cut":     func(path string) error { return os.Truncate(path, 100) },
+	} {
+		path := paths[len(paths)-1]
+		whole, err := os.ReadFile(path)
+		j.must(err)
+		j.must(damage(path))
+		var c *CorruptError
+		if err := j.reopenErr(); !errors.As(err, &c) || !strings.Contains(err.Error(), path) {
+			t.Fatalf("%s: got %v", name, err)
+		}
+		j.must(os.WriteFile(path, whole, 0o644))
+	}
+}
+
+// A run file goes when nothing in it lives, and one in which little lives gives that up: one key group that nobody writes to again
+// does not keep a file alive for ever.
+func TestDeadRunFilesAreDeleted(t *testing.T) {
+	j := newJobIn(t, true, layout{farRun: 1, fileSize: 32 << 10})
+	quiet := func(key string) bool { return KeyGroupOf(Hash([]byte(key)), testGroups) == 3 }
+	for round := range 120 {
+		for i := range 400 {
+			if key := fmt.Sprint("key", i); round == 0 || !quiet(key) {
+				j.upsert(0, key, modelValue{uint64(round), strings.Repeat("r", 40)})
+			}
+		}
+		j.prepare()
+		j.commit()
+	}
+	var files, bytes, live int64
+	for _, f := range j.store.runs.files {
+		files++
+		bytes += f.size
+	}
+	for _, n := range j.store.dirs.files {
+		live += n
+	}
+	es, err := os.ReadDir(j.store.runs.dir)
+	j.must(err)
+	if int64(len(es)) != files || bytes > 6*live+2*(32<<10) {
+		t.Fatalf("%d files of %d bytes, %d in the folder; %d bytes live", files, bytes, len(es), live)
+	}
+	j.check(j.live)
+	j.reopen(3)
+}
+
 func TestADamagedOrMissingPartIsRefused(t *testing.T) {
 	cases := map[string]func(j *job) error{
 		"manifest": func(j *job) error {
@@ -155,7 +235,7 @@ func TestOtherFormatsAreRefused(t *testing.T) {
 		path := filepath.Join(j.dir, manifestName)
 		b, err := os.ReadFile(path)
 		j.must(err)
-		j.must(os.WriteFile(path, []byte(strings.Replace(string(b), `"format":1`, fmt.Sprintf(`"format":%d`, format), 1)), 0o644))
+		j.must(os.WriteFile(path, []byte(strings.Replace(string(b), fmt.Sprintf(`"format":%d`, FormatVersion), fmt.Sprintf(`"format":%d`, format), 1)), 0o644))
 		_, err = Open(j.dir, Options{Job: "li"})
 		var f *FormatError
 		if !errors.As(err, &f) || f.Found != format {
@@ -189,9 +269,17 @@ type fullFS struct {
 	osFS
 	free  int64
 	write bool // writes fail
+	asked *int // how often free was asked for; nil: the answer is always the same, otherwise there is room at first
 }
 
-func (f fullFS) Free(string) (int64, error) { return f.free, nil }
+func (f fullFS) Free(string) (int64, error) {
+	if f.asked != nil {
+		if *f.asked++; *f.asked == 1 {
+			return 1 << 40, nil
+		}
+	}
+	return f.free, nil
+}
 
 func (f fullFS) Create(name string) (File, error) {
 	w, err := f.osFS.Create(name)
@@ -208,10 +296,17 @@ func (f fullFile) Write([]byte) (int, error) {
 }
 
 func TestAFullDiskIsNamedAndTheLastEpochStays(t *testing.T) {
-	for name, disk := range map[string]fullFS{"before the write": {free: 1 << 20}, "at the manifest": {free: 1 << 40, write: true}} {
+	for name, disk := range map[string]fullFS{
+		"before the write":     {free: 1 << 20},
+		"at the manifest":      {free: 1 << 40, write: true},
+		"while runs are added": {free: 1 << 20, asked: new(int)},
+	} {
 		for _, cp := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/checkpoints %v", name, cp), func(t *testing.T) {
-				j := newJob(t, cp)
+				j := newJobIn(t, cp, layout{farRun: 1})
+				if disk.asked != nil {
+					*disk.asked = 0
+				}
 				want := maps.Clone(j.live)
 				j.change(false)
 				j.store.fs = disk
@@ -348,39 +443,42 @@ func TestValuesOfAnySizeSurvive(t *testing.T) {
 	j.resume(1)
 }
 
-func TestTheFirstReleasedFormatStillOpens(t *testing.T) {
-	fixture := filepath.Join("testdata", "compat", "v1")
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(fixture)); err != nil {
-		t.Fatal(err)
+func TestEveryReleasedFormatStillOpens(t *testing.T) {
+	for version := 1; version <= FormatVersion; version++ {
+		t.Run(fmt.Sprint("v", version), func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "compat", fmt.Sprint("v", version)))); err != nil {
+				t.Fatal(err)
+			}
+			j := &job{t: t, dir: filepath.Join(dir, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), live: model{}}
+			want := model{}
+			for i := range 200 {
+				if i%10 != 3 {
+					want[modelKey{int64(i % 2), fmt.Sprint("key", i)}] = modelValue{uint64(i), strings.Repeat("v", i%20)}
+				}
+			}
+			j.open()
+			defer func() { j.must(j.store.Close()) }()
+			j.start(j.store.Manifest(), 2)
+			j.check(want)
+			cp, err := OpenCheckpoints(filepath.Join(dir, "chk"), "li", 1, nil)
+			j.must(err)
+			m := j.store.Manifest()
+			_, err = j.store.RestoreFrom(context.Background(), cp, m.Epoch, m.Nonce)
+			j.must(err)
+			j.start(j.store.Manifest(), 3)
+			j.check(want)
+		})
 	}
-	j := &job{t: t, dir: filepath.Join(dir, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), live: model{}}
-	want := model{}
-	for i := range 200 {
-		if i%10 != 3 {
-			want[modelKey{int64(i % 2), fmt.Sprint("key", i)}] = modelValue{uint64(i), strings.Repeat("v", i%20)}
-		}
-	}
-	j.open()
-	defer func() { j.must(j.store.Close()) }()
-	j.start(j.store.Manifest(), 2)
-	j.check(want)
-	cp, err := OpenCheckpoints(filepath.Join(dir, "chk"), "li", 1, nil)
-	j.must(err)
-	m := j.store.Manifest()
-	_, err = j.store.RestoreFrom(context.Background(), cp, m.Epoch, m.Nonce)
-	j.must(err)
-	j.start(j.store.Manifest(), 3)
-	j.check(want)
 }
 
-// TestWriteTheFixture makes testdata/compat/v1 anew when WEIR_WRITE_FIXTURE is set: only before a
+// TestWriteTheFixture makes the newest folder of testdata/compat anew when WEIR_WRITE_FIXTURE is set: only before a
 // format is released.
 func TestWriteTheFixture(t *testing.T) {
 	if os.Getenv("WEIR_WRITE_FIXTURE") == "" {
 		t.Skip("WEIR_WRITE_FIXTURE is not set")
 	}
-	dir := filepath.Join("testdata", "compat", "v1")
+	dir := filepath.Join("testdata", "compat", fmt.Sprint("v", FormatVersion))
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -388,7 +486,8 @@ func TestWriteTheFixture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &job{t: t, dir: filepath.Join(dir, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), live: model{}}
+	j := &job{t: t, dir: filepath.Join(dir, "state"), spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0), live: model{},
+		layout: layout{farRun: 1}}
 	j.cp, err = OpenCheckpoints("file://"+filepath.Join(abs, "chk"), "li", 1, nil)
 	j.must(err)
 	j.open()

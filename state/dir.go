@@ -35,7 +35,8 @@ type run struct {
 	id     runID
 	pages  []pageRef
 	header runHeader
-	bytes  int64
+	bytes  int64 // of its pages
+	far    place // where they lie, if not in Badger
 }
 
 var emptyGroup = &groupDir{}
@@ -61,6 +62,17 @@ func (g *groupDir) bytes() int64 {
 	}
 	return n
 }
+
+// memory is what the directory of the group holds.
+func (g *groupDir) memory() int64 {
+	n := int64(0)
+	for _, r := range g.runs {
+		n += int64(len(r.pages)*pageRefSize+len(r.header.filter)+len(r.header.counts)*24) + 256
+	}
+	return n
+}
+
+const pageRefSize = 40
 
 // hasRows reports whether a run holds rows of ns that no newer run has dropped.
 func (g *groupDir) hasRows(ns int64) bool {
@@ -116,123 +128,198 @@ type directory struct {
 	tables map[uint64]*tableDir
 	pages  int64
 	sum    uint64
+	files  map[uint32]int64 // bytes of live runs in each run file; replaced, not changed
 }
 
 func pageSum(key []byte) uint64 { return xxhash.Sum64(key) }
 
-// scan reads the keys of all pages visible at version ts.
+// scan reads the keys of all runs and pages visible at version ts.
 func (s *Store) scan(ts uint64, groups int) (*directory, error) {
-	d := &directory{tables: map[uint64]*tableDir{}}
+	sc := &scan{s: s, ts: ts, groups: groups, d: &directory{tables: map[uint64]*tableDir{}, files: map[uint32]int64{}}, building: map[*tableDir][]*groupDir{}}
 	txn := s.db.NewTransactionAt(ts, false)
 	defer txn.Discard()
 	opt := badger.DefaultIteratorOptions
 	opt.PrefetchValues = false
-	opt.Prefix = []byte{keyPrefix}
 	it := txn.NewIterator(opt)
 	defer it.Close()
-
-	var table *tableDir
-	var cur *run
-	var curGroup int
-	building := map[*tableDir][]*groupDir{}
 	for it.Rewind(); it.Valid(); it.Next() {
-		key := it.Item().Key()
-		id, g, rid, no, ref, frag, ok := parsePageKey(key)
-		if !ok || g >= groups {
-			return nil, s.corrupt(fmt.Sprintf("unknown key %x", key), nil)
+		if err := sc.key(it.Item().Key()); err != nil {
+			return nil, err
 		}
-		if frag > 0 {
-			continue
-		}
-		if table == nil || table.id != id {
-			table = d.tables[id]
-			if table == nil {
-				table = &tableDir{id: id, groups: make([]atomic.Pointer[groupDir], groups)}
-				d.tables[id] = table
-				building[table] = make([]*groupDir, groups)
-			}
-			cur = nil
-		}
-		if cur == nil || curGroup != g || cur.id != rid {
-			gd := building[table][g]
-			if gd == nil {
-				gd = &groupDir{ts: ts}
-				building[table][g] = gd
-			}
-			cur, curGroup = &run{id: rid}, g
-			gd.runs = append(gd.runs, cur)
-		}
-		if no != len(cur.pages) {
-			return nil, s.corrupt(fmt.Sprintf("page %d of a run of epoch %d, key group %d, is missing", len(cur.pages), rid.epoch, g), nil)
-		}
-		if no == 0 {
-			value, err := s.readPage(txn, key, ref)
-			if err != nil {
-				return nil, s.asCorrupt(fmt.Sprintf("first page of a run of epoch %d, key group %d", rid.epoch, g), err)
-			}
-			r, err := newPageReader(value)
-			if err != nil || r.header == nil {
-				return nil, s.corrupt(fmt.Sprintf("first page of a run of epoch %d, key group %d", rid.epoch, g), errPage)
-			}
-			cur.header = *r.header
-		}
-		cur.pages = append(cur.pages, ref)
-		cur.bytes += int64(ref.bytes)
-		d.pages++
-		d.sum += pageSum(key)
 	}
-	for t, gs := range building {
+	for t, gs := range sc.building {
 		for g, gd := range gs {
 			if gd == nil {
 				continue
 			}
+			slices.SortFunc(gd.runs, func(a, b *run) int {
+				return cmp.Or(cmp.Compare(b.id.epoch, a.id.epoch), cmp.Compare(b.id.seq, a.id.seq))
+			})
 			for _, r := range gd.runs {
-				if int64(len(r.pages)) != r.header.pages {
-					return nil, s.corrupt(fmt.Sprintf("a run of epoch %d, key group %d, has %d pages instead of %d", r.id.epoch, g, len(r.pages), r.header.pages), nil)
+				if err := sc.run(t, g, r); err != nil {
+					return nil, err
 				}
 			}
 			gd.counts = countsOf(gd.runs)
 			t.groups[g].Store(gd)
 		}
 	}
-	return d, nil
+	return sc.d, nil
+}
+
+// scan is the work of Store.scan.
+type scan struct {
+	s        *Store
+	ts       uint64
+	groups   int
+	d        *directory
+	building map[*tableDir][]*groupDir
+	table    *tableDir // of the last key
+	cur      *run      // of the last page's key
+	curGroup int
+}
+
+func (sc *scan) group(table uint64, g int) *groupDir {
+	if sc.table == nil || sc.table.id != table {
+		sc.cur = nil
+		if sc.table = sc.d.tables[table]; sc.table == nil {
+			sc.table = &tableDir{id: table, groups: make([]atomic.Pointer[groupDir], sc.groups)}
+			sc.d.tables[table] = sc.table
+			sc.building[sc.table] = make([]*groupDir, sc.groups)
+		}
+	}
+	gd := sc.building[sc.table][g]
+	if gd == nil {
+		gd = &groupDir{ts: sc.ts}
+		sc.building[sc.table][g] = gd
+	}
+	return gd
+}
+
+// key takes a key of Badger's; those of a run's pages come one after the other.
+func (sc *scan) key(key []byte) error {
+	if rec, ok := parseFarKey(key); ok && rec.group < sc.groups {
+		gd := sc.group(rec.table, rec.group)
+		r, err := sc.s.runs.openFar(&rec)
+		if err != nil {
+			return err
+		}
+		gd.runs = append(gd.runs, r)
+		sc.d.files[rec.file] += rec.bytes
+		return nil
+	}
+	table, g, id, no, ref, frag, ok := parsePageKey(key)
+	if !ok || g >= sc.groups {
+		return sc.s.corrupt(fmt.Sprintf("unknown key %x", key), nil)
+	}
+	if frag > 0 {
+		return nil
+	}
+	gd := sc.group(table, g)
+	if sc.cur == nil || sc.curGroup != g || sc.cur.id != id {
+		sc.cur, sc.curGroup = &run{id: id}, g
+		gd.runs = append(gd.runs, sc.cur)
+	}
+	if no != len(sc.cur.pages) {
+		return sc.s.corrupt(fmt.Sprintf("page %d of a run of epoch %d, key group %d, is missing", len(sc.cur.pages), id.epoch, g), nil)
+	}
+	sc.cur.pages = append(sc.cur.pages, ref)
+	sc.cur.bytes += int64(ref.bytes)
+	return nil
+}
+
+// run reads the header of a run all of whose pages are known.
+func (sc *scan) run(t *tableDir, g int, r *run) error {
+	src := sc.s.pages(t.id, g, sc.ts)
+	defer src.close()
+	what := fmt.Sprintf("first page of a run of epoch %d, key group %d", r.id.epoch, g)
+	value, err := src.read(r, 0, nil)
+	if err != nil {
+		return sc.s.asCorrupt(what, err)
+	}
+	rd, err := newPageReader(value)
+	if err != nil || rd.header == nil {
+		return sc.s.corrupt(what, errPage)
+	}
+	r.header = *rd.header
+	if int64(len(r.pages)) != r.header.pages {
+		return sc.s.corrupt(fmt.Sprintf("a run of epoch %d, key group %d, has %d pages instead of %d", r.id.epoch, g, len(r.pages), r.header.pages), nil)
+	}
+	sc.d.pages += int64(len(r.pages))
+	sc.d.sum += r.sum(t.id, g)
+	return nil
+}
+
+// sum is the sum of the checksums of the keys of the run's pages.
+func (r *run) sum(table uint64, group int) uint64 {
+	var n uint64
+	for i, p := range r.pages {
+		n += pageSum(pageKey(table, group, r.id, i, p))
+	}
+	return n
 }
 
 // errGone says that a page was not found: it may have been folded away since the directory was read.
 var errGone = errors.New("page not found")
 
-// readPage reads and verifies the value of a page.
-func (s *Store) readPage(txn *badger.Txn, key []byte, p pageRef) ([]byte, error) {
-	value := make([]byte, 0, p.bytes)
-	for f := range fragments(int(p.bytes)) {
-		item, err := txn.Get(fragmentKey(key, f))
+var errChecksum = errors.New("its checksum does not match")
+
+// pages reads pages of one key group, those in Badger at one version. It belongs to one goroutine.
+type pages struct {
+	s     *Store
+	table uint64
+	group int
+	ts    uint64
+	txn   *badger.Txn // nil until a page in Badger is wanted
+}
+
+func (s *Store) pages(table uint64, group int, ts uint64) *pages {
+	return &pages{s: s, table: table, group: group, ts: ts}
+}
+
+func (p *pages) close() {
+	if p.txn != nil {
+		p.txn.Discard()
+	}
+}
+
+// read reads page i of r into buf, which grows as needed, and verifies it.
+func (p *pages) read(r *run, i int, buf []byte) ([]byte, error) {
+	if r.far.file != nil {
+		return readFar(r, i, buf)
+	}
+	if p.txn == nil {
+		p.txn = p.s.db.NewTransactionAt(p.ts, false)
+	}
+	ref := r.pages[i]
+	key := pageKey(p.table, p.group, r.id, i, ref)
+	buf = slices.Grow(buf[:0], int(ref.bytes))
+	for f := range fragments(int(ref.bytes)) {
+		item, err := p.txn.Get(fragmentKey(key, f))
 		if errors.Is(err, badger.ErrKeyNotFound) {
 			return nil, errGone
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := item.Value(func(v []byte) error { value = append(value, v...); return nil }); err != nil {
+		if err := item.Value(func(v []byte) error { buf = append(buf, v...); return nil }); err != nil {
 			return nil, err
 		}
 	}
-	if len(value) != int(p.bytes) || xxhash.Sum64(value) != p.sum {
-		return nil, errors.New("its checksum does not match")
+	if len(buf) != int(ref.bytes) || xxhash.Sum64(buf) != ref.sum {
+		return nil, errChecksum
 	}
-	return value, nil
+	return buf, nil
 }
 
 // runReader walks the rows of one run from a page on.
 type runReader struct {
-	s     *Store
-	txn   *badger.Txn
-	table uint64
-	group int
-	run   *run
-	page  int
-	rd    *pageReader
-	head  row
-	ok    bool
+	src  *pages
+	run  *run
+	page int
+	rd   *pageReader
+	head row
+	ok   bool
 }
 
 func (r *runReader) advance() error {
@@ -240,7 +327,7 @@ func (r *runReader) advance() error {
 		if r.rd != nil {
 			ok, err := r.rd.next(&r.head)
 			if err != nil {
-				return r.s.pageError(r.table, r.group, err)
+				return r.src.s.pageError(r.src.table, r.src.group, err)
 			}
 			if ok {
 				r.ok = true
@@ -252,13 +339,12 @@ func (r *runReader) advance() error {
 			r.ok = false
 			return nil
 		}
-		ref := r.run.pages[r.page]
-		v, err := r.s.readPage(r.txn, pageKey(r.table, r.group, r.run.id, r.page, ref), ref)
+		v, err := r.src.read(r.run, r.page, nil)
 		if err == nil {
 			r.rd, err = newPageReader(v)
 		}
 		if err != nil {
-			return r.s.pageError(r.table, r.group, err)
+			return r.src.s.pageError(r.src.table, r.src.group, err)
 		}
 		r.page++
 	}
@@ -275,10 +361,10 @@ type merge struct {
 }
 
 // newMerge merges the runs from..to-1 of g, which keep their indexes for what newer runs dropped.
-func (s *Store) newMerge(txn *badger.Txn, table uint64, group int, g *groupDir, from, to int, only *int64) (*merge, error) {
+func newMerge(src *pages, g *groupDir, from, to int, only *int64) (*merge, error) {
 	m := &merge{dropped: droppedBy(g.runs), only: only, base: from}
 	for i := from; i < to; i++ {
-		r := &runReader{s: s, txn: txn, table: table, group: group, run: g.runs[i]}
+		r := &runReader{src: src, run: g.runs[i]}
 		if only != nil {
 			r.page = g.runs[i].find(*only, 0)
 		}

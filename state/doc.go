@@ -9,8 +9,9 @@
 //	   | dirty chunks change hands
 //	   +---------------------------------> Prepare (prepare.go)
 //	                                          | rows sorted, runs of pages (page.go), folds
-//	   +--- fetch, Scan, load (load.go) <---- Badger, version = epoch + 1 (badger.go)
-//	        by the directory (dir.go)         | the same pages: checkpoint directory (pagefile.go, checkpoint.go)
+//	   +--- fetch, Scan, load (load.go) <---- run files (runfile.go), and
+//	        by the directory (dir.go)         | Badger, version = epoch + 1 (badger.go)
+//	                                          | the same pages: checkpoint directory (pagefile.go, checkpoint.go)
 //	                                          | manifest.json, last (manifest.go)
 //	                                       Commit, Undo, RestoreFrom (store.go, restore.go)
 //
@@ -34,9 +35,15 @@
 // A page's key holds its row count, size and checksum. So the set of pages of an epoch can be verified at Open by keys alone, and
 // two versions of a page cannot be mistaken for one another.
 //
+// Small runs lie in Badger, page by page; larger ones in run files, with one key in Badger for the whole run. Badger is what
+// makes an epoch visible, whole or not at all, and what an undo takes back; a run file is synced before Badger hears of
+// it, and deleted when nothing in it lives.
+//
 // # Memory
 //
 // All tables together keep to Options.Memory: clean chunks, the least recently used first, are forgotten, and their entries
-// are read back when they are asked for, those of a batch together. Dirty entries are never evicted; when they fill the budget,
-// Store.Pressure asks for a barrier.
+// are read back when they are asked for, those of a batch together, in the order of the pages. A run's filter says, in memory, for
+// nearly every key that the run does not have that it does not, so that a new key costs no read and a stored one costs one. Page references
+// and filters count for the budget. Dirty entries are never evicted; when they fill the budget, Store.Pressure asks for a barrier, and while
+// an epoch is on its way to disk whoever needs more memory waits for it.
 package state

@@ -15,6 +15,8 @@ type FS interface {
 	Create(name string) (File, error)
 	// Open opens a file to be read.
 	Open(name string) (io.ReadCloser, error)
+	// OpenRandom opens a file to be read and written anywhere, and makes it if it is not there.
+	OpenRandom(name string) (RandomFile, error)
 	// ReadFile is the whole content of a file.
 	ReadFile(name string) ([]byte, error)
 	// ReadDir lists a folder, sorted by name. A folder that is not there is fs.ErrNotExist, as for all of these.
@@ -42,6 +44,15 @@ type File interface {
 	Sync() error
 }
 
+// RandomFile is a file that is read and written at places; from any goroutine.
+type RandomFile interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	// Sync makes what was written durable; the file's name takes a SyncDir.
+	Sync() error
+}
+
 type osFS struct{}
 
 // OS is the operating system's file system, to put faults around.
@@ -56,6 +67,10 @@ func (osFS) Rename(from, to string) error               { return os.Rename(from,
 func (osFS) Remove(name string) error                   { return os.Remove(name) }
 func (osFS) RemoveAll(name string) error                { return os.RemoveAll(name) }
 func (osFS) At(string) error                            { return nil }
+
+func (osFS) OpenRandom(name string) (RandomFile, error) {
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+}
 
 func (osFS) SyncDir(name string) error {
 	d, err := os.Open(filepath.Clean(name))

@@ -11,10 +11,11 @@ import (
 // A hotMap keeps one namespace of a table in memory. Entries are records of one size in
 // slabs of chunkRows rows; an open-addressing index leads from a hash to a record:
 //
-//	index word:  tag, the upper half of the hash (32 bits) | ref+1 (32 bits); 0 is an empty slot
+//	index word:  tag, the lower half of the hash (32 bits) | ref+1 (32 bits); 0 is an empty slot
 //	record:      hash 8 | key length 4 | key, or its place in the arena, 12 | var place 4, length 4 | [stamp 8] | fixed part
 //
-// Keys of up to 12 bytes lie in the record itself; longer ones and the variable parts lie in
+// The tag has the bits that say where a word belongs: the index grows, and gives words up, without a look at records. What is left of them
+// tells keys apart well enough. Keys of up to 12 bytes lie in the record itself; longer ones and the variable parts lie in
 // the chunk's arena. A chunk is the unit of copy on write and of eviction.
 
 const (
@@ -33,7 +34,12 @@ const (
 
 // freeze is shared by the chunks that one frozen epoch of a scope reads. Until it is done,
 // their slabs and the used part of their arenas must not be written to.
-type freeze struct{ done atomic.Bool }
+type freeze struct {
+	begun  atomic.Bool   // Prepare is at it, or has been
+	done   atomic.Bool   // in pages
+	ended  chan struct{} // closed when Prepare has returned, also with an error
+	copied int64         // bytes of slabs that the task copied because of it, and that are accounted; the task's goroutine
+}
 
 // chunk is the bookkeeping of chunkRows rows, a bit for each in the bitmaps.
 type chunk struct {
@@ -100,24 +106,24 @@ func (m *hotMap) rehash(need int) {
 		size *= 2
 	}
 	m.t.account(int64(size-len(m.idx)) * 8)
+	old := m.idx
 	m.idx = make([]uint64, size)
 	m.mask = uint32(size - 1)
-	for ci := range m.chunks {
-		slab := m.slabs[ci]
-		for used := m.chunks[ci].used; used != 0; used &= used - 1 {
-			slot := bits.TrailingZeros64(used)
-			h := binary.LittleEndian.Uint64(slab[slot*m.t.stride:])
-			m.insertIndex(h, Ref(ci*chunkRows+slot))
+	for _, w := range old {
+		if w != 0 {
+			m.insertWord(w)
 		}
 	}
 }
 
-func (m *hotMap) insertIndex(h uint64, r Ref) {
-	s := uint32(h) & m.mask
+func (m *hotMap) insertIndex(h uint64, r Ref) { m.insertWord(h<<32 | uint64(uint32(r)+1)) }
+
+func (m *hotMap) insertWord(w uint64) {
+	s := uint32(w>>32) & m.mask
 	for m.idx[s] != 0 {
 		s = (s + 1) & m.mask
 	}
-	m.idx[s] = h&^0xffffffff | uint64(uint32(r)+1)
+	m.idx[s] = w
 }
 
 // removeIndex takes r out and closes the gap, so that no tombstones pile up.
@@ -133,7 +139,7 @@ func (m *hotMap) removeIndex(h uint64, r Ref) {
 		if w == 0 {
 			break
 		}
-		home := uint32(m.hash(Ref(uint32(w)-1))) & m.mask
+		home := uint32(w>>32) & m.mask
 		// The word may move into the hole unless its home lies behind the hole.
 		if (s-home)&m.mask >= (s-hole)&m.mask {
 			m.idx[hole] = w
@@ -149,7 +155,7 @@ func (m *hotMap) lookup(h uint64, key []byte) Ref {
 	if len(m.idx) == 0 {
 		return NoRef
 	}
-	tag := uint32(h >> 32)
+	tag := uint32(h)
 	for s := uint32(h) & m.mask; ; s = (s + 1) & m.mask {
 		w := m.idx[s]
 		if w == 0 {
@@ -216,6 +222,8 @@ func (m *hotMap) own(ci int32) {
 		c.frozen = nil
 		if !f.done.Load() {
 			m.slabs[ci] = append(make([]byte, 0, len(m.slabs[ci])), m.slabs[ci]...)
+			f.copied += int64(len(m.slabs[ci]))
+			m.t.scope.store.used.Add(int64(len(m.slabs[ci])))
 			m.arenas[ci].shared = f
 		}
 	}
@@ -501,7 +509,7 @@ func (m *hotMap) UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bo
 			words[i] = idx[uint32(h)&mask]
 		}
 		for i, h := range block {
-			if w := words[i]; w != 0 && uint32(w>>32) == uint32(h>>32) {
+			if w := words[i]; w != 0 && uint32(w>>32) == uint32(h) {
 				r := uint32(w) - 1
 				sink |= m.slabs[r/chunkRows][int(r%chunkRows)*stride]
 			}
@@ -510,7 +518,7 @@ func (m *hotMap) UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bo
 		for i, h := range block {
 			k := base + i
 			key := keys.Data[keys.Off[k]:keys.Off[k+1]]
-			if w := words[i]; plain && w != 0 && uint32(w>>32) == uint32(h>>32) {
+			if w := words[i]; plain && w != 0 && uint32(w>>32) == uint32(h) {
 				r := Ref(uint32(w) - 1)
 				c := &m.chunks[r/chunkRows]
 				bit := uint64(1) << (r % chunkRows)
@@ -680,9 +688,12 @@ func (m *hotMap) unload(r Ref) {
 	}
 }
 
-// evictable says that pages have everything that is in the chunk; no freeze is under way.
+// evictable says that pages have everything that is in the chunk.
 func (m *hotMap) evictable(ci int) bool {
 	c := &m.chunks[ci]
+	if c.frozen != nil && !c.frozen.done.Load() {
+		return false
+	}
 	return m.slabs[ci] != nil && c.dirty == 0 && c.dead == 0 && !c.listed && c.used&^c.stored == 0
 }
 

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -26,7 +25,7 @@ func (t *table) load() error {
 			live[c.ns] += c.live
 		}
 	}
-	fits := s.used.Load()+size*2 <= s.budget
+	fits := s.used.Load()+size*2 <= s.room()
 	for ns, n := range live {
 		m := t.mapOf(ns)
 		m.n = n
@@ -74,8 +73,8 @@ func (t *table) loadGroup(g int) error {
 	if len(d.runs) == 0 {
 		return nil
 	}
-	txn := s.db.NewTransactionAt(d.ts, false)
-	defer txn.Discard()
+	src := s.pages(t.id, g, d.ts)
+	defer src.close()
 	dropped := droppedBy(d.runs)
 	type deadRow struct {
 		m *hotMap
@@ -84,7 +83,7 @@ func (t *table) loadGroup(g int) error {
 	var dead []deadRow
 	got := map[int64]int64{}
 	for i, run := range d.runs {
-		rd := &runReader{s: s, txn: txn, table: t.id, group: g, run: run}
+		rd := &runReader{src: src, run: run}
 		for {
 			if err := rd.advance(); err != nil {
 				return err
@@ -158,56 +157,63 @@ func (m *hotMap) insertStored(w *row) (Ref, error) {
 
 // want is a key to be looked for in pages.
 type want struct {
-	group int
+	order uint64 // by key group, and by hash within
 	hash  uint64
-	key   []byte
+	n     int32 // of the key in the batch
 }
 
-func (m *hotMap) fetchOne(h uint64, key []byte) error {
+// wantOf orders keys as pages are, so far as the upper bits of the hash say it.
+func (m *hotMap) wantOf(h uint64, n int) (want, error) {
 	g := KeyGroupOf(h, m.t.scope.groupCount)
 	if g < m.t.groups.From || g >= m.t.groups.To {
-		return m.foreign(h)
+		return want{}, m.foreign(h)
 	}
-	return m.fetch([]want{{g, h, key}})
+	return want{uint64(g)<<48 | h>>16, h, int32(n)}, nil
+}
+
+func (w *want) group() int { return int(w.order >> 48) }
+
+func (m *hotMap) fetchOne(h uint64, key []byte) error {
+	w, err := m.wantOf(h, 0)
+	if err != nil {
+		return err
+	}
+	return m.fetch([]want{w}, Keys{Off: []uint32{0, uint32(len(key))}, Data: key})
 }
 
 // fetchMany brings the stored ones of the keys into memory.
 func (m *hotMap) fetchMany(hashes []uint64, keys Keys) error {
-	var wants []want
+	wants := m.t.fetcher.wants[:0]
 	for i, h := range hashes {
 		key := keys.Data[keys.Off[i]:keys.Off[i+1]]
 		if m.lookup(h, key) != NoRef {
 			continue
 		}
-		g := KeyGroupOf(h, m.t.scope.groupCount)
-		if g < m.t.groups.From || g >= m.t.groups.To {
-			return m.foreign(h)
+		w, err := m.wantOf(h, i)
+		if err != nil {
+			return err
 		}
-		wants = append(wants, want{g, h, key})
+		wants = append(wants, w)
 	}
 	if len(wants) == 0 {
 		return nil
 	}
+	m.t.fetcher.wants = wants
 	// In the order of the pages, so that each page is read once.
-	slices.SortFunc(wants, func(a, b want) int {
-		if c := cmp.Compare(a.group, b.group); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.hash, b.hash)
-	})
-	return m.fetch(wants)
+	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.order, b.order) })
+	return m.fetch(wants, keys)
 }
 
-// fetch looks wants up, which are sorted by group and hash.
-func (m *hotMap) fetch(wants []want) error {
+// fetch looks wants up, which are in order.
+func (m *hotMap) fetch(wants []want, keys Keys) error {
 	s := m.t.scope.store
 	for len(wants) > 0 {
-		g := wants[0].group
+		g := wants[0].group()
 		n := 1
-		for n < len(wants) && wants[n].group == g {
+		for n < len(wants) && wants[n].group() == g {
 			n++
 		}
-		err := s.retryGone(m.t.dir, g, func(d *groupDir) error { return m.fetchGroup(g, d, wants[:n]) })
+		err := s.retryGone(m.t.dir, g, func(d *groupDir) error { return m.fetchGroup(g, d, wants[:n], keys) })
 		if err != nil {
 			return err
 		}
@@ -236,67 +242,104 @@ func (s *Store) retryGone(t *tableDir, group int, f func(*groupDir) error) error
 	}
 }
 
-func (m *hotMap) fetchGroup(g int, d *groupDir, wants []want) error {
-	s := m.t.scope.store
-	txn := s.db.NewTransactionAt(d.ts, false)
-	defer txn.Discard()
-	type cached struct {
-		page  int
-		value []byte
+// fetcher is what fetches of a table reuse.
+type fetcher struct {
+	wants []want
+	runs  []candidate
+	rd    pageReader
+}
+
+// candidate is a run that has rows of a namespace, and the page of it that was read last.
+type candidate struct {
+	run  *run
+	no   int // -1: none
+	page []byte
+}
+
+// forget gives large pages back; the others serve the next fetch.
+func (f *fetcher) forget() {
+	for i := range f.runs {
+		c := &f.runs[i]
+		c.run = nil
+		if cap(c.page) > 16*pageTarget {
+			c.page = nil
+		}
 	}
-	cache := make([]cached, len(d.runs))
-	for i := range cache {
-		cache[i].page = -1
+}
+
+// candidates lists the runs that may have rows of ns which count, the newest first.
+func (f *fetcher) candidates(d *groupDir, ns int64) []candidate {
+	n := 0
+	for _, r := range d.runs {
+		if r.holds(ns) {
+			if n == len(f.runs) {
+				f.runs = append(f.runs, candidate{})
+			}
+			f.runs[n].run, f.runs[n].no = r, -1
+			n++
+		}
+		if _, ok := slices.BinarySearch(r.header.drops, ns); ok {
+			break
+		}
 	}
+	return f.runs[:n]
+}
+
+func (m *hotMap) fetchGroup(g int, d *groupDir, wants []want, keys Keys) error {
+	s, f := m.t.scope.store, &m.t.fetcher
+	src := s.pages(m.t.id, g, d.ts)
+	defer src.close()
+	runs := f.candidates(d, m.ns)
+	defer f.forget()
 	var w row
 	for _, k := range wants {
-		if m.lookup(k.hash, k.key) != NoRef {
+		key := keys.Data[keys.Off[k.n]:keys.Off[k.n+1]]
+		if m.lookup(k.hash, key) != NoRef {
 			continue // the batch holds the key twice, or this is a second try
 		}
-	runs:
-		for i, run := range d.runs {
-			if p := run.find(m.ns, k.hash); p < len(run.pages) && run.mayHold(m.ns, k.hash) {
-				if cache[i].page != p {
-					v, err := s.readPage(txn, pageKey(m.t.id, g, run.id, p, run.pages[p]), run.pages[p])
-					if errors.Is(err, errGone) {
-						return err
-					}
-					if err != nil {
-						return s.pageError(m.t.id, g, err)
-					}
-					cache[i] = cached{p, v}
-				}
-				rd, err := newPageReader(cache[i].value)
-				for err == nil {
-					var ok bool
-					if ok, err = rd.next(&w); err != nil || !ok {
-						break
-					}
-					if w.ns == m.ns && w.hash == k.hash && bytes.Equal(w.key, k.key) {
-						if !w.dead {
-							if _, err := m.insertStored(&w); err != nil {
-								return err
-							}
-						}
-						break runs
-					}
+		mixed := mixRow(m.ns, k.hash)
+		for i := range runs {
+			c := &runs[i]
+			if !c.run.header.filter.has(mixed) {
+				continue
+			}
+			if no := c.run.find(m.ns, k.hash); c.no != no {
+				c.no = -1
+				page, err := src.read(c.run, no, c.page)
+				if errors.Is(err, errGone) {
+					return err
 				}
 				if err != nil {
 					return s.pageError(m.t.id, g, err)
 				}
+				c.no, c.page = no, page
 			}
-			if _, ok := slices.BinarySearch(run.header.drops, m.ns); ok {
-				break
+			err := f.rd.open(c.page)
+			found := false
+			if err == nil {
+				found, err = f.rd.find(m.ns, k.hash, key, &w)
 			}
+			if err != nil {
+				return s.pageError(m.t.id, g, err)
+			}
+			if !found {
+				continue
+			}
+			if !w.dead {
+				if _, err := m.insertStored(&w); err != nil {
+					return err
+				}
+			}
+			break
 		}
 	}
 	return nil
 }
 
-// mayHold reports whether the run may have rows of (ns, hash).
-func (r *run) mayHold(ns int64, hash uint64) bool {
+// holds reports whether the run has rows of ns.
+func (r *run) holds(ns int64) bool {
 	_, ok := slices.BinarySearchFunc(r.header.counts, ns, func(c nsCount, ns int64) int { return cmp.Compare(c.ns, ns) })
-	return ok && r.header.filter.has(mixRow(ns, hash))
+	return ok
 }
 
 // scanPages calls f for the entries that are in pages only. Each is brought into memory for the call
@@ -311,9 +354,9 @@ func (m *hotMap) scanPages(f func(Ref) bool) error {
 			if d.live(m.ns) == 0 {
 				return nil
 			}
-			txn := s.db.NewTransactionAt(d.ts, false)
-			defer txn.Discard()
-			mg, err := s.newMerge(txn, m.t.id, g, d, 0, len(d.runs), &m.ns)
+			src := s.pages(m.t.id, g, d.ts)
+			defer src.close()
+			mg, err := newMerge(src, d, 0, len(d.runs), &m.ns)
 			if err != nil {
 				return err
 			}

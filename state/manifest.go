@@ -12,8 +12,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// FormatVersion is the version of the state directory's and the checkpoints' format that this build writes.
-const FormatVersion = 1
+// FormatVersion is the version of the state directory's and the checkpoints' format that this build writes. It
+// reads the older ones: 2 differs from 1 in that larger runs lie in run files (runfile.go).
+const FormatVersion = 2
 
 // Manifest describes one prepared epoch: everything that a job needs to go on from it. The
 // runtime fills in what it knows; Prepare fills in Format, Nonce, Made, Entries, Pages,
@@ -103,7 +104,7 @@ func decodeManifest(path string, b []byte, body any) error {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return damaged(err)
 	}
-	if f.Format != FormatVersion {
+	if f.Format < 1 || f.Format > FormatVersion {
 		return &FormatError{Path: path, Found: f.Format, Known: FormatVersion}
 	}
 	if sumText(xxhash.Sum64(f.Body)) != f.Checksum {

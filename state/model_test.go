@@ -44,6 +44,7 @@ type job struct {
 	cp     *Checkpoints
 	fs     FS
 	memory int64
+	layout layout
 	par    int
 	scopes []*OperatorScope
 	tables []Table
@@ -55,6 +56,14 @@ type job struct {
 	prepared  model // nil: no uncommitted epoch is prepared
 	epoch     Epoch // next
 }
+
+// layout says from which size on runs lie in run files, and how large those become.
+type layout struct{ farRun, fileSize int64 }
+
+var (
+	inBadger = layout{farRun: 1 << 40}               // no run files
+	inFiles  = layout{farRun: 1, fileSize: 16 << 10} // nothing else
+)
 
 type fataler interface {
 	Fatalf(string, ...any)
@@ -70,7 +79,8 @@ func (j *job) must(err error) {
 
 func (j *job) open() {
 	var err error
-	j.store, err = Open(j.dir, Options{Memory: j.memory, Job: "li", FS: j.fs, Clock: func() time.Time { return j.now }})
+	j.store, err = Open(j.dir, Options{Memory: j.memory, Job: "li", FS: j.fs, Clock: func() time.Time { return j.now },
+		farRun: j.layout.farRun, runFileSize: j.layout.fileSize})
 	j.must(err)
 }
 
@@ -236,6 +246,7 @@ func TestTablesBehaveLikeAMap(t *testing.T) {
 		j := &job{
 			t: rt, dir: dir + "/state", spec: TableSpec{Name: "acc", Fixed: 8, Schema: "v1"}, now: time.Unix(1e9, 0),
 			memory: rapid.SampledFrom([]int64{1 << 30, 20_000, 1}).Draw(rt, "memory"),
+			layout: rapid.SampledFrom([]layout{{}, inFiles, inBadger, {farRun: 6000, fileSize: 64 << 10}}).Draw(rt, "layout"),
 			live:   model{}, committed: model{},
 		}
 		if rapid.Bool().Draw(rt, "checkpoints") {

@@ -53,6 +53,7 @@ type pageRef struct {
 	sum   uint64
 	rows  uint32
 	bytes uint32
+	at    int64 // place in the file of a far run
 }
 
 func pageKey(table uint64, group int, id runID, no int, p pageRef) []byte {
@@ -123,14 +124,19 @@ type runHeader struct {
 	filter      filter // of all rows, dead ones too
 }
 
-// filter is a Bloom filter of a byte for each row and 4 probes: a lookup of an evicted entry reads one
-// page in forty in vain, instead of one in each newer run.
+// filter is a Bloom filter of 4 probes. The oldest run of a key group has a byte for each row, and one page in forty that is
+// read because of it is read in vain: most keys that get so far are there. The newer runs, which have few of the keys that are asked of
+// them and few of the rows, have two bytes, and one in four hundred.
 type filter []byte
 
-const filterProbes = 4
+const (
+	filterProbes = 4
+	filterOldest = 1 // bytes a row
+	filterNewer  = 2
+)
 
-func makeFilter(mixed []uint64) filter {
-	f := make(filter, (len(mixed)+7)&^7)
+func makeFilter(mixed []uint64, width int) filter {
+	f := make(filter, (len(mixed)*width+7)&^7)
 	for _, h := range mixed {
 		n := uint64(len(f)) * 8
 		step := h>>32 | 1
@@ -175,20 +181,29 @@ type pageReader struct {
 }
 
 func newPageReader(b []byte) (*pageReader, error) {
-	if len(b) < 3 || b[0] != pageFormat {
-		return nil, errPage
+	r := &pageReader{}
+	if err := r.open(b); err != nil {
+		return nil, err
 	}
-	r := &pageReader{stamps: b[1]&pageStamps != 0, b: b[2:]}
+	return r, nil
+}
+
+// open begins with a page.
+func (r *pageReader) open(b []byte) error {
+	if len(b) < 3 || b[0] != pageFormat {
+		return errPage
+	}
+	*r = pageReader{stamps: b[1]&pageStamps != 0, b: b[2:]}
 	withHeader := b[1]&pageHeader != 0
 	fixed, ok := r.uvarint()
 	if !ok || fixed > 1<<30 {
-		return nil, errPage
+		return errPage
 	}
 	r.fixed = int(fixed)
 	if withHeader && !r.readHeader() {
-		return nil, errPage
+		return errPage
 	}
-	return r, nil
+	return nil
 }
 
 func (r *pageReader) uvarint() (uint64, bool) {
@@ -308,50 +323,134 @@ func (r *pageReader) next(to *row) (bool, error) {
 	return true, nil
 }
 
-// builtPage is a page on its way to Badger.
-type builtPage struct {
-	key   []byte
-	value []byte
+// find looks for the row of (ns, hash, key), which it decodes into to. Rows are in order, and those of other hashes are passed over
+// undecoded.
+func (r *pageReader) find(ns int64, hash uint64, key []byte, to *row) (bool, error) {
+	for {
+		for r.left == 0 {
+			if len(r.b) == 0 {
+				return false, nil
+			}
+			if len(r.b) < 12 {
+				return false, errPage
+			}
+			r.ns, r.left = int64(binary.LittleEndian.Uint64(r.b)), binary.LittleEndian.Uint32(r.b[8:])
+			r.b = r.b[12:]
+		}
+		if r.ns > ns {
+			return false, nil
+		}
+		if len(r.b) < 10 {
+			return false, errPage
+		}
+		if h := binary.LittleEndian.Uint64(r.b); r.ns == ns && h >= hash {
+			if h > hash {
+				return false, nil
+			}
+			if ok, err := r.next(to); err != nil || !ok || string(to.key) == string(key) {
+				return ok, err
+			}
+			continue
+		}
+		if err := r.skip(); err != nil {
+			return false, err
+		}
+	}
 }
 
-// runBuilder encodes the rows of one run, which come sorted by namespace and hash.
+// skip passes over a row, of which 10 bytes are there.
+func (r *pageReader) skip() error {
+	b := r.b
+	dead := b[8]&rowDead != 0
+	n, w := uint64(b[9]), 1
+	if n >= 0x80 {
+		if n, w = binary.Uvarint(b[9:]); w <= 0 {
+			return errPage
+		}
+	}
+	if n > uint64(len(b)) {
+		return errPage
+	}
+	at := 9 + w + int(n)
+	if r.stamps {
+		at += 8
+	}
+	if !dead {
+		at += r.fixed
+		if at >= len(b) {
+			return errPage
+		}
+		n, w = uint64(b[at]), 1
+		if n >= 0x80 {
+			if n, w = binary.Uvarint(b[at:]); w <= 0 || n > uint64(len(b)) {
+				return errPage
+			}
+		}
+		at += w + int(n)
+	}
+	if at > len(b) {
+		return errPage
+	}
+	r.b = b[at:]
+	r.left--
+	return nil
+}
+
+// pageSink takes the pages of a run that is being built, each once: 1, 2, ... as they come, and 0 last.
+type pageSink interface {
+	// begin makes a file ready for a far run, and says where its first byte will lie.
+	begin() (*runFile, int64, error)
+	// page takes a page from 1 on. ref has its size and checksum; far says that it goes to the file, otherwise to Badger, which may keep value.
+	page(k runKey, no int, ref pageRef, value []byte, far bool) error
+	// finish takes page 0, and with it the run.
+	finish(k runKey, r *run, page0 []byte) error
+}
+
+// runBuilder encodes the rows of one run, which come sorted by namespace and hash. As long as the run is small its pages are kept;
+// from farRun on they go to a file as they are made.
 type runBuilder struct {
-	table  uint64
-	group  int
-	id     runID
+	key    runKey
 	fixed  int
 	stamps bool
+	sink   pageSink
+	farRun int64
 
-	buf      []byte // body of the page being filled
-	mem      []byte // memory that finished pages are cut from
-	section  int    // offset of the current section's row count
+	buf      []byte // the page being filled
+	body     int    // where its sections begin, behind the prefix
+	head     []byte // sections of page 0, whose prefix has the run header, known at the end
+	near     [][]byte
+	mem      []byte // memory that near pages are cut from
+	place    place
+	section  int // offset of the current section's row count
 	inPage   uint32
 	first    pageRef // namespace and hash of the page's first row
 	lastNs   int64
 	lastHash uint64
 	rows     int64
+	bytes    int64     // of finished pages
 	counts   []nsCount // rows filled in here; live by the caller, in finish
 
 	mixed []uint64 // mixRow of every row
-
-	bodies [][]byte
-	refs   []pageRef
+	refs  []pageRef
+	err   error
 }
 
-func (b *runBuilder) reset(table uint64, group int, id runID, fixed int, stamps bool) {
-	*b = runBuilder{table: table, group: group, id: id, fixed: fixed, stamps: stamps, buf: b.buf[:0], mem: b.mem, mixed: b.mixed[:0]}
+func (b *runBuilder) reset(k runKey, fixed int, stamps bool, sink pageSink, farRun int64) {
+	*b = runBuilder{key: k, fixed: fixed, stamps: stamps, sink: sink, farRun: farRun,
+		buf: b.buf[:0], head: b.head[:0], near: b.near[:0], mem: b.mem, mixed: b.mixed[:0]}
 }
 
-// place begins a row: it cuts the page when it is full, but never between rows of one hash.
-func (b *runBuilder) place(ns int64, hash uint64) {
+// at begins a row: it cuts the page when it is full, but never between rows of one hash.
+func (b *runBuilder) at(ns int64, hash uint64) {
 	same := b.inPage > 0 && ns == b.lastNs
-	if len(b.buf) >= pageTarget && (!same || hash != b.lastHash) {
+	if b.inPage > 0 && len(b.buf)-b.body >= pageTarget && (!same || hash != b.lastHash) {
 		b.cut()
 		same = false
 	}
 	if !same {
 		if b.inPage == 0 {
 			b.first = pageRef{ns: ns, hash: hash}
+			b.open()
 		}
 		b.buf = binary.LittleEndian.AppendUint64(b.buf, uint64(ns))
 		b.section = len(b.buf)
@@ -370,7 +469,7 @@ func (b *runBuilder) place(ns int64, hash uint64) {
 }
 
 func (b *runBuilder) add(r *row) {
-	b.place(r.ns, r.hash)
+	b.at(r.ns, r.hash)
 	b.buf = binary.LittleEndian.AppendUint64(b.buf, r.hash)
 	var flags byte
 	if r.dead {
@@ -389,35 +488,77 @@ func (b *runBuilder) add(r *row) {
 	}
 }
 
-// take copies v to memory that lives as long as the page.
-func (b *runBuilder) take(parts ...[]byte) []byte {
-	n := 0
-	for _, p := range parts {
-		n += len(p)
+// open begins a page.
+func (b *runBuilder) open() {
+	b.buf = b.buf[:0]
+	if len(b.refs) > 0 {
+		b.buf = b.prefix(b.buf, nil)
 	}
-	if cap(b.mem)-len(b.mem) < n {
-		b.mem = make([]byte, 0, max(n, 1<<20))
+	b.body = len(b.buf)
+}
+
+// keep copies v to memory that is not used again: Badger looks at what it was given until its batch is written.
+func (b *runBuilder) keep(v []byte) []byte {
+	if cap(b.mem)-len(b.mem) < len(v) {
+		b.mem = make([]byte, 0, max(len(v), 1<<20))
 	}
 	o := len(b.mem)
-	for _, p := range parts {
-		b.mem = append(b.mem, p...)
-	}
+	b.mem = append(b.mem, v...)
 	return b.mem[o:len(b.mem):len(b.mem)]
 }
 
 func (b *runBuilder) cut() {
-	b.first.rows = b.inPage
-	b.refs = append(b.refs, b.first)
-	if len(b.bodies) == 0 {
-		b.bodies = append(b.bodies, b.take(b.buf)) // its prefix has the run header, known at the end
-	} else {
-		b.bodies = append(b.bodies, b.take(b.prefix(nil), b.buf))
+	if b.inPage == 0 {
+		b.open()
 	}
-	b.buf = b.buf[:0]
+	b.first.rows = b.inPage
 	b.inPage = 0
+	no := len(b.refs)
+	b.refs = append(b.refs, b.first)
+	if no == 0 {
+		b.head = append(b.head, b.buf...)
+		return
+	}
+	b.measure(no, b.buf)
+	if b.place.file != nil {
+		b.pass(no, b.buf)
+		return
+	}
+	b.near = append(b.near, b.keep(b.buf))
+	b.goFar()
 }
 
-func (b *runBuilder) prefix(h *runHeader) []byte {
+// goFar begins to pass pages on to a file when the run has grown large.
+func (b *runBuilder) goFar() {
+	if b.bytes < b.farRun || b.place.file != nil || b.err != nil {
+		return
+	}
+	if b.place.file, b.place.off, b.err = b.sink.begin(); b.err == nil {
+		b.passNear()
+	}
+}
+
+func (b *runBuilder) measure(no int, value []byte) {
+	p := &b.refs[no]
+	p.bytes, p.sum = uint32(len(value)), xxhash.Sum64(value)
+	b.bytes += int64(len(value))
+}
+
+func (b *runBuilder) pass(no int, value []byte) {
+	if b.err == nil {
+		b.err = b.sink.page(b.key, no, b.refs[no], value, b.place.file != nil)
+	}
+}
+
+func (b *runBuilder) passNear() {
+	for i, v := range b.near {
+		b.pass(i+1, v)
+	}
+	clear(b.near)
+	b.near = b.near[:0]
+}
+
+func (b *runBuilder) prefix(p []byte, h *runHeader) []byte {
 	var flags byte
 	if b.stamps {
 		flags |= pageStamps
@@ -425,7 +566,7 @@ func (b *runBuilder) prefix(h *runHeader) []byte {
 	if h != nil {
 		flags |= pageHeader
 	}
-	p := binary.AppendUvarint([]byte{pageFormat, flags}, uint64(b.fixed))
+	p = binary.AppendUvarint(append(p, pageFormat, flags), uint64(b.fixed))
 	if h == nil {
 		return p
 	}
@@ -445,24 +586,29 @@ func (b *runBuilder) prefix(h *runHeader) []byte {
 	return append(p, h.filter...)
 }
 
-// finish ends the run. live gives the number of live entries of a namespace after it.
-func (b *runBuilder) finish(drops []int64, live func(ns int64) int64) (*run, []builtPage) {
-	if b.inPage > 0 || len(b.bodies) == 0 {
+// finish ends the run; filter is the bytes of its filter for each row. live gives the number of live entries of a namespace after it. What follows is write, or, where the run is not
+// wanted, nothing.
+func (b *runBuilder) finish(drops []int64, filter int, live func(ns int64) int64) (*run, error) {
+	if b.inPage > 0 || len(b.refs) == 0 {
 		b.cut()
 	}
 	for i := range b.counts {
 		b.counts[i].live = live(b.counts[i].ns)
 	}
-	h := runHeader{pages: int64(len(b.bodies)), rows: b.rows, drops: drops, counts: b.counts, filter: makeFilter(b.mixed)}
-	b.bodies[0] = b.take(b.prefix(&h), b.bodies[0])
-	r := &run{id: b.id, pages: b.refs, header: h}
-	out := make([]builtPage, len(b.bodies))
-	for i, v := range b.bodies {
-		p := &b.refs[i]
-		p.bytes = uint32(len(v))
-		p.sum = xxhash.Sum64(v)
-		r.bytes += int64(len(v))
-		out[i] = builtPage{key: pageKey(b.table, b.group, b.id, i, *p), value: v}
+	h := runHeader{pages: int64(len(b.refs)), rows: b.rows, drops: drops, counts: b.counts, filter: makeFilter(b.mixed, filter)}
+	b.head = append(b.prefix(make([]byte, 0, 256+len(h.filter)+len(b.head)), &h), b.head...)
+	b.measure(0, b.head)
+	b.goFar()
+	r := &run{id: b.key.id, pages: slices.Clip(b.refs), header: h, bytes: b.bytes, far: b.place}
+	return r, b.err
+}
+
+// write passes on the pages of r, which finish returned, that are still here.
+func (b *runBuilder) write(r *run) error {
+	b.passNear()
+	if b.err == nil {
+		b.err = b.sink.finish(b.key, r, b.head)
 	}
-	return r, out
+	b.head = nil // Badger may keep it
+	return b.err
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -358,13 +357,10 @@ func (w *checkpointWriter) publish() error {
 
 // each walks all live runs.
 func (w *checkpointWriter) each(f func(k runKey, r *run) error) error {
-	w.s.dirMu.Lock()
-	tables := maps.Clone(w.s.dirs.tables)
-	w.s.dirMu.Unlock()
-	for id, t := range tables {
+	for t := range w.s.allTables() {
 		for g := range t.groups {
 			for _, r := range t.group(g).runs {
-				if err := f(runKey{id, g, r.id}, r); err != nil {
+				if err := f(runKey{t.id, g, r.id}, r); err != nil {
 					return err
 				}
 			}
@@ -373,18 +369,18 @@ func (w *checkpointWriter) each(f func(k runKey, r *run) error) error {
 	return nil
 }
 
-// copyRun takes the pages of a run over from Badger.
+// copyRun takes the pages of a run over from the store.
 func (w *checkpointWriter) copyRun(k runKey, r *run) error {
-	d := w.s.dirOf(k.table).group(k.group)
-	txn := w.s.db.NewTransactionAt(d.ts, false)
-	defer txn.Discard()
+	src := w.s.pages(k.table, k.group, w.s.dirOf(k.table).group(k.group).ts)
+	defer src.close()
+	var buf []byte
 	for i, p := range r.pages {
-		key := pageKey(k.table, k.group, k.id, i, p)
-		v, err := w.s.readPage(txn, key, p)
+		v, err := src.read(r, i, buf)
 		if err != nil {
 			return w.s.pageError(k.table, k.group, err)
 		}
-		if err := w.page(key, v); err != nil {
+		buf = v
+		if err := w.page(pageKey(k.table, k.group, k.id, i, p), v); err != nil {
 			return err
 		}
 	}

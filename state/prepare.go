@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math/bits"
 	"path/filepath"
 	"slices"
@@ -35,6 +36,10 @@ func NewNonce() Nonce {
 // then, last, the manifest. It fills in Format, Nonce, Made, Groups, Entries, Pages, Checksum and
 // Checkpoint of m. It runs beside processing. After an error the job must recover (Start).
 func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *Checkpoints) error {
+	for _, f := range frozen {
+		f.freeze.begun.Store(true)
+		defer close(f.freeze.ended)
+	}
 	if s.dirs == nil || s.groups == 0 {
 		return fmt.Errorf("this is a bug: epoch %d is prepared before Start", m.Epoch)
 	}
@@ -59,16 +64,16 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 	if err := s.fs.At("prepare:start"); err != nil {
 		return err
 	}
-	if err := s.room(frozen); err != nil {
+	if err := s.diskRoom(frozen); err != nil {
 		return err
 	}
 	if s.db == nil { // Options.Lazy
 		var err error
-		if s.db, err = s.openBadger(s.data); err != nil {
+		if s.db, s.runs, err = s.openData(s.data); err != nil {
 			return err
 		}
 	}
-	p := &preparer{ctx: ctx, s: s, version: version(m.Epoch), epoch: m.Epoch, pages: s.dirs.pages, sum: s.dirs.sum, entries: s.entries}
+	p := &preparer{ctx: ctx, s: s, version: version(m.Epoch), epoch: m.Epoch, pages: s.dirs.pages, sum: s.dirs.sum, files: maps.Clone(s.dirs.files), entries: s.entries}
 	defer p.cancel()
 	if cp != nil {
 		w, err := s.beginCheckpoint(cp, m)
@@ -100,7 +105,7 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 		return err
 	}
 	s.previous, s.current = s.current, m
-	s.dirs.pages, s.dirs.sum, s.entries = p.pages, p.sum, p.entries
+	s.dirs.pages, s.dirs.sum, s.dirs.files, s.entries = p.pages, p.sum, p.files, p.entries
 	for _, f := range frozen {
 		f.freeze.done.Store(true)
 		for i := range f.tables {
@@ -153,8 +158,8 @@ func (s *Store) publish(m *Manifest, cp *checkpointWriter) error {
 	return beside(names...)
 }
 
-// room refuses to write to a disk that is about to be full.
-func (s *Store) room(frozen []*Frozen) error {
+// diskRoom refuses to write to a disk that is about to be full.
+func (s *Store) diskRoom(frozen []*Frozen) error {
 	var need int64 = spareDisk
 	for _, f := range frozen {
 		for i := range f.tables {
@@ -166,6 +171,11 @@ func (s *Store) room(frozen []*Frozen) error {
 			}
 		}
 	}
+	return s.leaves(need)
+}
+
+// leaves refuses when the disk has less room than need.
+func (s *Store) leaves(need int64) error {
 	free, err := s.fs.Free(s.dir)
 	if err != nil {
 		return s.diskError("look for free space", err)
@@ -187,11 +197,14 @@ type preparer struct {
 	wb      *badger.WriteBatch
 	pending int
 	fold    int64 // bytes that may still be folded
+	written int64 // bytes of pages so far
 	pages   int64
 	sum     uint64
+	files   map[uint32]int64
 	entries int64
 	publish []published
-	sorted  []frozenRow
+
+	sorted []frozenRow
 }
 
 // published is a directory that becomes visible when its pages are.
@@ -223,11 +236,16 @@ func (p *preparer) write(frozen []*Frozen) error {
 			}
 		}
 	}
+	if err := p.compactFiles(); err != nil {
+		return err
+	}
 	if err := p.flush(); err != nil {
 		return err
 	}
 	for _, x := range p.publish {
+		delta := x.dir.memory() - x.table.group(x.group).memory()
 		x.table.groups[x.group].Store(x.dir)
+		p.s.index.Add(delta)
 	}
 	return p.s.fs.At("prepare:written")
 }
@@ -296,7 +314,7 @@ func (p *preparer) group(ft *frozenTable, g int, rows []frozenRow) error {
 		return nil
 	}
 	b := &p.s.builder
-	b.reset(t.id, group, runID{epoch: p.epoch}, t.spec.Fixed, t.ttl > 0)
+	b.reset(runKey{t.id, group, runID{epoch: p.epoch}}, t.spec.Fixed, t.ttl > 0, p, p.s.farRun())
 	var r row
 	var alive int64
 	for i := range rows {
@@ -316,10 +334,17 @@ func (p *preparer) group(ft *frozenTable, g int, rows []frozenRow) error {
 		}
 		b.add(&r)
 	}
-	fresh, pages := b.finish(drops, func(ns int64) int64 {
+	filter := filterNewer
+	if len(old.runs) == 0 {
+		filter = filterOldest
+	}
+	fresh, err := b.finish(drops, filter, func(ns int64) int64 {
 		i, _ := slices.BinarySearchFunc(ft.maps, ns, func(m frozenMap, ns int64) int { return cmp.Compare(m.ns, ns) })
 		return int64(ft.maps[i].groupLen[g])
 	})
+	if err != nil {
+		return err
+	}
 
 	next := &groupDir{ts: p.version, runs: append([]*run{fresh}, old.runs...)}
 	next.counts = countsOf(next.runs)
@@ -330,20 +355,17 @@ func (p *preparer) group(ft *frozenTable, g int, rows []frozenRow) error {
 	switch {
 	case live == 0:
 		// Nothing is left of the group: no run, not even this one.
-		next.runs, pages = nil, nil
+		next.runs = nil
 	case alive == live && t.ttl == 0:
 		// Every entry is in this run.
 		next.runs = next.runs[:1]
 	default:
 		next.runs = withoutVoid(next.runs)
 	}
-	for _, pg := range pages {
-		if err := p.put(pg); err != nil {
+	if len(next.runs) > 0 {
+		if err := b.write(fresh); err != nil {
 			return err
 		}
-	}
-	if p.copy != nil && len(pages) > 0 {
-		p.copy.wrote(t.id, group, fresh.id)
 	}
 	if len(next.runs) > maxRuns {
 		if err := p.foldRuns(t, group, old.ts, next); err != nil {
@@ -410,14 +432,14 @@ func (p *preparer) foldRuns(t *table, group int, ts uint64, next *groupDir) erro
 	}
 	p.fold -= size
 	oldest := to == len(runs)
-	txn := p.s.db.NewTransactionAt(ts, false)
-	defer txn.Discard()
-	mg, err := p.s.newMerge(txn, t.id, group, next, 1, to, nil)
+	src := p.s.pages(t.id, group, ts)
+	defer src.close()
+	mg, err := newMerge(src, next, 1, to, nil)
 	if err != nil {
 		return err
 	}
 	b := &p.s.builder // the newest run is finished
-	b.reset(t.id, group, runID{runs[1].id.epoch, runs[1].id.seq + 1}, t.spec.Fixed, t.ttl > 0)
+	b.reset(runKey{t.id, group, runID{runs[1].id.epoch, runs[1].id.seq + 1}}, t.spec.Fixed, t.ttl > 0, p, p.s.farRun())
 	now := p.s.clock().UnixMilli()
 	for {
 		r, err := mg.row()
@@ -451,16 +473,18 @@ func (p *preparer) foldRuns(t *table, group int, ts uint64, next *groupDir) erro
 	merged := runs[1:to]
 	counts := &groupDir{counts: countsOf(merged)}
 	// Namespaces whose last row was deleted here must not show the count of an older run.
-	folded, pages := b.finish(drops, counts.live)
+	filter := filterNewer
+	if oldest {
+		filter = filterOldest
+	}
+	folded, err := b.finish(drops, filter, counts.live)
+	if err != nil {
+		return err
+	}
 	out := []*run{runs[0]}
 	if folded.header.rows > 0 || len(drops) > 0 {
-		for _, pg := range pages {
-			if err := p.put(pg); err != nil {
-				return err
-			}
-		}
-		if p.copy != nil {
-			p.copy.wrote(t.id, group, folded.id)
+		if err := b.write(folded); err != nil {
+			return err
 		}
 		out = append(out, folded)
 	}
@@ -469,24 +493,136 @@ func (p *preparer) foldRuns(t *table, group int, ts uint64, next *groupDir) erro
 	return nil
 }
 
-func (p *preparer) put(pg builtPage) error {
-	n := fragments(len(pg.value))
-	for f := range n {
-		if err := p.entry(fragmentKey(pg.key, f), fragmentOf(pg.value, f)); err != nil {
+var _ pageSink = (*preparer)(nil)
+
+func (p *preparer) begin() (*runFile, int64, error) { return p.s.runs.begin() }
+
+func (p *preparer) page(k runKey, no int, ref pageRef, value []byte, far bool) error {
+	key := pageKey(k.table, k.group, k.id, no, ref)
+	if p.copy != nil {
+		if err := p.copy.page(key, value); err != nil {
 			return err
 		}
 	}
-	p.pages++
-	p.sum += pageSum(pg.key)
-	if p.copy != nil {
-		return p.copy.page(pg.key, pg.value)
+	if far {
+		return p.s.runs.write(value)
+	}
+	for f := range fragments(len(value)) {
+		if err := p.entry(fragmentKey(key, f), fragmentOf(value, f)); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func (p *preparer) finish(k runKey, r *run, page0 []byte) error {
+	if r.far.file == nil {
+		if err := p.page(k, 0, r.pages[0], page0, false); err != nil {
+			return err
+		}
+	} else {
+		if p.copy != nil {
+			if err := p.copy.page(pageKey(k.table, k.group, k.id, 0, r.pages[0]), page0); err != nil {
+				return err
+			}
+		}
+		if err := p.s.runs.finish(r, page0); err != nil {
+			return err
+		}
+		if err := p.entry(farKey(k.table, k.group, r), []byte{}); err != nil {
+			return err
+		}
+		p.files[r.far.file.id] += r.bytes
+	}
+	p.written += r.bytes
+	p.pages += int64(len(r.pages))
+	p.sum += r.sum(k.table, k.group)
+	if p.copy != nil {
+		p.copy.wrote(k.table, k.group, k.id)
+	}
+	return nil
+}
+
+// compactFiles copies what lives out of run files that are mostly dead, so that they can be deleted. It copies no more than
+// the epoch writes anyway.
+func (p *preparer) compactFiles() error {
+	sparse := p.s.runs.sparse(p.files, max(rewriteFloor, p.written))
+	if len(sparse) == 0 {
+		return nil
+	}
+	type place struct {
+		table *tableDir
+		group int
+	}
+	newest := map[place]*groupDir{}
+	for _, x := range p.publish {
+		newest[place{x.table, x.group}] = x.dir
+	}
+	for t := range p.s.allTables() {
+		for g := range t.groups {
+			d := newest[place{t, g}]
+			if d == nil {
+				d = t.group(g)
+			}
+			if !slices.ContainsFunc(d.runs, func(r *run) bool { return sparse[r.far.file] }) {
+				continue
+			}
+			next := &groupDir{ts: d.ts, runs: slices.Clone(d.runs), counts: d.counts}
+			for i, r := range next.runs {
+				if !sparse[r.far.file] {
+					continue
+				}
+				moved, err := p.moveRun(t.id, g, r)
+				if err != nil {
+					return err
+				}
+				next.runs[i] = moved
+			}
+			p.publish = append(p.publish, published{t, g, next})
+		}
+	}
+	return nil
+}
+
+// moveRun copies a far run to the newest file.
+func (p *preparer) moveRun(table uint64, group int, r *run) (*run, error) {
+	to := &run{id: r.id, pages: slices.Clone(r.pages), header: r.header, bytes: r.bytes}
+	var err error
+	if to.far.file, to.far.off, err = p.s.runs.begin(); err != nil {
+		return nil, err
+	}
+	var page []byte
+	for i := 1; i <= len(r.pages); i++ {
+		no := i % len(r.pages) // page 0 last
+		if page, err = readFar(r, no, page); err != nil {
+			return nil, p.s.pageError(table, group, err)
+		}
+		if no > 0 {
+			err = p.s.runs.write(page)
+		} else {
+			err = p.s.runs.finish(to, page)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	p.files[r.far.file.id] -= r.bytes
+	p.files[to.far.file.id] += r.bytes
+	if err := p.entry(farKey(table, group, r), nil); err != nil {
+		return nil, err
+	}
+	return to, p.entry(farKey(table, group, to), []byte{})
 }
 
 func (p *preparer) remove(table uint64, group int, r *run) error {
 	if p.copy != nil {
 		p.copy.removed(table, group, r.id)
+	}
+	p.pages -= int64(len(r.pages))
+	p.sum -= r.sum(table, group)
+	if r.far.file != nil {
+		p.files[r.far.file.id] -= r.bytes
+		return p.entry(farKey(table, group, r), nil)
 	}
 	for i, ref := range r.pages {
 		key := pageKey(table, group, r.id, i, ref)
@@ -495,8 +631,6 @@ func (p *preparer) remove(table uint64, group int, r *run) error {
 				return err
 			}
 		}
-		p.pages--
-		p.sum -= pageSum(key)
 	}
 	return nil
 }
@@ -534,7 +668,14 @@ func (p *preparer) flush() error {
 	}
 	wb := p.wb
 	p.wb, p.pending = nil, 0
-	if err := p.s.fs.At("prepare:sync"); err != nil {
+	err := p.s.fs.At("prepare:sync")
+	if err == nil {
+		err = p.s.runs.sync() // what the batch refers to
+	}
+	if err == nil {
+		err = p.s.fs.At("prepare:runs")
+	}
+	if err != nil {
 		wb.Cancel()
 		return err
 	}

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,9 +51,11 @@ type Options struct {
 	Log    *slog.Logger     // nil: discarded
 	FS     FS               // nil: the operating system's; tests put faults here
 	Clock  func() time.Time // processing time, for TTLs and Manifest.Made; nil: time.Now
-	Memory int64            // budget of all tables together, bytes; 0: DefaultMemory
+	Memory int64            // budget of all tables and their directory together, bytes; 0: DefaultMemory
 	Lazy   bool             // Badger is opened for the first epoch that is prepared: a job without checkpoints may never need it
 	Job    string           // pipeline.name; a directory of another job is refused; empty: any
+
+	farRun, runFileSize int64 // tests choose other sizes; 0: farRunBytes, runFileSize
 }
 
 // DefaultMemory is the budget of the tables when the job does not say otherwise.
@@ -68,6 +73,7 @@ type Store struct {
 	budget int64
 
 	db       *badger.DB
+	runs     *runFiles
 	data     string // name of the data folder
 	current  *Manifest
 	previous *Manifest
@@ -77,7 +83,8 @@ type Store struct {
 	generation atomic.Int64
 	started    *Manifest
 	groups     int
-	used       atomic.Int64
+	used       atomic.Int64 // by the tables
+	index      atomic.Int64 // by dirs
 	tables     atomic.Int64
 	pressure   atomic.Bool
 	writing    sync.Mutex // held by Prepare from its first page to the new directory
@@ -149,7 +156,7 @@ func (s *Store) open() error {
 	if !found && s.opt.Lazy {
 		return nil
 	}
-	s.db, err = s.openBadger(s.data)
+	s.db, s.runs, err = s.openData(s.data)
 	if !found {
 		if c := (*CorruptError)(nil); errors.As(err, &c) {
 			// The process died while it made the folder: nothing was ever committed in it.
@@ -157,7 +164,7 @@ func (s *Store) open() error {
 			if err := s.fs.RemoveAll(filepath.Join(s.dir, s.data)); err != nil {
 				return s.diskError("empty the data folder", err)
 			}
-			s.db, err = s.openBadger(s.data)
+			s.db, s.runs, err = s.openData(s.data)
 		}
 		return err
 	}
@@ -330,6 +337,7 @@ func (s *Store) Start(from *Manifest, groups int) error {
 		return fmt.Errorf("the number of key groups (pipeline.max-parallelism) is %d; it must be 1 to %d", groups, 1<<15)
 	}
 	s.used.Store(0)
+	s.index.Store(0)
 	s.tables.Store(0)
 	s.pressure.Store(false)
 	s.groups, s.started = groups, from
@@ -343,7 +351,7 @@ func (s *Store) Start(from *Manifest, groups int) error {
 				return err
 			}
 		}
-		s.dirs = &directory{tables: map[uint64]*tableDir{}}
+		s.dirs = &directory{tables: map[uint64]*tableDir{}, files: map[uint32]int64{}}
 		s.entries = 0
 		return nil
 	}
@@ -359,7 +367,7 @@ func (s *Store) Start(from *Manifest, groups int) error {
 		return err
 	}
 	if s.scanned {
-		s.entries = s.dirs.entries()
+		s.adopt(s.dirs)
 		return nil
 	}
 	// What Undo wrote has versions after the epoch's own; all of it is the state as of the epoch.
@@ -370,22 +378,31 @@ func (s *Store) Start(from *Manifest, groups int) error {
 	if err := s.verify(s.current, d); err != nil {
 		return err
 	}
+	s.adopt(d)
+	return nil
+}
+
+func (s *Store) adopt(d *directory) {
 	s.dirs = d
 	s.entries = d.entries()
-	return nil
+	for _, t := range d.tables {
+		for g := range t.groups {
+			s.index.Add(t.group(g).memory())
+		}
+	}
 }
 
 // replaceData throws the data folder away: it holds pages of an epoch 0 that was never prepared.
 func (s *Store) replaceData() error {
-	if err := s.db.Close(); err != nil {
+	err := s.closeData(s.db, s.runs)
+	s.db, s.runs = nil, nil
+	if err != nil {
 		return s.diskError("close the data folder", err)
 	}
-	s.db = nil
 	if err := s.fs.RemoveAll(filepath.Join(s.dir, s.data)); err != nil {
 		return s.diskError("empty the data folder", err)
 	}
-	var err error
-	s.db, err = s.openBadger(s.data)
+	s.db, s.runs, err = s.openData(s.data)
 	return err
 }
 
@@ -427,11 +444,18 @@ func (s *Store) dirOf(id uint64) *tableDir {
 	return t
 }
 
+// allTables iterates over the tables there are now; tasks may open further ones meanwhile.
+func (s *Store) allTables() iter.Seq[*tableDir] {
+	s.dirMu.Lock()
+	defer s.dirMu.Unlock()
+	return slices.Values(slices.Collect(maps.Values(s.dirs.tables)))
+}
+
 // Pressure reports that dirty entries fill the memory budget: the epoch should be cut now.
 func (s *Store) Pressure() bool { return s.pressure.Load() }
 
-// Used is the memory that the tables hold now, bytes. Any goroutine.
-func (s *Store) Used() int64 { return s.used.Load() }
+// Used is the memory that the tables and their directory hold now, bytes. Any goroutine.
+func (s *Store) Used() int64 { return s.used.Load() + s.index.Load() }
 
 // Commit records e as committed: versions before it may be discarded, and checkpoints beyond the
 // retained number are deleted. e is the epoch of Manifest or Previous.
@@ -450,6 +474,15 @@ func (s *Store) Commit(e Epoch) error {
 	if err := s.writeCommitted(s.done); err != nil {
 		return s.diskError(fmt.Sprintf("record the commit of epoch %d", e), err)
 	}
+	if m == s.current {
+		// Nothing goes back before e any more, and the directory is that of e.
+		if err := s.runs.sweep(s.dirs.files); err != nil {
+			return s.diskError("delete a file of runs", err)
+		}
+	}
+	if err := s.fs.At("commit:swept"); err != nil {
+		return err
+	}
 	if s.stored.cp != nil && m.Checkpoint != nil {
 		if err := s.stored.cp.Prune(m); err != nil {
 			return err
@@ -467,7 +500,7 @@ func (s *Store) Close() error {
 	s.generation.Add(1)
 	var err error
 	if s.db != nil {
-		err = s.guard(func() error { return s.db.Close() })
+		err = s.closeData(s.db, s.runs)
 	}
 	return errors.Join(err, s.lock.Close())
 }

@@ -37,7 +37,9 @@ type table struct {
 	writtenMaps []*hotMap
 	drops       []int64 // namespaces with pages dropped since the last freeze
 	bytes       int64
-	stuck       bool // nothing could be evicted; wait for the next freeze to be written
+	stuck       bool // nothing more could be evicted since the last freeze, or
+	stuckBusy   bool // while it was being written
+	fetcher     fetcher
 	sink        byte // keeps the prefetching loads alive
 }
 
@@ -167,26 +169,36 @@ func (t *table) begin() {
 	if t.ttl > 0 {
 		t.now = s.clock().UnixMilli()
 	}
-	if s.used.Load() > s.budget && !t.stuck {
+	busy := t.busy()
+	if f := t.scope.last; !busy && f != nil && f.copied > 0 {
+		s.used.Add(-f.copied) // Prepare has let them go
+		f.copied = 0
+	}
+	if s.used.Load() <= s.room() {
+		return
+	}
+	if !t.stuck || t.stuckBusy && !busy {
 		t.shrink()
 	}
+	if room := s.room(); busy && s.used.Load() > room+room/8 && t.bytes > t.share() && t.scope.last.begun.Load() {
+		// Memory is full of what is on its way to pages and of what came since: the input waits. Prepare needs no task, and ends
+		// also when the job fails.
+		<-t.scope.last.ended
+	}
 }
+
+// room is the budget without the directory, which is in memory whole: page references and filters.
+func (s *Store) room() int64 { return max(s.budget-s.index.Load(), s.budget/4) }
+
+// share is the memory that a table may keep while others want it too.
+func (t *table) share() int64 { return t.scope.store.room() / max(t.scope.store.tables.Load(), 1) }
 
 // shrink evicts clean chunks, the least recently used first, until the store is within its
 // budget or the table within its share. When nothing can be evicted the budget is full of
 // dirty entries: the store then reports pressure.
 func (t *table) shrink() {
 	s := t.scope.store
-	share := s.budget / max(s.tables.Load(), 1)
-	target := s.budget - s.budget/16
-	if t.busy() {
-		// The chunks of the frozen epoch are about to become clean; without them there is
-		// nothing worth looking for.
-		if t.bytes > share {
-			s.pressure.Store(true)
-		}
-		return
-	}
+	share, target := t.share(), s.room()/16*15
 	enough := func() bool { return s.used.Load() <= target || t.bytes <= share-share/16 }
 	order := make([]*hotMap, 0, len(t.maps))
 	for _, m := range t.maps {
@@ -218,7 +230,7 @@ func (t *table) shrink() {
 		}
 	}
 	if !enough() {
-		t.stuck = true
+		t.stuck, t.stuckBusy = true, t.busy()
 		s.pressure.Store(true)
 	}
 }
@@ -270,7 +282,10 @@ func (o *OperatorScope) Freeze(e Epoch) (*Frozen, error) {
 	if o.generation != o.store.generation.Load() {
 		return nil, fmt.Errorf("this is a bug: operator %s freezes a scope made before the last Start", o.operator)
 	}
-	f := &Frozen{scope: o, epoch: e, freeze: &freeze{}}
+	f := &Frozen{scope: o, epoch: e, freeze: &freeze{ended: make(chan struct{})}}
+	if o.last != nil && o.last.copied > 0 {
+		o.store.used.Add(-o.last.copied)
+	}
 	for _, t := range o.tables {
 		f.tables = append(f.tables, t.freeze(f.freeze))
 	}
@@ -282,7 +297,7 @@ func (t *table) freeze(f *freeze) frozenTable {
 	ft := frozenTable{t: t, drops: t.drops}
 	t.drops = nil
 	t.stuck = false
-	if t.scope.store.used.Load() > t.scope.store.budget {
+	if t.scope.store.used.Load() > t.scope.store.room() {
 		t.shrink() // an idle table gives way here
 		t.stuck = false
 	}

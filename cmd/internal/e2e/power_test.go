@@ -31,7 +31,7 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
 			in, out := s.topics(t, b)
-			sql := strings.NewReplacer("SET 'execution.checkpointing.dir' = '$CHK';", "SET 'weir.memory' = '64 mb';").Replace(fmt.Sprintf(s.sql, in, out))
+			sql := strings.NewReplacer("SET 'execution.checkpointing.dir' = '$CHK';", "SET 'weir.memory' = '128 mb';").Replace(fmt.Sprintf(s.sql, in, out))
 			j := newJob(t, b, sql)
 			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
 			seed := rand.Uint64()
@@ -134,8 +134,12 @@ func tear(t *testing.T, rnd *rand.Rand, synced, cut string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runs, err := filepath.Glob(filepath.Join(cut, "data-*", "runs", "*.runs"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	blocks := 0
-	for _, path := range logs {
+	for _, path := range append(logs, runs...) {
 		rel, err := filepath.Rel(cut, path)
 		if err != nil {
 			t.Fatal(err)
