@@ -5,6 +5,7 @@
 //	go run ./bench latency    how long records travel
 //	go run ./bench recovery   how long a killed job with a large state takes to commit again
 //	go run ./bench scale      cost per record by cores, keys, columns and partitions
+//	go run ./bench bigstate   a state larger than memory, beside the same in memory
 //
 // It starts a broker, fills its topics from a seeded generator, builds weir, and runs each job of bench/jobs in turns on each
 // engine, in processes of its own. What each run wrote is read back, read_committed, and compared value by value with what the generator
@@ -117,7 +118,7 @@ type bench struct {
 }
 
 // modes are the measurements beside the table of jobs: `go run ./bench MODE`.
-var modes = map[string]func(context.Context, []string) error{"latency": latency, "scale": scale, "recovery": recovery}
+var modes = map[string]func(context.Context, []string) error{"latency": latency, "scale": scale, "recovery": recovery, "bigstate": bigState, "-bigstate": bigState}
 
 // openBench makes ready what every measurement needs: a binary and a broker. The caller ends it with the function returned.
 func openBench(ctx context.Context, o options) (_ *bench, _ func(), err error) {
