@@ -137,7 +137,6 @@ var Codes = map[string]string{
 	"SQ7206": "LIMIT without ORDER BY takes whichever rows come first",
 	"SQ7207": "a function that gives another value each time stands in a query that changes rows",
 	"SQ7208": "state is forgotten before the next checkpoint",
-	"SQ7209": "all rows are kept to be numbered",
 	"SQ7210": "an OVER window without PARTITION BY gives all rows to one subtask",
 	"SQ7211": "UNION keeps all rows to look for duplicates",
 	"SQ7212": "the ON of a join names one of its sides only",

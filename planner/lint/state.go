@@ -23,7 +23,6 @@ var stateRules = []Rule{
 	{Code: "SQ7206", Name: "limit-without-order", run: limitWithoutOrder},
 	{Code: "SQ7207", Name: "changing-function-in-changes", run: changingFunction},
 	{Code: "SQ7208", Name: "ttl-too-short", run: ttlTooShort},
-	{Code: "SQ7209", Name: "row-number-without-limit", run: rowNumberWithoutLimit},
 	{Code: "SQ7210", Name: "over-without-partition", run: overWithoutPartition},
 	{Code: "SQ7211", Name: "union-without-all", run: unionOfDisjoint},
 	{Code: "SQ7212", Name: "join-one-sided", run: joinOneSided},
@@ -379,47 +378,6 @@ func ttlTooShort(p *pass) {
 		p.report(at, "state is forgotten before the next checkpoint").At("%s, and a checkpoint every %s", j.Config.String(config.StateTTL), j.Config.String(config.CheckpointInterval)).
 			Help("a TTL is hours or days: '1 d'")
 	}
-}
-
-// rowNumberWithoutLimit reports a ROW_NUMBER that no condition bounds: all rows of each partition are kept.
-func rowNumberWithoutLimit(p *pass) {
-	each(p, func(c *ast.SelectCore, above []ast.Node) {
-		for _, it := range c.Items {
-			call, ok := it.Expr.(*ast.Call)
-			if !ok || call.Over == nil || c.Qualify != nil {
-				continue
-			}
-			switch strings.ToUpper(call.Name.Name) {
-			case "ROW_NUMBER", "RANK", "DENSE_RANK":
-			default:
-				continue
-			}
-			if !written(above) {
-				continue
-			}
-			limited := false
-			if it.Alias != nil {
-				each(p, func(outer *ast.SelectCore, _ []ast.Node) {
-					if outer.Where != nil && outer != c {
-						within(ast.Node(outer.Where), func(r *ast.ColumnRef, _ []ast.Node) {
-							limited = limited || r.Name.Last().Name == it.Alias.Name
-						})
-					}
-				})
-			}
-			if !limited {
-				p.report(call.Sp, "all rows are kept to be numbered").At("each new row may renumber all others").
-					Help("keep the first ones: SELECT ... FROM (this query) WHERE %s <= 10", aliasOr(it.Alias, "row_num"))
-			}
-		}
-	})
-}
-
-func aliasOr(a *ast.Ident, other string) string {
-	if a != nil {
-		return a.Name
-	}
-	return other
 }
 
 func overWithoutPartition(p *pass) {

@@ -41,19 +41,6 @@ func watermarkMissing(p *pass) {
 	}
 	each(p, func(c *ast.SelectCore, _ []ast.Node) {
 		rels := p.relations(c.From)
-		within(ast.Node(c), func(w *ast.WindowSpec, above []ast.Node) {
-			if own, ok := nearest[*ast.SelectCore](above); !ok || own != c || len(w.OrderBy) == 0 {
-				return
-			}
-			if call, ok := nearest[*ast.Call](above); ok && strings.HasPrefix(strings.ToUpper(call.Name.Name), "ROW_NUMBER") {
-				return // Top-N goes by any order
-			}
-			if r, ok := w.OrderBy[0].Expr.(*ast.ColumnRef); ok {
-				if t, col := column(rels, r); t != nil && t.Watermark == nil {
-					say(r.Sp, t, col, "an OVER window")
-				}
-			}
-		})
 		within(ast.Node(c), func(j *ast.Join, _ []ast.Node) {
 			if j.On == nil {
 				return
