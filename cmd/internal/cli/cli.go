@@ -83,6 +83,12 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
+// Commands is the tree of verbs, for documents about it; it is not to be executed.
+func Commands() *cobra.Command {
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}
+	return a.root()
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "weir",
@@ -115,8 +121,8 @@ The dialect is Flink SQL's: the same file also runs on a Flink cluster.`,
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no log lines, status line or summary (errors are still shown)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.testCommand(), a.initCommand(), a.explainCommand(), a.fmtCommand(), a.sqlCommand(), a.demoCommand(), a.devCommand(),
-		a.configCommand(), a.versionCommand())
-	root.AddCommand(a.explainErrorCommand())
+		a.configCommand(), a.listCommand(), a.docsCommand(), a.explainErrorCommand(), a.versionCommand())
+	a.completeAll(root)
 	return root
 }
 

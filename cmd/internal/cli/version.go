@@ -19,7 +19,8 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the versions of weir and of the libraries in it",
 		Example: `  weir version
-  weir version --json`,
+  weir version --json              the same for programs
+  weir version --color never`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := versions()

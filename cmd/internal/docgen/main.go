@@ -1,6 +1,6 @@
 // Command docgen writes the reference pages that are made of weir's own tables: docs/configuration.md (settings,
-// connectors, formats), docs/functions.md, docs/shell.md and docs/diagnostics.md. A test fails when a page is not what docgen
-// would write.
+// connectors, formats), docs/functions.md, docs/shell.md, docs/diagnostics.md and docs/cli.md. A test fails when a page is not what
+// docgen would write.
 //
 //	go run ./cmd/internal/docgen
 package main
@@ -16,6 +16,7 @@ import (
 // pages is the generated pages by their path in the repository.
 func pages() map[string]string {
 	return map[string]string{
+		"docs/cli.md":           commandLine(),
 		"docs/configuration.md": configuration(),
 		"docs/functions.md":     functions(),
 		"docs/shell.md":         shell(),
