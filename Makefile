@@ -3,7 +3,7 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test test-fast lint fmt fuzz bench bench-quick demo guard
+.PHONY: build test test-fast lint fmt fuzz bench bench-quick demo guard man
 
 build: ## bin/weir
 	$(GO) build -trimpath -ldflags "-X weir/cmd/internal/cli.Version=$(VERSION)" -o bin/weir ./cmd/weir
@@ -30,6 +30,9 @@ bench-quick: ## weir and the bare loop alone, a million records, one round; writ
 
 demo: ## kill -9 on the embedded broker
 	$(GO) run ./cmd/weir demo
+
+man: build ## manual pages of all verbs, in bin/man
+	bin/weir docs man bin/man
 
 fuzz: ## half a minute a target
 	./.ci/fuzz 30s
