@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,7 @@ import (
 // checkOptions are the flags of check.
 type checkOptions struct {
 	reportFlags
+	connectOptions
 	fix   bool
 	diff  bool
 	watch bool
@@ -37,18 +40,28 @@ once and needs neither Kafka nor a state directory.
 Files that are named one by one are one script. Files that a folder or a pattern finds are a script each, and so is
 every Markdown file, of which the ` + "```sql" + ` blocks are looked at.
 
+A comment silences a finding at its line, and says why: -- lint:ignore SQ2103 because countries are few
+
+--connect also asks the brokers that the tables name, and changes nothing there: whether they answer, topics exist,
+permissions suffice, transactions may last as long, partitions and replication are as they should be, and whether the newest
+records decode as the tables say.
+
 Exit code 0: nothing found at --fail-level; 1: findings; 2: it could not look.`,
 		Example: `  weir check job.sql
   weir check ddl.sql job.sql       several files are one script
   weir check ./... 'docs/**/*.md'  every .sql file below here, and the SQL in Markdown
   weir check - < job.sql
   weir check --fail-level warning --format github,sarif=weir.sarif jobs
-  weir check --fix --diff jobs     show what --fix would change`,
+  weir check --fix --diff jobs     show what --fix would change
+  weir check --connect job.sql     also ask the brokers, and look at real records`,
 		Args: files,
 		RunE: func(c *cobra.Command, args []string) error {
 			a.lenient = true
 			if o.diff && !o.fix {
 				return usageError{errors.New("--diff shows what --fix would do: write --fix --diff")}
+			}
+			if err := o.valid(); err != nil {
+				return err
 			}
 			if o.watch {
 				if o.fix {
@@ -56,19 +69,22 @@ Exit code 0: nothing found at --fail-level; 1: findings; 2: it could not look.`,
 				}
 				return a.watchCheck(c.Context(), args, o)
 			}
-			return a.check(args, o)
+			return a.check(c.Context(), args, o)
 		},
 	}
 	o.register(c)
 	f := c.Flags()
 	f.BoolVar(&o.fix, "fix", false, "make the edits that are safe, then look again")
 	f.BoolVar(&o.diff, "diff", false, "with --fix: show the edits and change nothing")
+	f.BoolVar(&o.connect, "connect", false, "also ask the brokers: topics, permissions, limits, and whether real records are as the tables say; changes nothing")
+	f.IntVar(&o.records, "records", 100, "with --connect: how many of the newest `n` records of each topic that is read to look at; 0: none")
+	f.DurationVar(&o.timeout, "connect-timeout", 10*time.Second, "with --connect: how long to wait for one answer")
 	f.BoolVar(&o.watch, "watch", false, "look again whenever a file changes, until ^C")
 	return c
 }
 
 // check looks at the files once and reports.
-func (a *app) check(args []string, o checkOptions) error {
+func (a *app) check(ctx context.Context, args []string, o checkOptions) error {
 	out, err := a.outputs(&o.reportFlags)
 	if err != nil {
 		return err
@@ -76,9 +92,9 @@ func (a *app) check(args []string, o checkOptions) error {
 	reader := &input.Reader{Stdin: a.stdin}
 	var found *lookout
 	if o.fix {
-		found, err = a.fixed(reader, args)
+		found, err = a.fixed(ctx, reader, args, o.connectOptions)
 	} else {
-		found, err = a.look(reader, args)
+		found, err = a.look(ctx, reader, args, o.connectOptions)
 	}
 	if err != nil {
 		return err
@@ -107,7 +123,7 @@ type lookout struct {
 }
 
 // look checks everything that args name.
-func (a *app) look(reader *input.Reader, args []string) (*lookout, error) {
+func (a *app) look(ctx context.Context, reader *input.Reader, args []string, o connectOptions) (*lookout, error) {
 	set, err := reader.Read(args)
 	if err != nil {
 		return nil, usageError{err}
@@ -118,7 +134,16 @@ func (a *app) look(reader *input.Reader, args []string) (*lookout, error) {
 	}
 	l := &lookout{Report: report.Report{Verb: "check", Version: Version, Files: set.Names}, set: set}
 	for _, script := range set.Scripts {
-		diags := lint.Check(script, a.plannerOptions(cfg.Clone()), lint.Options{Enabled: a.ruleRuns})
+		var asked []*diag.Diagnostic
+		var rules lint.Options
+		if o.connect {
+			if asked, rules, err = a.connected(ctx, script, cfg, o, &l.Report); err != nil {
+				return nil, err
+			}
+		}
+		rules.Enabled = a.ruleRuns
+		diags := lint.Check(script, a.plannerOptions(cfg.Clone()), rules)
+		diags.All = append(diags.All, asked...)
 		kept, ignored := a.sifted(script, diags.All, false)
 		l.Findings = append(l.Findings, kept...)
 		for _, i := range ignored {
@@ -148,11 +173,11 @@ func (a *app) sifted(files []*diag.File, all []*diag.Diagnostic, silent bool) ([
 const maxRounds = 50
 
 // fixed checks, makes the safe edits in memory, and checks again, until there is nothing more to edit.
-func (a *app) fixed(reader *input.Reader, args []string) (*lookout, error) {
+func (a *app) fixed(ctx context.Context, reader *input.Reader, args []string, o connectOptions) (*lookout, error) {
 	reader.Changed = map[string]string{}
 	before := map[string]string{}
 	for round := 0; ; round++ {
-		l, err := a.look(reader, args)
+		l, err := a.look(ctx, reader, args, o)
 		if err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func (a *app) watchCheck(ctx context.Context, args []string, o checkOptions) err
 	}
 	var last []string
 	return a.watch(ctx, func() []string {
-		if err := a.check(args, o); err != nil {
+		if err := a.check(ctx, args, o); err != nil {
 			var code exit
 			if !errors.As(err, &code) {
 				a.printError(err)

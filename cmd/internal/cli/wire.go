@@ -37,12 +37,18 @@ func (a *app) plannerOptions(cfg *config.Config) planner.Options {
 	}
 }
 
-// connectorRegistry is the connectors of this build; print tables write to out and errOut.
-func connectorRegistry(out, errOut io.Writer) exec.Registry {
+// knownFormats is the formats of this build.
+func knownFormats() formats.Registry {
 	known := formats.Registry{}
 	for _, f := range []formats.Format{json.Format(), csv.Format(), raw.Format()} {
 		known[f.Name] = f
 	}
+	return known
+}
+
+// connectorRegistry is the connectors of this build; print tables write to out and errOut.
+func connectorRegistry(out, errOut io.Writer) exec.Registry {
+	known := knownFormats()
 	r := exec.Registry{}
 	add := func(cs ...exec.Connector) {
 		for _, c := range cs {
