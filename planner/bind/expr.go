@@ -16,10 +16,14 @@ import (
 type exprBinder struct {
 	*Binder
 	scope  *scope
-	clause string    // for messages: "WHERE"
-	agg    *grouping // set where aggregates and group keys are meant
-	within string    // the aggregate whose arguments are being bound
-	over   *overs    // set where OVER may stand
+	clause string      // for messages: "WHERE"
+	agg    *grouping   // set where aggregates and group keys are meant
+	within string      // the aggregate whose arguments are being bound
+	over   *overs      // set where OVER may stand
+	subs   *subqueries // set where sub-queries may be values
+	// correlated: columns of the query around this one may be named.
+	correlated bool
+	outer      *exprBinder // of the query around this one; set while a sub-query of this one is bound
 }
 
 // Scalar binds e over the columns of n, which go by the name of table where that is not empty.
@@ -84,6 +88,8 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 		return x.cast(e)
 	case *ast.Call:
 		return x.call(e)
+	case *ast.ScalarQuery:
+		return x.scalarQuery(e)
 	case *ast.FieldAccess:
 		if v := x.bind(e.X); v != nil {
 			x.noField(e.Field, v.Type(), e.Sp)
@@ -97,9 +103,7 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 func (x *exprBinder) refuse(e ast.Expr) scalar.Expr {
 	switch e := e.(type) {
 	case *ast.Exists:
-		x.Diags.Errorf(codes.NoSubquery, e.Sp, "sub-queries in expressions are not supported yet").At("EXISTS needs a join")
-	case *ast.ScalarQuery:
-		x.Diags.Errorf(codes.NoSubquery, e.Sp, "sub-queries in expressions are not supported yet")
+		x.onlyTest("EXISTS", e.Sp)
 	case *ast.RowExpr:
 		x.Diags.Errorf(codes.NoConstructor, e.Sp, "ROW values are not supported yet").Help("write the fields as columns of their own")
 	case *ast.ArrayExpr:
@@ -123,6 +127,9 @@ func (x *exprBinder) columnRef(e *ast.ColumnRef) scalar.Expr {
 		if alias := x.over.aliases[name]; alias != nil && !slices.Contains(x.scope.names(), name) {
 			return x.bind(alias)
 		}
+	}
+	if col, done := x.outerColumn(e); done {
+		return col
 	}
 	col, path := x.resolve(x.scope, e.Name)
 	if col == nil {
@@ -303,7 +310,7 @@ func (x *exprBinder) between(e *ast.Between) scalar.Expr {
 // in is one IN where the list is constant, and equalities otherwise.
 func (x *exprBinder) in(e *ast.In) scalar.Expr {
 	if e.Query != nil {
-		x.Diags.Errorf(codes.NoSubquery, e.Query.Sp, "sub-queries in expressions are not supported yet").At("IN (SELECT ...) needs a join")
+		x.onlyTest("IN", e.Sp)
 		return nil
 	}
 	v := x.bind(e.X)

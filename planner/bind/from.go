@@ -101,10 +101,10 @@ func (b *Binder) view(v *catalog.View, at diag.Span) logical.Node {
 		return nil
 	}
 	b.views = append(b.views, v.Name)
-	saved := b.ctes
-	b.ctes = nil
+	ctes, around := b.ctes, b.around
+	b.ctes, b.around = nil, nil
 	n := b.query(v.Query)
-	b.ctes = saved
+	b.ctes, b.around = ctes, around
 	b.views = b.views[:len(b.views)-1]
 	if n != nil && v.Columns != nil {
 		n = b.rename(n, v.Columns, v.Span)

@@ -33,6 +33,8 @@ type grouping struct {
 	aggs   []logical.Agg
 	aggAt  map[string]int
 	broken bool // a finding was reported for the GROUP BY itself
+	// correlated: the keys are what a sub-query without GROUP BY compares with the query around it.
+	correlated bool
 }
 
 // groupWindow is GROUP BY TUMBLE(ts, size) or HOP(ts, slide, size).
@@ -428,7 +430,9 @@ func (g *grouping) node() *logical.Aggregate {
 		}
 		aggs[i] = a
 	}
-	return newAggregate(calc, keys, aggs, place)
+	a := newAggregate(calc, keys, aggs, place)
+	a.Correlated = g.correlated
+	return a
 }
 
 // newAggregate groups in by keys; the groups end with their window when the keys hold its start and end.

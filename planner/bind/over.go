@@ -103,7 +103,7 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 	}
 	found := len(x.Diags.All)
 	inner := *x
-	inner.over = nil
+	inner.over, inner.subs = nil, nil
 	inner.clause = "OVER"
 	w := inner.overWindow(e.Over, name, x.over)
 	c := overCall{agg: logical.Agg{Func: f.Name, Filter: -1, Span: e.Sp}}

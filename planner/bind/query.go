@@ -75,7 +75,7 @@ func (b *Binder) expandCTE(d *cte) logical.Node {
 func (b *Binder) body(q ast.QueryBody) logical.Node {
 	switch q := q.(type) {
 	case *ast.SelectCore:
-		return b.selectCore(q)
+		return b.selectCore(q, nil)
 	case *ast.SetOp:
 		return b.setOp(q)
 	case *ast.Values:
@@ -87,7 +87,8 @@ func (b *Binder) body(q ast.QueryBody) logical.Node {
 	return nil
 }
 
-func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
+// selectCore binds one SELECT; k is set for that of a sub-query.
+func (b *Binder) selectCore(c *ast.SelectCore, k *correlation) logical.Node {
 	found := len(b.Diags.All)
 	for _, h := range c.Hints {
 		b.Diags.Errorf(codes.NoHint, h.Sp, "hint %s is not supported yet", h.Name).Help("remove it; /*+ OPTIONS('key' = 'value') */ stands behind a table's name")
@@ -104,10 +105,14 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 	}
 	if c.Where != nil {
 		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
-		if cond := x.condition(c.Where, "WHERE"); cond != nil {
-			in = where(in, cond, b.Functions["AND"])
-			s.cols = in.Cols() // a join's time attributes depend on its condition
+		if k == nil && !hasSubquery(c.Where) {
+			if cond := x.condition(c.Where, "WHERE"); cond != nil {
+				in = where(in, cond, b.Functions["AND"])
+			}
+		} else if conds := x.conditions(c.Where, k); conds != nil {
+			in = conds.over(in, b)
 		}
+		s.cols = in.Cols()[:len(s.cols)] // a join's time attributes depend on its condition
 	}
 	var g *grouping
 	grouped := len(c.GroupBy) > 0 || c.Having != nil || !c.GroupAt.IsZero()
@@ -126,10 +131,13 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 		if g.broken {
 			return nil
 		}
+		if k != nil {
+			k.group(b, c, g)
+		}
 		s = g.scope
 	}
 	over := b.newOvers(c)
-	x := &exprBinder{Binder: b, scope: s, clause: "SELECT", agg: g, over: over}
+	x := &exprBinder{Binder: b, scope: s, clause: "SELECT", agg: g, over: over, subs: &subqueries{}}
 	exprs, names, ok := x.items(c)
 	var qualify scalar.Expr
 	if c.Qualify != nil {
@@ -139,15 +147,27 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 		}
 	}
 	var having scalar.Expr
+	var conds *conditions
 	if c.Having != nil {
 		h := &exprBinder{Binder: b, scope: s, clause: "HAVING", agg: g}
-		having = h.condition(c.Having, "HAVING")
+		if hasSubquery(c.Having) {
+			conds = h.conditions(c.Having, nil)
+		} else {
+			having = h.condition(c.Having, "HAVING")
+		}
+	}
+	var hidden []scalar.Expr
+	if k != nil && ok {
+		hidden = k.lift(b, c, g, len(exprs), len(over.calls) > 0)
 	}
 	if !ok || errorsSince(b.Diags, found) {
 		return nil
 	}
 	if g != nil {
 		in = g.node()
+	}
+	if conds != nil {
+		in = conds.over(in, b)
 	}
 	if len(over.calls) > 0 {
 		if having != nil {
@@ -159,6 +179,20 @@ func (b *Binder) selectCore(c *ast.SelectCore) logical.Node {
 			exprs[i] = placed(e)
 		}
 		having = placed(qualify)
+	}
+	if len(x.subs.values) > 0 {
+		var place func(scalar.Expr) scalar.Expr
+		in, place = x.subs.attach(in, b)
+		for i, e := range exprs {
+			exprs[i] = place(e)
+		}
+	}
+	if k != nil && k.one && k.scalar {
+		k.value = zeroCounts(b, g, exprs[0])
+		return in
+	}
+	for i, h := range hidden {
+		exprs, names = append(exprs, h), append(names, fmt.Sprintf("$c%d", i))
 	}
 	var out logical.Node = logical.NewCalc(in, having, exprs, names, c.Sp)
 	if c.Distinct {

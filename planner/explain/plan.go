@@ -215,6 +215,9 @@ func updates(n physical.Node) string {
 	case *physical.Deduplicate:
 		return "a row of a key that comes later may replace the one that was kept"
 	case *physical.Join:
+		if n.Kind == physical.AntiJoin {
+			return "a row without a partner goes out and is taken back when one comes"
+		}
 		return "a row without a partner goes out with NULLs and is taken back when one comes"
 	}
 	return Kind(n) + " updates its earlier results"

@@ -147,3 +147,11 @@ func (j *Join) WithInputs(left, right Node) *Join {
 	c.derive()
 	return &c
 }
+
+// WithKind is j as a join of another kind, with the same columns.
+func (j *Join) WithKind(kind JoinKind) *Join {
+	c := *j
+	c.Kind = kind
+	c.derive()
+	return &c
+}

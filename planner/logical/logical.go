@@ -106,13 +106,16 @@ type (
 		Window Window
 	}
 	// Aggregate groups by columns of its input. Output: the keys, then the aggregates. Windowed: the keys
-	// contain a window's start and end, so that the groups end with their window.
+	// contain a window's start and end, so that the groups end with their window. Correlated: the keys are what a
+	// sub-query without GROUP BY compares with the query around it.
 	Aggregate struct {
 		Base
 		Input    Node
 		Keys     []int
 		Aggs     []Agg
 		Windowed bool
+
+		Correlated bool
 	}
 	// WindowAggregate is made of a windowed Aggregate by package rules. Output: the keys, the aggregates,
 	// then the window's properties listed in Props: "start", "end", "time".

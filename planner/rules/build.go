@@ -466,10 +466,22 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before, TTL: ttl}
 	key := firstColumns(len(n.Keys))
 	g.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: changes(before, key)}
-	if b.warn && ttl == 0 && !in.bounded && len(n.Keys) > 0 {
+	if b.warn && ttl == 0 && !in.bounded && !constantKeys(n) {
 		b.grows(n)
 	}
 	return built{node: g, updating: true, before: before, spread: key, bounded: in.bounded}, true
+}
+
+// constantKeys reports that there is one group at most.
+func constantKeys(n *logical.Aggregate) bool {
+	c, _ := n.Input.(*logical.Calc)
+	return !slices.ContainsFunc(n.Keys, func(k int) bool {
+		if c == nil {
+			return true
+		}
+		_, constant := c.Exprs[k].(*scalar.Literal)
+		return !constant
+	})
 }
 
 // grows warns of state that nothing ever ends.

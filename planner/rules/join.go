@@ -65,6 +65,10 @@ func shiftBy(e scalar.Expr, by int) scalar.Expr {
 func (o *Optimizer) sinkFilter(c *logical.Calc, j *logical.Join) logical.Node {
 	n := len(j.Left.Cols())
 	var left, right, cond, stay []scalar.Expr
+	if j.Kind == logical.LeftJoin && slices.ContainsFunc(scalar.Conjuncts(c.Filter), func(e scalar.Expr) bool { return nullFrom(e, n) }) {
+		o.fire(OuterToInner, c.Filter.Span(), "%s is never true of a row without a partner", scalar.Format(c.Filter, false))
+		j = j.WithKind(logical.InnerJoin)
+	}
 	for _, e := range scalar.Conjuncts(c.Filter) {
 		l, r := which(e, n)
 		switch {
@@ -95,6 +99,23 @@ func (o *Optimizer) sinkFilter(c *logical.Calc, j *logical.Join) logical.Node {
 		return k
 	}
 	return &d
+}
+
+// strict is functions that give NULL when an argument is NULL.
+var strict = map[string]bool{"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "LIKE": true, "NOT": true,
+	"+": true, "-": true, "*": true, "/": true, "%": true, "||": true}
+
+// nullFrom reports that e is NULL when the columns from n on are.
+func nullFrom(e scalar.Expr, n int) bool {
+	switch x := e.(type) {
+	case *scalar.Column:
+		return x.Index >= n
+	case *scalar.Cast:
+		return nullFrom(x.X, n)
+	case *scalar.Call:
+		return strict[x.Func.Name] && slices.ContainsFunc(x.Args, func(a scalar.Expr) bool { return nullFrom(a, n) })
+	}
+	return false
 }
 
 // sinkCondition moves the parts of j's condition that are over one side below it, where the join's kind allows it.

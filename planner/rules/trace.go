@@ -22,6 +22,7 @@ const (
 	WindowAggregate   = "window-aggregate"
 	PullWindow        = "pull-window"
 	JoinCondition     = "join-condition"
+	OuterToInner      = "outer-to-inner"
 	JoinKeys          = "join-keys"
 	TopN              = "top-n"
 	Deduplicate       = "deduplicate"
@@ -43,6 +44,7 @@ var All = []Rule{
 	{WindowAggregate, "A GROUP BY with window_start and window_end becomes a window aggregation, which gives each result once."},
 	{PullWindow, "The window function is taken into the aggregation, so that rows are not copied for each window."},
 	{JoinCondition, "A condition over one side of a join is asked before the join; one over both sides becomes part of its condition."},
+	{OuterToInner, "A LEFT JOIN whose rows without a partner no condition above lets through is an inner join."},
 	{JoinKeys, "Columns that must be equal become the key by which the rows of a join are spread and found."},
 	{TopN, "ROW_NUMBER that is asked for at most so many rows keeps those rows only."},
 	{Deduplicate, "The first or last row in time of each key is kept, and nothing else."},

@@ -1,0 +1,508 @@
+package bind
+
+import (
+	"slices"
+
+	"weir/parser/ast"
+	"weir/parser/diag"
+	"weir/planner/codes"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// A sub-query in an expression becomes a join of the query around it:
+//
+//	x IN (q), EXISTS (q)            a semi join
+//	x NOT IN (q), NOT EXISTS (q)    an anti join
+//	(q) as a value                  a left join with the one row that q has
+//
+// Conditions of q's WHERE over columns of the query around it leave q and become conditions of that join. The columns of q that they
+// are over go out behind those of its SELECT list; under an aggregate they become group keys.
+
+const (
+	// valueBase is the first column that stands for the value of a sub-query, until subqueries.attach says where it is.
+	valueBase = 1 << 22
+	// outerBase is the first column that stands for one of the query around a sub-query.
+	outerBase = 1 << 23
+)
+
+// inner is a bound sub-query.
+type inner struct {
+	node  logical.Node
+	width int           // the columns of its SELECT list; those behind them are there for conds
+	conds []scalar.Expr // over the columns of node, and, from outerBase on, those of the query around it
+	value scalar.Expr   // of a sub-query that is a value: over the columns of node
+	one   bool          // an aggregate without GROUP BY and HAVING: there is always a row
+}
+
+// correlation is what the SELECT of a sub-query and the query around it have to say to each other.
+type correlation struct {
+	scalar bool // the sub-query is a value
+	inner
+}
+
+// subqueries is the sub-queries of one clause that are values.
+type subqueries struct {
+	values []*inner
+	at     []diag.Span
+}
+
+// subquery binds q, a sub-query of x's query; nil after findings.
+func (x *exprBinder) subquery(q *ast.Query, asValue bool) *inner {
+	x.outer = x.Binder.around
+	x.Binder.around = x
+	defer func() { x.Binder.around = x.outer }()
+	c := plainSelect(q)
+	if c == nil {
+		n := x.query(q)
+		if n == nil {
+			return nil
+		}
+		if asValue {
+			x.manyRows(q)
+			return nil
+		}
+		return &inner{node: n, width: len(n.Cols())}
+	}
+	k := &correlation{scalar: asValue}
+	n := x.selectCore(c, k)
+	if n == nil {
+		return nil
+	}
+	if asValue && k.value == nil {
+		x.manyRows(q)
+		return nil
+	}
+	k.node = n
+	if c, ok := k.value.(*scalar.Column); ok && c.Typ.Kind == types.Invalid {
+		k.value = logical.Ref(n, c.Index)
+	}
+	return &k.inner
+}
+
+func (b *Binder) manyRows(q *ast.Query) {
+	b.Diags.Errorf(codes.NoSubquery, q.Sp, "a sub-query is a value only when it is sure to have one row").
+		At("this one may have several").
+		Help("SELECT an aggregate, as in (SELECT MAX(x) FROM t), without GROUP BY").
+		Help("or join it in FROM")
+}
+
+// plainSelect is the SELECT that q consists of; nil when there is more to it.
+func plainSelect(q *ast.Query) *ast.SelectCore {
+	for len(q.With) == 0 && len(q.OrderBy) == 0 && q.Limit == nil && q.Offset == nil {
+		switch b := q.Body.(type) {
+		case *ast.SelectCore:
+			return b
+		case *ast.Query:
+			q = b
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// group makes the columns that k's conditions are over group keys, so that there is an aggregate for each row of the
+// query around.
+func (k *correlation) group(b *Binder, c *ast.SelectCore, g *grouping) {
+	if len(k.conds) > 0 && c.Having != nil && len(c.GroupBy) == 0 {
+		b.Diags.Errorf(codes.NoSubquery, c.Having.Span(), "HAVING without GROUP BY is not supported in a sub-query over the query around").
+			Help("compare the aggregate instead: (SELECT COUNT(*) FROM ...) > 3")
+		return
+	}
+	if len(c.GroupBy) == 0 && len(k.conds) > 0 {
+		g.at, g.correlated = k.conds[0].Span(), true
+	}
+	for i, cond := range k.conds {
+		call, ok := cond.(*scalar.Call)
+		own := -1
+		if ok && call.Func.Name == "=" {
+			own = slices.IndexFunc(call.Args, func(e scalar.Expr) bool { return !readsOuter(e) })
+		}
+		if own < 0 || readsInner(call.Args[1-own]) {
+			b.Diags.Errorf(codes.NoSubquery, cond.Span(), "a condition over the query around must be an equality where the sub-query aggregates").
+				At("there would be an aggregate for every row of the query around").
+				Help("join the two tables in FROM and group the join")
+			continue
+		}
+		d := *call
+		d.Args = slices.Clone(call.Args)
+		d.Args[own] = g.keyColumn(g.addKey(call.Args[own], nil), call.Args[own].Span())
+		k.conds[i] = &d
+	}
+}
+
+// lift decides what the sub-query gives to the query around beside the width columns of its SELECT list: the columns that
+// its conditions are over. g is nil without grouping.
+func (k *correlation) lift(b *Binder, c *ast.SelectCore, g *grouping, width int, over bool) (hidden []scalar.Expr) {
+	k.width = width
+	k.one = g != nil && len(c.GroupBy) == 0 && c.Having == nil && !over
+	if k.scalar && width != 1 {
+		b.Diags.Errorf(codes.ColumnCount, c.Items[0].Sp.To(c.Items[len(c.Items)-1].Sp), "a sub-query that is a value has one column, found %d", width)
+		return nil
+	}
+	if len(k.conds) > 0 && over {
+		b.Diags.Errorf(codes.NoSubquery, k.conds[0].Span(), "OVER is not supported in a sub-query over the query around").
+			Help("compute it in a query in FROM, and compare outside of that")
+		return nil
+	}
+	if k.scalar && k.one {
+		return nil
+	}
+	if k.scalar && (c.From == nil || g != nil && len(c.GroupBy) == 0) { // one row at most
+		k.value = &scalar.Column{Index: 0}
+	}
+	at := map[int]int{}
+	for i, cond := range k.conds {
+		k.conds[i] = scalar.Rewrite(cond, func(e scalar.Expr) scalar.Expr {
+			r, ok := e.(*scalar.Column)
+			if !ok || r.Index >= outerBase {
+				return e
+			}
+			p, ok := at[r.Index]
+			if !ok {
+				p = width + len(hidden)
+				at[r.Index] = p
+				hidden = append(hidden, r)
+			}
+			d := *r
+			d.Index = p
+			return &d
+		})
+	}
+	return hidden
+}
+
+// zeroCounts is the value of a sub-query with one row, over the columns of its aggregation: where that has no row
+// for a row of the query around, nothing was counted.
+func zeroCounts(b *Binder, g *grouping, e scalar.Expr) scalar.Expr {
+	return scalar.Rewrite(e, func(e scalar.Expr) scalar.Expr {
+		c, ok := e.(*scalar.Column)
+		if !ok || c.Index < len(g.keys) || c.Index >= len(g.keys)+len(g.aggs) || g.aggs[c.Index-len(g.keys)].Func != "COUNT" {
+			return e
+		}
+		d := *c
+		d.Typ = c.Typ.WithNullable(true)
+		return b.apply("COALESCE", []scalar.Expr{&d, &scalar.Literal{Value: int64(0), Typ: types.TBigInt.NotNull()}}, c.Sp)
+	})
+}
+
+// outerColumn is the column of the query around this one that n names, if it names none of this query. done is false
+// when n has nothing to do with that query.
+func (x *exprBinder) outerColumn(n *ast.ColumnRef) (col scalar.Expr, done bool) {
+	if x.around == nil {
+		return nil, false
+	}
+	quiet := *x.Binder
+	quiet.Diags = &diag.List{}
+	if own, _ := quiet.resolve(x.scope, n.Name); own != nil || slices.ContainsFunc(quiet.Diags.All, func(d *diag.Diagnostic) bool { return d.Code == codes.AmbiguousColumn }) {
+		return nil, false
+	}
+	around := *x.around
+	quiet.around = around.outer
+	quiet.Diags = &diag.List{}
+	around.Binder = &quiet
+	c, ok := around.bind(n).(*scalar.Column)
+	further := ok && c.Index >= outerBase || slices.ContainsFunc(quiet.Diags.All, func(d *diag.Diagnostic) bool { return d.Code == codes.NoSubquery })
+	switch {
+	case further:
+		x.Diags.Errorf(codes.NoSubquery, n.Sp, "column %s is of a query further out than the one around this sub-query", n.Name).
+			Help("compare it in the sub-query between them")
+		return nil, true
+	case !ok:
+		return nil, false
+	case !x.correlated:
+		x.Diags.Errorf(codes.NoSubquery, n.Sp, "column %s of the query around the sub-query cannot stand here", n.Name).
+			Help("it may stand in conditions of the sub-query's WHERE")
+		return nil, true
+	}
+	d := *c
+	d.Index += outerBase
+	return &d, true
+}
+
+// readsOuter reports that e is over columns of the query around; readsInner that it is over some of its own.
+func readsOuter(e scalar.Expr) bool {
+	return slices.ContainsFunc(scalar.Columns(e), func(i int) bool { return i >= outerBase })
+}
+
+func readsInner(e scalar.Expr) bool {
+	return slices.ContainsFunc(scalar.Columns(e), func(i int) bool { return i < outerBase })
+}
+
+// onlyTest reports an IN or EXISTS that is not one of the conditions of WHERE or HAVING.
+func (x *exprBinder) onlyTest(what string, at diag.Span) {
+	x.Diags.Errorf(codes.NoSubquery, at, "%s with a sub-query must be a condition of its own in WHERE or HAVING", what).
+		At("every row passes it or does not").
+		Help("put it together with the other conditions by AND, or compare (SELECT COUNT(*) FROM ...) > 0")
+}
+
+// scalarQuery is the value of a sub-query.
+func (x *exprBinder) scalarQuery(e *ast.ScalarQuery) scalar.Expr {
+	if x.subs == nil || x.within != "" {
+		where := x.clause
+		if x.within != "" {
+			where = x.within + "(...)"
+		}
+		x.Diags.Errorf(codes.NoSubquery, e.Sp, "a sub-query cannot stand in %s", where).Help("it may stand in SELECT, WHERE and HAVING; elsewhere join it in FROM")
+		return nil
+	}
+	q := x.subquery(e.Query, true)
+	if q == nil {
+		return nil
+	}
+	x.subs.values, x.subs.at = append(x.subs.values, q), append(x.subs.at, e.Sp)
+	return &scalar.Column{Index: valueBase + len(x.subs.values) - 1, Name: "EXPR$0", Typ: q.value.Type().WithNullable(true), Sp: e.Sp}
+}
+
+// attach joins the sub-queries to in, behind its columns, and gives what puts their values into expressions.
+func (s *subqueries) attach(in logical.Node, b *Binder) (logical.Node, func(scalar.Expr) scalar.Expr) {
+	values := make([]scalar.Expr, len(s.values))
+	for i, q := range s.values {
+		n := len(in.Cols())
+		in = logical.NewJoin(logical.LeftJoin, in, q.node, scalar.And(b.Functions["AND"], q.pairs(n)), s.at[i])
+		values[i] = scalar.Rewrite(q.value, func(e scalar.Expr) scalar.Expr {
+			c, ok := e.(*scalar.Column)
+			if !ok {
+				return e
+			}
+			d := *c
+			d.Index, d.Typ = c.Index+n, c.Typ.WithNullable(true)
+			return &d
+		})
+	}
+	return in, func(e scalar.Expr) scalar.Expr {
+		return scalar.Rewrite(e, func(e scalar.Expr) scalar.Expr {
+			if c, ok := e.(*scalar.Column); ok && c.Index >= valueBase && c.Index < outerBase {
+				return values[c.Index-valueBase]
+			}
+			return e
+		})
+	}
+}
+
+// pairs is the conditions over a join of n columns of the query around it with those of the sub-query.
+func (q *inner) pairs(n int) []scalar.Expr {
+	var out []scalar.Expr
+	for _, c := range q.conds {
+		out = append(out, scalar.Shift(c, func(i int) int {
+			if i >= outerBase {
+				return i - outerBase
+			}
+			return i + n
+		}))
+	}
+	return out
+}
+
+// test is one IN or EXISTS with a sub-query.
+type test struct {
+	inner
+	not  bool
+	left []scalar.Expr // what is IN; nil for EXISTS
+	at   diag.Span
+}
+
+// conditions is a WHERE or HAVING with sub-queries in it, bound.
+type conditions struct {
+	plain []scalar.Expr
+	subs  subqueries
+	after []scalar.Expr // over the values of subs as well
+	tests []test
+}
+
+// hasSubquery looks for sub-queries in e.
+func hasSubquery(e ast.Expr) bool {
+	found := false
+	ast.Inspect(e, func(n ast.Node, _ []ast.Node) bool {
+		if _, ok := n.(*ast.Query); ok {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+// conjuncts splits e at its ANDs.
+func conjuncts(e ast.Expr) []ast.Expr {
+	var out []ast.Expr
+	for {
+		b, ok := e.(*ast.Binary)
+		if !ok || b.Op != "AND" {
+			break
+		}
+		out = append(out, b.Y)
+		e = b.X
+	}
+	out = append(out, e)
+	slices.Reverse(out)
+	return out
+}
+
+// conditions binds e, the condition of x's clause; nil after findings. Conditions over the query around go to k,
+// which is nil where there is none.
+func (x *exprBinder) conditions(e ast.Expr, k *correlation) *conditions {
+	out := &conditions{}
+	all := conjuncts(e)
+	of := x.clause
+	if len(all) > 1 {
+		of = "AND"
+	}
+	ok := true
+	for _, c := range all {
+		not, t := false, c
+		for {
+			u, isNot := t.(*ast.Unary)
+			if !isNot || u.Op != "NOT" {
+				break
+			}
+			not, t = !not, u.X
+		}
+		switch t := t.(type) {
+		case *ast.Exists:
+			ok = x.exists(t, not, out) && ok
+			continue
+		case *ast.In:
+			if t.Query != nil {
+				ok = x.inQuery(t, not != t.Not, out) && ok
+				continue
+			}
+		}
+		y := *x
+		y.subs, y.correlated = &out.subs, k != nil
+		before := len(out.subs.values)
+		cond := y.condition(c, of)
+		switch {
+		case cond == nil:
+			ok = false
+		case readsOuter(cond) && len(out.subs.values) > before:
+			x.Diags.Errorf(codes.NoSubquery, c.Span(), "a condition over the query around cannot have a sub-query of its own")
+			ok = false
+		case readsOuter(cond):
+			k.conds = append(k.conds, cond)
+		case len(out.subs.values) > before:
+			out.after = append(out.after, cond)
+		default:
+			out.plain = append(out.plain, cond)
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return out
+}
+
+func (x *exprBinder) exists(e *ast.Exists, not bool, to *conditions) bool {
+	q := x.subquery(e.Query, false)
+	if q == nil {
+		return false
+	}
+	if q.one {
+		x.Diags.Errorf(codes.NoSubquery, e.Sp, "EXISTS is always true here: an aggregate without GROUP BY has a row, be there input or not").
+			Help("compare the aggregate: (SELECT COUNT(*) FROM t) > 0")
+		return false
+	}
+	if len(q.conds) == 0 {
+		// Whether there is a row at all: one that says so instead of all rows.
+		yes := &scalar.Literal{Value: true, Typ: types.TBoolean.NotNull()}
+		some := logical.NewCalc(q.node, nil, []scalar.Expr{yes}, []string{"EXISTS"}, e.Sp)
+		q.node = newAggregate(some, []int{0}, nil, e.Sp)
+	}
+	to.tests = append(to.tests, test{inner: *q, not: not, at: e.Sp})
+	return true
+}
+
+func (x *exprBinder) inQuery(e *ast.In, not bool, to *conditions) bool {
+	items := []ast.Expr{e.X}
+	if r, isRow := e.X.(*ast.RowExpr); isRow {
+		items = r.Items
+	}
+	t := test{not: not, at: e.Sp}
+	for _, i := range items {
+		v := x.bind(i)
+		if v == nil {
+			return false
+		}
+		t.left = append(t.left, v)
+	}
+	q := x.subquery(e.Query, false)
+	if q == nil {
+		return false
+	}
+	if q.width != len(items) {
+		x.Diags.Errorf(codes.ColumnCount, e.Query.Sp, "IN compares %s with %s", count(len(items), "value"), count(q.width, "column")).
+			At("%s", columnNames(q.node.Cols()[:q.width]))
+		return false
+	}
+	if q.one && len(q.conds) > 0 {
+		op := "="
+		if not {
+			op = "<>"
+		}
+		x.Diags.Errorf(codes.NoSubquery, e.Query.Sp, "an aggregate without GROUP BY over the query around is not supported in IN").
+			Help("it has one row: write %s %s %s", e.X.Span().Text(), op, "(SELECT ...)")
+		return false
+	}
+	t.inner = *q
+	for i, v := range t.left { // the comparisons are checked here and made where the places of the columns are known
+		if x.same(v, logical.Ref(q.node, i), e.Sp) == nil {
+			return false
+		}
+	}
+	to.tests = append(to.tests, t)
+	return true
+}
+
+func (b *Binder) same(l, r scalar.Expr, at diag.Span) scalar.Expr {
+	return b.apply("=", []scalar.Expr{l, r}, at)
+}
+
+// over applies the conditions to in. The columns stay those of in.
+func (c *conditions) over(in logical.Node, b *Binder) logical.Node {
+	and := b.Functions["AND"]
+	if cond := scalar.And(and, c.plain); cond != nil {
+		in = where(in, cond, and)
+	}
+	if len(c.subs.values) > 0 {
+		exprs, names := logical.Pass(in)
+		joined, place := c.subs.attach(in, b)
+		conds := make([]scalar.Expr, len(c.after))
+		for i, e := range c.after {
+			conds[i] = place(e)
+		}
+		in = logical.NewCalc(joined, scalar.And(and, conds), exprs, names, c.subs.at[0])
+	}
+	for _, t := range c.tests {
+		in = t.over(in, b)
+	}
+	return in
+}
+
+func (t *test) over(in logical.Node, b *Binder) logical.Node {
+	n := len(in.Cols())
+	conds := t.pairs(n)
+	for i, l := range t.left {
+		r := logical.Ref(t.node, i)
+		r.Index += n
+		eq := b.same(l, r, t.at)
+		// NOT IN lets a row through only if every comparison is false: one with NULL is not.
+		if t.not {
+			var maybe []scalar.Expr
+			for _, v := range []scalar.Expr{l, r} {
+				if v.Type().Nullable {
+					maybe = append(maybe, b.apply("IS NULL", []scalar.Expr{v}, t.at))
+				}
+			}
+			if len(maybe) > 0 {
+				eq = b.apply("OR", append(maybe, eq), t.at)
+			}
+		}
+		conds = append(conds, eq)
+	}
+	kind := logical.SemiJoin
+	if t.not {
+		kind = logical.AntiJoin
+	}
+	return logical.NewJoin(kind, in, t.node, scalar.And(b.Functions["AND"], conds), t.at)
+}
