@@ -129,6 +129,27 @@ func newWindows(w physical.Window, in []physical.Column) (windows, error) {
 	return windows{w, newClock(w.Zone), in[c].Name}, nil
 }
 
+// of is the windows that the local time t is in: the bounds of the first of n windows, and how far those of the next one
+// lie from them. HOP: the last window first; CUMULATE: the shortest first.
+func (w *windows) of(t int64) (start, end int64, n int, toStart, toEnd int64) {
+	size, slide := w.w.Size, w.w.Slide
+	if w.w.Kind == physical.Cumulate {
+		start = floorTo(t, size, w.w.Offset)
+		end = floorTo(t, slide, w.w.Offset) + slide
+		return start, end, int((start+size-end)/slide) + 1, 0, slide
+	}
+	start = floorTo(t, slide, w.w.Offset)
+	return start, start + size, int((start - t + size + slide - 1) / slide), -slide, -slide
+}
+
+// start is where the window that ends at end starts.
+func (w *windows) start(end int64) int64 {
+	if w.w.Kind == physical.Cumulate {
+		return floorTo(end-1, w.w.Size, w.w.Offset)
+	}
+	return end - w.w.Size
+}
+
 // closed reports whether a window with that end is closed at watermark wm.
 func (w *windows) closed(end int64, wm exec.Watermark) bool {
 	switch wm {
@@ -139,9 +160,6 @@ func (w *windows) closed(end int64, wm exec.Watermark) bool {
 	}
 	return int64(wm) >= w.clock.due(end-tick)
 }
-
-// last is the start of the last window that the local time t is in, when it is in one at all.
-func (w *windows) last(t int64) int64 { return floorTo(t, w.w.Slide, w.w.Offset) }
 
 // noTime is the error of a row without a time.
 func (w *windows) noTime() error {

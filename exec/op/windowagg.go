@@ -17,10 +17,11 @@ import (
 
 // windowAggregate is an aggregation by key and window.
 //
-// The namespace of a group's entry is the end of its window; or of its slice: HOP with a size that is a multiple
-// of its slide keeps every row once, in the slice of one slide that it falls into, and puts a window
-// together from its slices when it closes. (With DISTINCT the sets of values would have to be put
-// together as well: rows then go into each of their windows.)
+// The namespace of a group's entry is the end of its window; or of its slice: HOP and CUMULATE keep every row once, in
+// the slice of one slide or step that it falls into. (With DISTINCT the sets of values would have to be put
+// together as well, and a HOP whose size is no multiple of its slide has no such slices: rows then go into each of their
+// windows.) HOP puts a window together from its slices when it closes. CUMULATE, of whose windows one may have
+// very many slices, adds a slice to the first one of its windows when it is over: the first one is then the window.
 //
 // A window closes when the watermark reaches its end less a millisecond, and its rows go out in one go, windows
 // ascending; its namespace is dropped with it, a slice's when the last window of the slice has
@@ -47,7 +48,8 @@ type windowAggregate struct {
 	savedWM     exec.Watermark
 	next        int64 // an end that is not after that of the next window to close; math.MaxInt64: none is open
 	merged      *memstate.Map
-	mergedLimit int64 // entries merged at a time
+	target      state.Map // where mergeRows merges into
+	mergedLimit int64     // entries merged at a time
 
 	all     []int32
 	buckets []bucket
@@ -61,9 +63,11 @@ type windowAggregate struct {
 	rows    agg.Rows // of a bucket
 
 	fire agg.Rows // rows of a closed window, copied from its entries
+	most int      // rows in fire at a time
 	buf  []byte
 	key  []byte
 	cuts []cutAt
+	offs []uint32 // of the keys that are merged
 	keyv []*batch.Vector
 	at   []int32
 	out  *batch.Batch
@@ -102,7 +106,7 @@ func newWindowAggregate(n *physical.WindowAggregate) (exec.Operator, error) {
 			return nil, fmt.Errorf("this is a bug: a window has no property %q", p)
 		}
 	}
-	o := &windowAggregate{node: n, windows: w, aggs: aggs, retract: retract, mergedLimit: 1 << 20, index: map[int64]int{}}
+	o := &windowAggregate{node: n, windows: w, aggs: aggs, retract: retract, mergedLimit: 1 << 20, most: batch.TargetRows, index: map[int64]int{}}
 	o.sliced = w.w.TimeColumn >= 0 && w.w.Size != w.w.Slide && w.w.Size%w.w.Slide == 0 && !aggs.hasDistinct()
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
 	o.keyv = o.out.Cols[:len(n.Keys)]
@@ -122,6 +126,9 @@ func (o *windowAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error
 		shape = "attached"
 	} else if o.sliced {
 		shape += " sliced"
+	}
+	if w.Kind == physical.Cumulate {
+		shape += " cumulate"
 	}
 	o.table, err = st.Table(state.TableSpec{
 		Name: "acc", Fixed: o.aggs.set.Fixed,
@@ -266,9 +273,8 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			if cur == -1 || t < from || t >= to {
 				from = floorTo(t, w.Slide, w.Offset)
 				to = from + w.Slide
-				// from + Size is the end of the last window that has the stretch.
-				if cur = -2; !o.closed(from+w.Size, o.wm) {
-					cur = o.bucket(to)
+				if cur = -2; !o.closed(o.lastEnd(to), o.wm) {
+					cur = o.bucket(o.slice(to))
 				}
 			}
 			if cur == -2 {
@@ -285,21 +291,38 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 		if err != nil {
 			return err
 		}
-		taken, any := false, false
-		for start := o.last(t); start > t-w.Size; start -= w.Slide {
-			any = true
-			if end := start + w.Size; !o.closed(end, o.wm) {
+		_, end, n, _, next := o.of(t)
+		taken := false
+		for range n {
+			if !o.closed(end, o.wm) {
 				taken = true
 				b := o.bucket(end)
 				o.buckets[b].rows = append(o.buckets[b].rows, i)
 			}
+			end += next
 		}
-		if any && !taken {
+		if n > 0 && !taken {
 			late++
 		}
 	}
 	o.late(late)
 	return nil
+}
+
+// lastEnd is the end of the last window that has the slice (or the stretch of a tumbling window) that ends at to.
+func (o *windowAggregate) lastEnd(to int64) int64 {
+	if o.w.Kind == physical.Cumulate {
+		return o.start(to) + o.w.Size
+	}
+	return to - o.w.Slide + o.w.Size
+}
+
+// slice is the namespace of the rows of a slice: of CUMULATE, when the slice is over, the first one of the same windows.
+func (o *windowAggregate) slice(to int64) int64 {
+	if o.w.Kind == physical.Cumulate && o.closed(to, o.wm) {
+		return o.start(to) + o.w.Slide
+	}
+	return to
 }
 
 func (o *windowAggregate) late(n int64) {
@@ -377,6 +400,9 @@ func (o *windowAggregate) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	o.wm = wm
 	if o.next == math.MaxInt64 || !o.closed(o.next, wm) {
 		return nil
+	}
+	if o.sliced && o.w.Kind == physical.Cumulate {
+		return o.closeCumulated(before, wm, out)
 	}
 	if o.sliced {
 		return o.closeSliced(before, wm, out)
@@ -457,9 +483,8 @@ func (o *windowAggregate) fireSlices(end int64, slices []int64, out exec.Emitter
 	for part := range parts {
 		o.merged.Reset()
 		for _, ns := range slices {
-			err := o.scan(o.table.Map(ns), func(key []byte) bool {
-				return parts == 1 || state.Hash(key)%parts == part
-			}, o.mergeRows)
+			o.target = o.merged
+			err := o.scan(o.table.Map(ns), o.inPart(part, parts), o.mergeRows)
 			if err != nil {
 				return err
 			}
@@ -471,20 +496,86 @@ func (o *windowAggregate) fireSlices(end int64, slices []int64, out exec.Emitter
 	return nil
 }
 
-// mergeRows adds the entries copied to o.fire to those of the same keys in o.merged.
-func (o *windowAggregate) mergeRows() error {
-	o.dst.Reset()
-	o.dst.Map = o.merged
-	from := 0
-	for k := range o.fire.Slots {
-		key := o.key[from:o.cuts[k].key]
-		from = o.cuts[k].key
-		r, _, err := o.merged.Upsert(state.Hash(key), key)
+// closeCumulated puts out the windows of CUMULATE that close between two watermarks.
+func (o *windowAggregate) closeCumulated(before, wm exec.Watermark, out exec.Emitter) error {
+	slices := o.table.Namespaces()
+	o.next = math.MaxInt64
+	for len(slices) > 0 {
+		first, last := o.start(slices[0])+o.w.Slide, o.lastEnd(slices[0])
+		for end := slices[0]; end <= last; end += o.w.Slide {
+			if !o.closed(end, wm) {
+				o.next = end
+				return nil
+			}
+			if len(slices) > 0 && slices[0] == end {
+				slices = slices[1:]
+				if end != first {
+					if err := o.accumulate(end, first); err != nil {
+						return err
+					}
+				}
+			}
+			if !o.closed(end, before) {
+				if err := o.fireMap(end, o.table.Map(first), out); err != nil {
+					return err
+				}
+			}
+		}
+		if err := o.table.Drop(first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accumulate moves the entries of one slice to another.
+func (o *windowAggregate) accumulate(from, to int64) error {
+	// A table is not written while it is scanned, so that a part of the keys is copied first.
+	parts := uint64(1 + o.table.Map(from).Len()/o.mergedLimit)
+	o.most = math.MaxInt
+	defer func() { o.most = batch.TargetRows }()
+	for part := range parts {
+		err := o.scan(o.table.Map(from), o.inPart(part, parts), func() error {
+			o.target = o.table.Map(to)
+			return o.mergeRows()
+		})
 		if err != nil {
 			return err
 		}
-		o.dst.Refs = append(o.dst.Refs, r)
-		o.dst.Slots = append(o.dst.Slots, o.merged.Fixed(r))
+	}
+	return o.table.Drop(from)
+}
+
+// inPart says which keys belong to one of so many parts.
+func (o *windowAggregate) inPart(part, parts uint64) func(key []byte) bool {
+	if parts == 1 {
+		return nil
+	}
+	return func(key []byte) bool { return state.Hash(key)%parts == part }
+}
+
+// mergeRows adds the entries copied to o.fire to those of the same keys in o.target.
+func (o *windowAggregate) mergeRows() error {
+	n := len(o.fire.Slots)
+	o.dst.Reset()
+	o.dst.Map = o.target
+	keys := state.Keys{Data: o.key, Off: append(o.offs[:0], 0)}
+	o.hashes = o.hashes[:0]
+	from := 0
+	for k := range n {
+		to := o.cuts[k].key
+		keys.Off = append(keys.Off, uint32(to))
+		o.hashes = append(o.hashes, state.Hash(o.key[from:to]))
+		from = to
+	}
+	o.offs = keys.Off
+	o.created = grow(o.created, n)
+	o.dst.Refs = grow(o.dst.Refs, n)
+	if err := o.target.UpsertMany(o.hashes, keys, o.dst.Refs, o.created); err != nil {
+		return err
+	}
+	for _, r := range o.dst.Refs {
+		o.dst.Slots = append(o.dst.Slots, o.target.Fixed(r))
 	}
 	if o.retract {
 		for k, s := range o.fire.Slots {
@@ -536,7 +627,7 @@ func (o *windowAggregate) scan(m state.Map, wanted func(key []byte) bool, f func
 		}
 		o.key = append(o.key, key...)
 		o.cuts = append(o.cuts, cutAt{at, len(o.buf), len(o.key)})
-		if len(o.cuts) == batch.TargetRows {
+		if len(o.cuts) == o.most {
 			failed = flush()
 		}
 		return failed == nil
@@ -576,7 +667,7 @@ func (o *windowAggregate) emit(end int64, out exec.Emitter) error {
 		x := end
 		switch p {
 		case "start":
-			x = end - o.w.Size
+			x = o.start(end)
 		case "time":
 			x = o.clock.instant(end - tick)
 		}

@@ -8,14 +8,14 @@ import (
 )
 
 // windowTVF puts window_start, window_end and window_time behind the columns of every row, once for
-// each window that the row is in, the last window first. It keeps nothing and drops nothing: late rows too go on.
-// With TUMBLE the columns of the input go on as they are; with HOP rows are copied.
+// each window that the row is in, in the order of windows.of. It keeps nothing and drops nothing: late rows too go on.
+// With TUMBLE the columns of the input go on as they are; with HOP and CUMULATE rows are copied.
 type windowTVF struct {
 	stateless
 	windows
 	width int // columns of the input
 	all   []int32
-	rows  []int32 // HOP: the input row of each output row
+	rows  []int32 // HOP, CUMULATE: the input row of each output row
 	out   batch.Batch
 	bound [3]*batch.Vector // start, end, time
 	copy  *batch.Batch
@@ -56,7 +56,8 @@ func (o *windowTVF) Process(in *batch.Batch, out exec.Emitter) error {
 			if err != nil {
 				return err
 			}
-			o.put(int(i), o.last(t))
+			start, end, _, _, _ := o.of(t)
+			o.put(int(i), start, end)
 		}
 		o.out.N, o.out.Sel, o.out.Kinds = in.N, in.Sel, in.Kinds
 		o.out.Cols = append(append(o.out.Cols, in.Cols...), o.bound[:]...)
@@ -71,13 +72,15 @@ func (o *windowTVF) Process(in *batch.Batch, out exec.Emitter) error {
 		if err != nil {
 			return err
 		}
-		for start := o.last(t); start > t-o.w.Size; start -= o.w.Slide {
+		start, end, n, toStart, toEnd := o.of(t)
+		for range n {
 			k := len(o.rows)
 			o.rows = append(o.rows, i)
 			for _, v := range o.bound {
 				v.Resize(k + 1)
 			}
-			o.put(k, start)
+			o.put(k, start, end)
+			start, end = start+toStart, end+toEnd
 		}
 		if len(o.rows) >= batch.TargetRows {
 			if err := o.flush(in, out); err != nil {
@@ -88,9 +91,8 @@ func (o *windowTVF) Process(in *batch.Batch, out exec.Emitter) error {
 	return o.flush(in, out)
 }
 
-// put writes the bounds of the window that starts at start to row k.
-func (o *windowTVF) put(k int, start int64) {
-	end := start + o.w.Size
+// put writes the bounds of a window to row k.
+func (o *windowTVF) put(k int, start, end int64) {
 	o.bound[0].Int[k], o.bound[1].Int[k], o.bound[2].Int[k] = start, end, o.clock.instant(end-tick)
 }
 

@@ -61,7 +61,7 @@ var Codes = map[string]string{
 	"SQ2504": "ORDER BY is not supported yet",
 	"SQ2505": "LIMIT and OFFSET are not supported yet",
 	"SQ2506": "GROUPING SETS, ROLLUP and CUBE are not supported yet",
-	"SQ2507": "CUMULATE and SESSION windows are not supported yet",
+	"SQ2507": "SESSION windows are not supported yet",
 	"SQ2508": "this form of sub-query in an expression is not supported",
 	"SQ2509": "ARRAY, MAP and ROW values are not supported yet",
 	"SQ2510": "FOR SYSTEM_TIME AS OF is not supported yet",

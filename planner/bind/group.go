@@ -11,6 +11,7 @@ import (
 	"weir/planner/codes"
 	"weir/planner/fn"
 	"weir/planner/logical"
+	"weir/planner/physical"
 	"weir/planner/scalar"
 	"weir/planner/types"
 )
@@ -205,8 +206,9 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
 	if len(path) > 0 || !b.timeAttribute(g.scope.cols[col.Index], ref.Sp) {
 		return
 	}
-	w := logical.Window{Hop: name == "HOP", LTZ: col.Typ.Kind == types.TimestampLTZ, Span: c.Sp}
-	if w.Hop {
+	w := logical.Window{LTZ: col.Typ.Kind == types.TimestampLTZ, Span: c.Sp}
+	if name == "HOP" {
+		w.Kind = physical.Hop
 		w.Slide, ok = b.windowInterval(c.Args[1], "the slide")
 		if !ok {
 			return
@@ -220,7 +222,7 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
 			return
 		}
 	}
-	if !w.Hop {
+	if w.Kind == physical.Tumble {
 		w.Slide = w.Size
 	}
 	tvf := newWindowTVF(g.input, col.Index, w, c.Sp)

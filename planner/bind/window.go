@@ -8,23 +8,32 @@ import (
 	"weir/planner/catalog"
 	"weir/planner/codes"
 	"weir/planner/logical"
+	"weir/planner/physical"
 	"weir/planner/scalar"
 	"weir/planner/types"
 )
 
 // windowParams is the parameters of the window table functions behind DATA and TIMECOL, in order.
 var windowParams = map[string][]string{
-	"TUMBLE": {"SIZE", "OFFSET"},
-	"HOP":    {"SLIDE", "SIZE", "OFFSET"},
+	"TUMBLE":   {"SIZE", "OFFSET"},
+	"HOP":      {"SLIDE", "SIZE", "OFFSET"},
+	"CUMULATE": {"STEP", "SIZE", "OFFSET"},
 }
 
-// tableFunc binds TABLE(TUMBLE(...)) and TABLE(HOP(...)).
+// windowForms is how the window table functions are written.
+var windowForms = map[string]string{
+	"TUMBLE":   "TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset])",
+	"HOP":      "HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset])",
+	"CUMULATE": "CUMULATE(TABLE t, DESCRIPTOR(ts), step, size [, offset])",
+}
+
+// tableFunc binds TABLE(TUMBLE(...)), TABLE(HOP(...)) and TABLE(CUMULATE(...)).
 func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 	name := strings.ToUpper(t.Name.Name)
 	switch name {
-	case "TUMBLE", "HOP":
-	case "CUMULATE", "SESSION":
-		b.Diags.Errorf(codes.NoWindowKind, t.Sp, "%s windows are not supported yet", name).Help("TUMBLE and HOP are")
+	case "TUMBLE", "HOP", "CUMULATE":
+	case "SESSION":
+		b.Diags.Errorf(codes.NoWindowKind, t.Sp, "SESSION windows are not supported yet").Help("TUMBLE, HOP and CUMULATE are")
 		return nil, nil
 	default:
 		if t.Lateral {
@@ -32,10 +41,10 @@ func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 			return nil, nil
 		}
 		d := b.Diags.Errorf(codes.UnknownFunction, t.Name.Sp, "table function %s is not known", t.Name.Name)
-		if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP"}); ok {
+		if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP", "CUMULATE"}); ok {
 			d.Help("did you mean %s?", s)
 		} else {
-			d.Help("TUMBLE and HOP are known")
+			d.Help("TUMBLE, HOP and CUMULATE are known")
 		}
 		return nil, nil
 	}
@@ -71,10 +80,7 @@ func inputName(a *ast.TableArg) string {
 // windowArguments puts positional and named arguments under their names.
 func (b *Binder) windowArguments(t *ast.TableFunc, name string) (map[string]*ast.TableArg, bool) {
 	order := append([]string{"DATA", "TIMECOL"}, windowParams[name]...)
-	form := name + "(TABLE t, DESCRIPTOR(ts), size [, offset])"
-	if name == "HOP" {
-		form = name + "(TABLE t, DESCRIPTOR(ts), slide, size [, offset])"
-	}
+	form := windowForms[name]
 	args := map[string]*ast.TableArg{}
 	for i, a := range t.Args {
 		var p string
@@ -129,7 +135,7 @@ func (b *Binder) windowArguments(t *ast.TableFunc, name string) (map[string]*ast
 
 func (b *Binder) windowInput(a *ast.TableArg) logical.Node {
 	if len(a.PartitionBy) > 0 || len(a.OrderBy) > 0 {
-		b.Diags.Errorf(codes.WindowArgs, a.Sp, "PARTITION BY and ORDER BY have no meaning for the table of TUMBLE and HOP")
+		b.Diags.Errorf(codes.WindowArgs, a.Sp, "PARTITION BY and ORDER BY have no meaning for the table of TUMBLE, HOP and CUMULATE")
 		return nil
 	}
 	if a.Query != nil {
@@ -140,16 +146,24 @@ func (b *Binder) windowInput(a *ast.TableArg) logical.Node {
 }
 
 func (b *Binder) windowSpec(args map[string]*ast.TableArg, name string, at diag.Span) (w logical.Window, ok bool) {
-	w.Span, w.Hop = at, name == "HOP"
+	w.Span = at
 	w.Size, ok = b.windowInterval(args["SIZE"].Expr, "the size")
 	w.Slide = w.Size
-	if w.Hop {
+	part := ""
+	switch name {
+	case "HOP":
+		w.Kind, part = physical.Hop, "slide"
+	case "CUMULATE":
+		w.Kind, part = physical.Cumulate, "step"
+	}
+	if part != "" {
+		a := args[strings.ToUpper(part)]
 		var ok2 bool
-		w.Slide, ok2 = b.windowInterval(args["SLIDE"].Expr, "the slide")
+		w.Slide, ok2 = b.windowInterval(a.Expr, "the "+part)
 		ok = ok && ok2
 		if ok && w.Size%w.Slide != 0 {
-			b.Diags.Errorf(codes.WindowArgs, args["SIZE"].Sp, "the size of a HOP window must be a multiple of its slide").
-				Label(args["SLIDE"].Sp, "%s does not go into %s", scalar.IntervalText(w.Slide), scalar.IntervalText(w.Size))
+			b.Diags.Errorf(codes.WindowArgs, args["SIZE"].Sp, "the size of a %s window must be a multiple of its %s", name, part).
+				Label(a.Sp, "%s does not go into %s", scalar.IntervalText(w.Slide), scalar.IntervalText(w.Size))
 			ok = false
 		}
 	}

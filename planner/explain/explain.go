@@ -437,9 +437,14 @@ func window(w physical.Window, in []physical.Column) string {
 	} else {
 		over = "attached " + col(w.StartColumn) + " to " + col(w.EndColumn)
 	}
-	text := "TUMBLE(" + over + ", size=" + length(w.Size)
-	if w.Kind == physical.Hop {
+	text := ""
+	switch w.Kind {
+	case physical.Tumble:
+		text = "TUMBLE(" + over + ", size=" + length(w.Size)
+	case physical.Hop:
 		text = "HOP(" + over + ", slide=" + length(w.Slide) + ", size=" + length(w.Size)
+	case physical.Cumulate:
+		text = "CUMULATE(" + over + ", step=" + length(w.Slide) + ", size=" + length(w.Size)
 	}
 	if w.Offset != 0 {
 		text += ", offset=" + length(w.Offset)

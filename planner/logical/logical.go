@@ -8,6 +8,7 @@ package logical
 import (
 	"weir/parser/diag"
 	"weir/planner/catalog"
+	"weir/planner/physical"
 	"weir/planner/scalar"
 	"weir/planner/types"
 )
@@ -50,7 +51,7 @@ type WindowColumns struct {
 
 // Window is a window specification in microseconds.
 type Window struct {
-	Hop    bool
+	Kind   physical.WindowKind
 	Size   int64
 	Slide  int64 // Size for a tumbling window
 	Offset int64

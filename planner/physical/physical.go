@@ -117,13 +117,14 @@ type WindowKind uint8
 const (
 	Tumble WindowKind = iota
 	Hop
+	Cumulate
 )
 
 // Window describes windows over a time attribute. All times are microseconds.
 type Window struct {
 	Kind   WindowKind
-	Size   int64
-	Slide  int64 // Hop: how far apart; Size for Tumble
+	Size   int64 // Cumulate: of the last and longest of the windows with one start
+	Slide  int64 // Hop: how far apart; Cumulate: by how much they grow; Size for Tumble
 	Offset int64
 	// TimeColumn is the row-time column in the input, or -1 when the input already carries window_start and
 	// window_end columns (a WindowTVF below, through Calcs): StartColumn and EndColumn.

@@ -382,10 +382,7 @@ func mapSpread(spread []int, exprs []scalar.Expr) []int {
 
 // window is the physical window; nothing of it depends on the input but the columns.
 func (b *builder) window(w logical.Window, time, start, end int) physical.Window {
-	p := physical.Window{Kind: physical.Tumble, Size: w.Size, Slide: w.Slide, Offset: w.Offset, TimeColumn: time, StartColumn: start, EndColumn: end}
-	if w.Hop {
-		p.Kind = physical.Hop
-	}
+	p := physical.Window{Kind: w.Kind, Size: w.Size, Slide: w.Slide, Offset: w.Offset, TimeColumn: time, StartColumn: start, EndColumn: end}
 	if w.LTZ {
 		p.Zone = b.cfg.Zone()
 	}

@@ -6,6 +6,7 @@ import (
 	"weir/parser/diag"
 	"weir/planner/catalog"
 	"weir/planner/logical"
+	"weir/planner/physical"
 	"weir/planner/scalar"
 )
 
@@ -54,8 +55,9 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		}
 		bounds := -1
 		for i, p := range n.Props {
-			if bounds < 0 || p == "end" {
-				bounds = len(n.Keys) + len(n.Aggs) + i // each of them names the window
+			// Each of them names the window, but for CUMULATE, where many windows have one start.
+			if p == "end" || bounds < 0 && (p != "start" || n.Window.Kind != physical.Cumulate) {
+				bounds = len(n.Keys) + len(n.Aggs) + i
 			}
 		}
 		if bounds < 0 {

@@ -23,8 +23,8 @@ import (
 //	input k STRING, v INT NOT NULL, ts TIMESTAMP(3)
 //	changelog retract | upsert k            what the input carries; insert-only without the line
 //	group k [before] [ttl=10s] [minibatch]  GroupAggregate; keys with commas, - for none; before: -U is wanted
-//	window tumble|hop|attached k size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts|start=ws,end=we [props=start,end,time]
-//	tvf tumble|hop size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts
+//	window tumble|hop|cumulate|attached k size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts|start=ws,end=we [props=start,end,time]
+//	tvf tumble|hop|cumulate size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts
 //	agg SUM([DISTINCT] v) [FILTER f] INT    an aggregate and the type of its result
 //	normalize k [before] [ttl=10s]
 //	materialize k [ttl=10s]                 rows are matched by the key of the changelog line
@@ -199,8 +199,11 @@ func (p *Plan) window(a args) (w physical.Window, err error) {
 	if w.Offset, err = a.duration("offset"); err != nil {
 		return w, err
 	}
-	if a.words[0] == "hop" {
+	switch a.words[0] {
+	case "hop":
 		w.Kind = physical.Hop
+	case "cumulate":
+		w.Kind = physical.Cumulate
 	}
 	if z := a.opts["zone"]; z != "" {
 		if w.Zone, err = time.LoadLocation(z); err != nil {
