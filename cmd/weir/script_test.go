@@ -55,16 +55,19 @@ func TestExamples(t *testing.T) {
 		}
 		e.Defer(func() { b.Close() })
 		e.Setenv("BROKER", b.Addr())
-		topics := []string{"topic_1", "ws", "orders", "orders_per_window", "requests", "traffic", "clicks", "errors", "slow"}
-		for _, name := range topics {
+		// Of one partition, so that the output has one order; those written by key have several, as topics have.
+		for _, name := range []string{"topic_1", "ws", "orders", "orders_per_window", "requests", "traffic", "clicks", "errors", "slow",
+			"shipments", "shipped", "sales"} {
 			if err := b.Create(embedded.Topic{Name: name, Partitions: 1}); err != nil {
 				return err
 			}
 		}
-		// The jobs as they stand, but for the address and the place of the checkpoints.
-		if err := b.Create(embedded.Topic{Name: "totals", Partitions: 4}); err != nil {
-			return err
+		for _, name := range []string{"totals", "best"} {
+			if err := b.Create(embedded.Topic{Name: name, Partitions: 4}); err != nil {
+				return err
+			}
 		}
+		// The jobs as they stand, but for the address and the place of the checkpoints.
 		return copyExamples(e.WorkDir, b.Addr())
 	}
 	testscript.Run(t, p)
