@@ -19,9 +19,8 @@ type Env struct {
 	MiniBatch bool
 }
 
-// New makes the operator of node: Calc, WindowTVF, WindowAggregate, GroupAggregate, ChangelogNormalize or
-// UpsertMaterialize. Another kind of node, and a function or type that has no implementation,
-// is an error. Every subtask needs an operator of its own.
+// New makes the operator of node. A node that is none (a Scan, a Values, a Union, an Exchange, a Sink), and a function
+// or type that has no implementation, is an error. Every subtask needs an operator of its own.
 func New(node physical.Node, env Env) (exec.Operator, error) {
 	switch n := node.(type) {
 	case *physical.Calc:
@@ -36,6 +35,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:
 		return newMaterialize(n)
+	case *physical.Replicate:
+		return newReplicate(n)
 	case *physical.Over:
 		return newOver(n)
 	case *physical.Rank:

@@ -65,7 +65,6 @@ var Codes = map[string]string{
 	"SQ2508": "this form of sub-query in an expression is not supported",
 	"SQ2509": "ARRAY, MAP and ROW values are not supported yet",
 	"SQ2510": "FOR SYSTEM_TIME AS OF is not supported yet",
-	"SQ2511": "INTERSECT and EXCEPT are not supported yet",
 	"SQ2512": "processing time is not supported yet",
 	"SQ2513": "table functions and UNNEST are not supported yet",
 	"SQ2514": "a hint is not supported",

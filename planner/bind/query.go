@@ -6,7 +6,6 @@ import (
 
 	"weir/parser/ast"
 	"weir/parser/diag"
-	"weir/planner/catalog"
 	"weir/planner/codes"
 	"weir/planner/fn"
 	"weir/planner/logical"
@@ -196,13 +195,9 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation) logical.Node {
 	}
 	var out logical.Node = logical.NewCalc(in, having, exprs, names, c.Sp)
 	if c.Distinct {
-		keys := make([]int, len(exprs))
-		for i := range keys {
-			keys[i] = i
-		}
 		at := c.Sp
 		at.End = at.Start + len(strings.TrimRight(at.File.Text[at.Start:c.Items[0].Sp.Start], " \t\r\n"))
-		out = newAggregate(out, keys, nil, at)
+		out = distinct(out, at)
 	}
 	return out
 }
@@ -298,105 +293,6 @@ func (x *exprBinder) relation(n ast.Name) *rel {
 		d.Note("it has %s", list(names, 8))
 	}
 	return nil
-}
-
-func (b *Binder) setOp(q *ast.SetOp) logical.Node {
-	// A long chain of UNION ALL nests to the left: taken apart by a loop.
-	if q.Op != "UNION" {
-		b.Diags.Errorf(codes.NoSetOperation, q.OpSpan, "%s is not supported yet", q.Op).Help("UNION and UNION ALL are")
-		return nil
-	}
-	parts := []ast.QueryBody{q.Right}
-	left := q.Left
-	for {
-		l, ok := left.(*ast.SetOp)
-		if !ok || l.Op != "UNION" || l.All != q.All {
-			break
-		}
-		parts = append(parts, l.Right)
-		left = l.Left
-	}
-	parts = append(parts, left)
-	var ins []logical.Node
-	ok := true
-	for i := len(parts) - 1; i >= 0; i-- {
-		n := b.body(parts[i])
-		ok = ok && n != nil
-		ins = append(ins, n)
-	}
-	if !ok {
-		return nil
-	}
-	n := b.union(ins, q.OpSpan)
-	if n == nil || q.All {
-		return n
-	}
-	var keys []int
-	for i := range n.Cols() {
-		keys = append(keys, i)
-	}
-	return newAggregate(n, keys, nil, q.OpSpan)
-}
-
-// union puts relations of one shape together, converting to the common types.
-func (b *Binder) union(ins []logical.Node, at diag.Span) logical.Node {
-	first := ins[0].Cols()
-	for _, in := range ins[1:] {
-		if len(in.Cols()) != len(first) {
-			d := b.Diags.Errorf(codes.ColumnCount, at, "the queries of this UNION have %d and %d columns", len(first), len(in.Cols()))
-			d.Label(ins[0].Span(), "%s", columnNames(first)).Label(in.Span(), "%s", columnNames(in.Cols()))
-			return nil
-		}
-	}
-	common := make([]types.Type, len(first))
-	for i := range first {
-		var all []types.Type
-		for _, in := range ins {
-			all = append(all, in.Cols()[i].Type)
-		}
-		t, err := fn.CommonType(all...)
-		if err != nil {
-			b.Diags.Errorf(codes.NoCommonType, at, "column %d (%s) of this UNION has no common type: %s", i+1, first[i].Name, err).
-				Help("add a CAST to one of the queries")
-			return nil
-		}
-		for _, a := range all {
-			t.Nullable = t.Nullable || a.Nullable
-		}
-		common[i] = t
-	}
-	u := &logical.Union{Base: logical.Base{Sp: at}}
-	for _, in := range ins {
-		u.Ins = append(u.Ins, b.convertAll(in, common, at))
-	}
-	for i, c := range first {
-		col := logical.Column{Name: c.Name, Type: common[i], Time: c.Time, Lost: c.Lost}
-		for _, in := range u.Ins {
-			if o := in.Cols()[i]; o.Time != col.Time {
-				lost := o.Lost
-				if lost == nil {
-					lost = &logical.Lost{Column: c.Name, Why: "it is a time attribute in only some of the queries of this UNION",
-						Help: "give every query of the UNION a table with a WATERMARK", Span: at}
-				}
-				col.Time, col.Lost = catalog.NoTime, lost
-			}
-		}
-		u.Columns = append(u.Columns, col)
-	}
-	return u
-}
-
-func (b *Binder) convertAll(n logical.Node, to []types.Type, at diag.Span) logical.Node {
-	exprs, names := logical.Pass(n)
-	same := true
-	for i, e := range exprs {
-		exprs[i] = b.Convert(e, to[i])
-		same = same && exprs[i] == e
-	}
-	if same {
-		return n
-	}
-	return logical.NewCalc(n, nil, exprs, names, at)
 }
 
 func columnNames(cols []logical.Column) string {

@@ -57,7 +57,6 @@ const (
 	NoSubquery      = "SQ2508"
 	NoConstructor   = "SQ2509"
 	NoSystemTime    = "SQ2510"
-	NoSetOperation  = "SQ2511"
 	NoProcTime      = "SQ2512"
 	NoTableFunction = "SQ2513"
 	NoHint          = "SQ2514"

@@ -84,6 +84,8 @@ func Kind(n physical.Node) string {
 		return "UpsertMaterialize"
 	case *physical.Union:
 		return "Union"
+	case *physical.Replicate:
+		return "Replicate"
 	case *physical.Over:
 		return "Over"
 	case *physical.Rank:
@@ -149,6 +151,8 @@ func arguments(n physical.Node) []string {
 		add("keys", pick(in(), n.Keys))
 	case *physical.UpsertMaterialize:
 		add("keys", pick(in(), n.Keys))
+	case *physical.Replicate:
+		add("times", scalar.QuoteName(in()[n.Times].Name))
 	case *physical.Over:
 		add("partition", optional(in(), n.Partition))
 		add("order", scalar.QuoteName(in()[n.Time].Name))
@@ -305,6 +309,8 @@ func deletes(n physical.Node) string {
 				return ",D"
 			}
 		case *physical.Scan, *physical.Values, *physical.Join, *physical.Rank, *physical.Deduplicate, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+			return ",D"
+		case *physical.Replicate:
 			return ",D"
 		case *physical.Union:
 			for _, in := range x.Ins {

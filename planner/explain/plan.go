@@ -206,6 +206,8 @@ func updates(n physical.Node) string {
 			return "an aggregate without GROUP BY updates its one row with every row that comes"
 		case strings.HasPrefix(text, "UNION"):
 			return "UNION without ALL drops duplicates: whether a row stays may change later"
+		case strings.HasPrefix(text, "INTERSECT"), strings.HasPrefix(text, "EXCEPT"):
+			return text + " lets a row through or not by the rows of the other query, and more of them may come"
 		case len(n.Aggs) == 0 && strings.HasPrefix(text, "SELECT"):
 			return "SELECT DISTINCT drops duplicates: whether a row stays may change later"
 		}

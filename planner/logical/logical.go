@@ -135,6 +135,12 @@ type (
 		Base
 		Ins []Node
 	}
+	// Replicate puts every row out as often as column Times (BIGINT) of it says, without that column. NewReplicate makes it.
+	Replicate struct {
+		Base
+		Input Node
+		Times int
+	}
 	// Over adds, behind the input's columns, the results of calls over the rows that come before each row in
 	// its partition. Package rules makes a Rank of one that is only asked for the first rows.
 	Over struct {
@@ -272,8 +278,20 @@ func (n *Aggregate) Inputs() []Node       { return []Node{n.Input} }
 func (n *WindowAggregate) Inputs() []Node { return []Node{n.Input} }
 func (n *Union) Inputs() []Node           { return n.Ins }
 func (n *Join) Inputs() []Node            { return []Node{n.Left, n.Right} }
+func (n *Replicate) Inputs() []Node       { return []Node{n.Input} }
 func (n *Over) Inputs() []Node            { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node            { return []Node{n.Input} }
+
+// NewReplicate is in with each row as often as column times says.
+func NewReplicate(in Node, times int, at diag.Span) *Replicate {
+	r := &Replicate{Base: Base{Sp: at}, Input: in, Times: times}
+	for i, c := range in.Cols() {
+		if i != times {
+			r.Columns = append(r.Columns, c)
+		}
+	}
+	return r
+}
 
 // Ref is a reference to column i of n.
 func Ref(n Node, i int) *scalar.Column {

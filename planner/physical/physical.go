@@ -203,6 +203,14 @@ type Union struct {
 	Ins []Node
 }
 
+// Replicate puts every row out as often as column Times of it says. Output: the columns of the input but that one.
+// It changes -U to -D and +U to +I.
+type Replicate struct {
+	Props
+	Input Node
+	Times int // BIGINT
+}
+
 // SortKey is one column of an order.
 type SortKey struct {
 	Column           int
@@ -362,6 +370,7 @@ func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }
+func (n *Replicate) Inputs() []Node          { return []Node{n.Input} }
 func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }
 func (n *Deduplicate) Inputs() []Node        { return []Node{n.Input} }

@@ -268,6 +268,8 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.union(n, before)
 	case *logical.Join:
 		return b.join(n)
+	case *logical.Replicate:
+		return b.replicate(n)
 	case *logical.Over:
 		return b.over(n)
 	case *logical.Rank:
@@ -533,6 +535,18 @@ func (b *builder) union(n *logical.Union, before bool) (built, bool) {
 	u.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: physical.Changelog{Mode: mode}}
 	out.node = u
 	return out, true
+}
+
+func (b *builder) replicate(n *logical.Replicate) (built, bool) {
+	id := b.id("replicate")
+	in, ok := b.build(n.Input, true)
+	if !ok {
+		return in, false
+	}
+	r := &physical.Replicate{Input: in.node, Times: n.Times}
+	r.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	r.Changelog.Mode = in.node.Base().Changelog.Mode
+	return built{node: r, updating: in.updating, before: in.before, bounded: in.bounded}, true
 }
 
 // Fingerprint is a hash of what a job's state depends on: the stateful operators with their keys, functions and

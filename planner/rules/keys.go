@@ -74,6 +74,10 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return t
 	case *logical.Join:
 		return b.joinTraits(n)
+	case *logical.Replicate:
+		t := b.traitsOf(n.Input)
+		t.keys = nil
+		return t
 	case *logical.Over:
 		t := b.traitsOf(n.Input)
 		return t
@@ -95,6 +99,10 @@ func clauseName(n *logical.Aggregate) string {
 		return "an aggregate without GROUP BY"
 	case startsWith(text, "UNION"):
 		return "UNION without ALL"
+	case startsWith(text, "INTERSECT"):
+		return "INTERSECT"
+	case startsWith(text, "EXCEPT"):
+		return "EXCEPT"
 	case len(n.Aggs) == 0 && startsWith(text, "SELECT"):
 		return "SELECT DISTINCT"
 	}

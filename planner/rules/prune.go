@@ -51,6 +51,16 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		return o.pruneWindowAggregate(n, need)
 	case *logical.Join:
 		return o.pruneJoin(n, need)
+	case *logical.Replicate:
+		below := slices.Insert(slices.Clone(need), n.Times, true)
+		in, to := o.prune(n.Input, below)
+		at = slices.Delete(slices.Clone(to), n.Times, n.Times+1)
+		for i, k := range at {
+			if k > to[n.Times] {
+				at[i]--
+			}
+		}
+		return logical.NewReplicate(in, to[n.Times], n.Sp), at
 	case *logical.Over:
 		return o.pruneOver(n, need)
 	case *logical.Rank:
