@@ -3,7 +3,7 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test test-fast lint fmt fuzz bench bench-quick demo guard man
+.PHONY: build test test-fast lint fmt fuzz conformance bench bench-quick demo guard man
 
 build: ## bin/weir
 	$(GO) build -trimpath -ldflags "-X weir/cmd/internal/cli.Version=$(VERSION)" -o bin/weir ./cmd/weir
@@ -13,6 +13,12 @@ test: ## all tests, those on real Kafka and real Flink too where Java and Maven 
 
 test-fast: ## without real Kafka and without real Flink
 	WEIR_NO_JAVA=1 $(GO) test -short ./...
+
+conformance: ## the corpus on real Flink; writes its results and the table of docs/compatibility.md, then holds weir against them
+	WEIR_FLINK=1 $(GO) test -count=1 -timeout 90m ./conformance -run TestFlink -rewrite
+	$(GO) test -count=1 ./conformance -run TestTable -rewrite
+	$(GO) test -count=1 ./conformance -run TestCorpus -all-modes
+	git diff --stat -- conformance docs/compatibility.md
 
 lint: ## vet, gofmt and staticcheck
 	$(GO) vet ./...

@@ -23,7 +23,7 @@
 // names like others, computed ones never. A column that is missing is NULL. kind is +I unless given. The table's own WATERMARK clause puts
 // out a watermark behind each row; watermark_ms (of the row time's own clock, in milliseconds) is a further one. changes says which changes a table gives or
 // takes; without it the connector and format that the script names decide: upsert-kafka is upsert, print and blackhole and CDC
-// formats are retract, all else is insert. settings override what the script SETs.
+// formats are retract, memory has an option of that name, all else is insert. settings override what the script SETs.
 //
 // All INSERTs of the script run as one job; a SELECT is collected as table query, further ones as query_2 and so on. Steps are
 // processed in order: where tables are several, or one is read twice, a checkpoint barrier goes through the whole job

@@ -25,7 +25,7 @@ import (
 //	+I +U             outer: +I padded              other outer and this its first: -D of the padded other; +I pair
 //	-U -D             outer: -D padded              -D pair; other outer and this its last: +I of the padded other
 //
-// Where no side is outer the pair has the kind of the row. A semi join puts the left row out when it has partners,
+// Where no side is outer the pair has the kind of the row; a pair that is taken back has it where its own side is not outer. A semi join puts the left row out when it has partners,
 // an anti join when it has none; a row of the right side that is its first partner, or was its last, changes that.
 type join struct {
 	node  *physical.Join
@@ -244,6 +244,9 @@ func (o *join) outer(from int, in *batch.Batch, i, k int, sel []int32) error {
 	pair, alone := batch.Insert, batch.Insert
 	if !adds {
 		pair, alone = batch.Delete, batch.Delete
+		if !this.keeps {
+			pair = in.Kind(i)
+		}
 	}
 	if len(sel) == 0 {
 		if this.keeps {

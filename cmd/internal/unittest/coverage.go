@@ -227,7 +227,7 @@ func (c *Coverage) ran(e *execution) {
 	for _, l := range e.jobs {
 		for _, o := range l.sinks {
 			if p := c.at(o.sink.Span, "statement"); p != nil {
-				p.yes.Add(int64(len(l.world.Output(o.sink.Table.Name))))
+				p.yes.Add(int64(len(l.World.Output(o.sink.Table.Name))))
 			}
 		}
 	}

@@ -131,7 +131,7 @@ func (e *execution) flinkSteps(c *flink.Case) error {
 		return err
 	}
 	for _, j := range jobs {
-		l := &live{e: e, job: j}
+		l := &live{plan: j}
 		for _, s := range j.Sinks {
 			l.sinks = append(l.sinks, newOutput(s))
 		}
@@ -147,12 +147,12 @@ func (e *execution) flinkSteps(c *flink.Case) error {
 			for _, x := range entries {
 				st := flink.Step{Table: g.table}
 				switch {
-				case x.row != nil:
-					st.Kind, st.Row = x.kind.String(), json.RawMessage(x.json)
-				case x.idle:
+				case x.Row != nil:
+					st.Kind, st.Row = x.Kind.String(), json.RawMessage(x.json)
+				case x.Idle:
 					st.Idle = true
 				default:
-					ms := x.watermark / 1000
+					ms := x.Watermark / 1000
 					st.Watermark = &ms
 				}
 				c.Steps = append(c.Steps, st)

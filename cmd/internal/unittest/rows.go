@@ -19,6 +19,7 @@ import (
 	"weir/connectors/formats/json"
 	"weir/exec/batch"
 	"weir/exec/expr/text"
+	"weir/exec/runtime/runtimetest"
 	"weir/parser/diag"
 	"weir/planner/config"
 	"weir/planner/datetime"
@@ -33,13 +34,9 @@ type column struct {
 
 // entry is one thing that a test gives a table, with the place where it is written.
 type entry struct {
+	runtimetest.Entry
 	at   *yaml.Node
-	kind batch.ChangeKind
-	row  []types.Value // nil: progress
-	json []byte        // the row, as Flink's json format reads it
-
-	watermark int64 // microseconds of the row time's own clock
-	idle      bool
+	json []byte // the row, as Flink's json format reads it
 }
 
 // change is one change of an output, given or expected, in text.
@@ -128,7 +125,7 @@ func (r *rower) entries(nodes []*yaml.Node) []entry {
 				r.file.errorf(codeName, n, "table %s has no watermark to wait for", r.table)
 				continue
 			}
-			out = append(out, entry{at: n, idle: true})
+			out = append(out, entry{at: n, Entry: runtimetest.Entry{Idle: true}})
 		default:
 			kind, row, _ := r.kinded(n)
 			if e, ok := r.entry(n, kind, row); ok {
@@ -155,7 +152,7 @@ func (r *rower) entry(at *yaml.Node, kind batch.ChangeKind, row *yaml.Node) (ent
 		return entry{}, false
 	}
 	values, ok := r.decode(row, payload)
-	return entry{at: at, kind: kind, row: values, json: payload}, ok
+	return entry{at: at, json: payload, Entry: runtimetest.Entry{Kind: kind, Row: values}}, ok
 }
 
 // mark is `watermark: time`.
@@ -174,7 +171,7 @@ func (r *rower) mark(n *yaml.Node) entry {
 	if !ok {
 		r.file.errorf(codeValue, v, "a watermark is a time, not %q", v.Value).Help("write it as 00:00:10 or 2026-01-01 00:00:10")
 	}
-	e.watermark = micros
+	e.Watermark = micros
 	return e
 }
 

@@ -302,8 +302,8 @@ func (e *execution) run() error {
 	if err := e.checkNames(jobs); err != nil {
 		return err
 	}
-	for i, j := range jobs {
-		l, err := newLive(e, j, i)
+	for _, j := range jobs {
+		l, err := newLive(e, j)
 		if err != nil {
 			return err
 		}
@@ -422,7 +422,7 @@ func (e *execution) give(all []given) error {
 			return err
 		}
 		for _, x := range entries {
-			if err := e.feed(g.table, x); err != nil {
+			if err := e.feed(g.table, x.Entry); err != nil {
 				return err
 			}
 			if e.chaos != nil {
@@ -461,18 +461,18 @@ func (e *execution) entries(g given) ([]entry, error) {
 	}
 	for i := range out {
 		x := &out[i]
-		if x.row == nil {
+		if x.Row == nil {
 			continue
 		}
-		if !allowed(mode, x.kind) {
-			f.errorf(codeValue, x.at, "table %s never has a change of kind %s", g.table, x.kind).
+		if !allowed(mode, x.Kind) {
+			f.errorf(codeValue, x.at, "table %s never has a change of kind %s", g.table, x.Kind).
 				Help("%s", modeHelp(mode, scan.Table.Connector))
 		}
 		wide := make([]types.Value, len(scan.Table.Columns))
-		for k, v := range x.row {
+		for k, v := range x.Row {
 			wide[at[k]] = v
 		}
-		x.row = wide
+		x.Row = wide
 	}
 	if len(f.diags.All) > 0 {
 		return nil, &wrongTest{"the rows of " + g.table + " do not fit the table", f.diags}
@@ -501,7 +501,7 @@ func modeHelp(mode catalog.ChangeMode, connector string) string {
 func (e *execution) scanOf(table string) *physical.Scan {
 	var found *physical.Scan
 	for _, l := range e.jobs {
-		for _, s := range l.job.Sinks {
+		for _, s := range l.plan.Sinks {
 			walk(s, func(n physical.Node) {
 				if scan, ok := n.(*physical.Scan); ok && scan.Table.Name == table {
 					found = scan

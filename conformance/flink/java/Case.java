@@ -157,6 +157,7 @@ class Case {
         return switch (options.getOrDefault("connector", "")) {
             case "upsert-kafka" -> "upsert";
             case "print", "blackhole" -> "retract";
+            case "memory" -> options.getOrDefault("changes", "insert");
             default -> List.of("debezium-json", "canal-json", "maxwell-json", "ogg-json").contains(format) ? "retract" : "insert";
         };
     }

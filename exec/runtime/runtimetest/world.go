@@ -153,6 +153,31 @@ func (w *World) Idle(table string, split int) {
 	w.append(table, split, []entry{{wm: exec.MinWatermark, idles: true}})
 }
 
+// Entry is one thing that a table is given.
+type Entry struct {
+	Kind batch.ChangeKind
+	Row  []types.Value // a value for each column of the table; nil: news of event time
+
+	Watermark int64 // microseconds of the row time's own clock
+	Idle      bool
+}
+
+// Give adds entries to a split, all at once.
+func (w *World) Give(table string, split int, xs ...Entry) {
+	es := make([]entry, len(xs))
+	for i, x := range xs {
+		switch {
+		case x.Row != nil:
+			es[i] = entry{kind: x.Kind, row: x.Row}
+		case x.Idle:
+			es[i] = entry{wm: exec.MinWatermark, idles: true}
+		default:
+			es[i] = entry{wm: exec.Watermark(x.Watermark)}
+		}
+	}
+	w.append(table, split, es)
+}
+
 func (w *World) append(table string, split int, es []entry) {
 	w.mu.Lock()
 	in := w.inputs[table]

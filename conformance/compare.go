@@ -1,0 +1,110 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Comparison is how closely two outcomes must agree.
+type Comparison int
+
+const (
+	// Remaining compares what the changes lead to: by primary key where a table has one, else as a bag of rows.
+	Remaining Comparison = iota
+	// AllChanges compares every change with its kind, in whatever order the keys came.
+	AllChanges
+	// InOrder compares change by change.
+	InOrder
+)
+
+// difference says in what two outcomes do not agree; it is empty when they do.
+func difference(want, got Outcome, how Comparison) string {
+	switch {
+	case want.Refused != "" && got.Refused != "", want.Failed != "" && got.Failed != "":
+		return "" // each in words of its own
+	case want.Refused != got.Refused || want.Failed != got.Failed:
+		return shown(want.String(), got.String())
+	}
+	a, b := seen(want, how, got), seen(got, how, got)
+	if a == b {
+		return ""
+	}
+	return shown(a, b)
+}
+
+func shown(want, got string) string { return fmt.Sprintf("expected:\n%s\nweir:\n%s", want, got) }
+
+// seen is an outcome as it is compared. Keys are known of weir's tables.
+func seen(o Outcome, how Comparison, keys Outcome) string {
+	out := Outcome{Refused: o.Refused, Failed: o.Failed}
+	for _, t := range o.Outputs {
+		for _, k := range keys.Outputs {
+			if k.Name == t.Name {
+				t.Key = k.Key
+			}
+		}
+		t.Changes = essential(t)
+		switch how {
+		case Remaining:
+			t.Changes = remains(t)
+			sortChanges(t.Changes)
+		case AllChanges:
+			sortChanges(t.Changes)
+		}
+		out.Outputs = append(out.Outputs, t)
+	}
+	return out.String()
+}
+
+// essential leaves out what says nothing: an update to the same values, and -U in a table that is written by key.
+func essential(t Output) []Change {
+	var out []Change
+	for _, c := range t.Changes {
+		if c.Kind == "-U" && t.Key != nil {
+			continue
+		}
+		if n := len(out); c.Kind == "+U" && n > 0 && out[n-1] == (Change{"-U", c.Row}) {
+			out = out[:n-1]
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func sortChanges(c []Change) {
+	slices.SortFunc(c, func(x, y Change) int {
+		return strings.Compare(x.Row+" "+x.Kind, y.Row+" "+y.Kind)
+	})
+}
+
+// remains is the table that changes lead to. A retraction of what is not there stays as it is, and so makes a difference.
+func remains(t Output) []Change {
+	var out []Change
+	for _, c := range t.Changes {
+		if t.Key != nil {
+			key := keyOf(c.Row, t.Key)
+			out = slices.DeleteFunc(out, func(o Change) bool { return keyOf(o.Row, t.Key) == key })
+		} else if !c.adds() {
+			if i := slices.Index(out, Change{"+I", c.Row}); i >= 0 {
+				out = slices.Delete(out, i, i+1)
+			} else {
+				out = append(out, c)
+			}
+		}
+		if c.adds() {
+			out = append(out, Change{"+I", c.Row})
+		}
+	}
+	return out
+}
+
+func keyOf(row string, key []int) string {
+	words := strings.Split(row, " | ")
+	k := make([]string, len(key))
+	for i, at := range key {
+		k[i] = words[at]
+	}
+	return strings.Join(k, " | ")
+}
