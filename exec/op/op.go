@@ -35,6 +35,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:
 		return newMaterialize(n)
+	case *physical.Sort:
+		return newSort(n)
 	case *physical.Replicate:
 		return newReplicate(n)
 	case *physical.Over:

@@ -15,7 +15,7 @@ import (
 	"weir/state"
 )
 
-// rank keeps the first rows of each partition in an order (Top-N). Over an insert-only input a row that falls out of the first rows is
+// rank keeps the first rows of each partition in an order (Top-N), or, without an order, those that come first (LIMIT). Over an insert-only input a row that falls out of the first rows is
 // forgotten; over one that changes rows all are kept, since any may come back in.
 //
 // The rows of a partition are a list in the state, with the number in which they came. Their order is a tree in memory, made
@@ -216,7 +216,8 @@ func (o *rank) insert(p *partition, x *rowList, row []byte) error {
 	}
 	to := o.node.To
 	if n := int64(p.tree.Len()); !o.node.InputRetracts && n >= to {
-		if last, _ := p.tree.GetAt(int(to - 1)); before(last, r) {
+		// Without an order the first rows that came stay, also before a copy of one of them.
+		if last, _ := p.tree.GetAt(int(to - 1)); len(o.node.Order) == 0 || before(last, r) {
 			return nil
 		}
 	}

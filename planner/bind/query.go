@@ -33,27 +33,13 @@ func (b *Binder) query(q *ast.Query) logical.Node {
 			ok = false
 		}
 	}
-	n := b.body(q.Body)
+	n := b.ordered(q)
 	b.ctes = b.ctes[:outer]
-	if len(q.OrderBy) > 0 {
-		b.Diags.Errorf(codes.NoOrderBy, span(q.OrderBy[0].Sp, q.OrderBy[len(q.OrderBy)-1].Sp), "ORDER BY is not supported yet").
-			Help("an unbounded stream has no last row to wait for: sort where the result is read")
-		ok = false
-	}
-	for _, e := range []ast.Expr{q.Limit, q.Offset} {
-		if e != nil {
-			b.Diags.Errorf(codes.NoLimit, e.Span(), "LIMIT and OFFSET are not supported yet").
-				Help("to read a part of a topic, set 'scan.bounded.mode' on its table")
-			ok = false
-		}
-	}
 	if !ok {
 		return nil
 	}
 	return n
 }
-
-func span(a, c diag.Span) diag.Span { return a.To(c) }
 
 func (b *Binder) expandCTE(d *cte) logical.Node {
 	if d.bound {
@@ -74,7 +60,7 @@ func (b *Binder) expandCTE(d *cte) logical.Node {
 func (b *Binder) body(q ast.QueryBody) logical.Node {
 	switch q := q.(type) {
 	case *ast.SelectCore:
-		return b.selectCore(q, nil)
+		return b.selectCore(q, nil, nil)
 	case *ast.SetOp:
 		return b.setOp(q)
 	case *ast.Values:
@@ -86,8 +72,8 @@ func (b *Binder) body(q ast.QueryBody) logical.Node {
 	return nil
 }
 
-// selectCore binds one SELECT; k is set for that of a sub-query.
-func (b *Binder) selectCore(c *ast.SelectCore, k *correlation) logical.Node {
+// selectCore binds one SELECT; k is set for that of a sub-query, by for one with ORDER BY.
+func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) logical.Node {
 	found := len(b.Diags.All)
 	for _, h := range c.Hints {
 		b.Diags.Errorf(codes.NoHint, h.Sp, "hint %s is not supported yet", h.Name).Help("remove it; /*+ OPTIONS('key' = 'value') */ stands behind a table's name")
@@ -138,6 +124,9 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation) logical.Node {
 	over := b.newOvers(c)
 	x := &exprBinder{Binder: b, scope: s, clause: "SELECT", agg: g, over: over, subs: &subqueries{}}
 	exprs, names, ok := x.items(c)
+	if by != nil && ok {
+		exprs, names, ok = by.bind(x, c, exprs, names)
+	}
 	var qualify scalar.Expr
 	if c.Qualify != nil {
 		q := &exprBinder{Binder: b, scope: s, clause: "QUALIFY", agg: g, over: over}

@@ -66,7 +66,7 @@ func (x *exprBinder) subquery(q *ast.Query, asValue bool) *inner {
 		return &inner{node: n, width: len(n.Cols())}
 	}
 	k := &correlation{scalar: asValue}
-	n := x.selectCore(c, k)
+	n := x.selectCore(c, k, nil)
 	if n == nil {
 		return nil
 	}

@@ -84,6 +84,8 @@ func Kind(n physical.Node) string {
 		return "UpsertMaterialize"
 	case *physical.Union:
 		return "Union"
+	case *physical.Sort:
+		return "Sort"
 	case *physical.Replicate:
 		return "Replicate"
 	case *physical.Over:
@@ -151,6 +153,8 @@ func arguments(n physical.Node) []string {
 		add("keys", pick(in(), n.Keys))
 	case *physical.UpsertMaterialize:
 		add("keys", pick(in(), n.Keys))
+	case *physical.Sort:
+		add("order", order(append([]physical.SortKey{{Column: n.Time, NullsFirst: true}}, n.Then...), in()))
 	case *physical.Replicate:
 		add("times", scalar.QuoteName(in()[n.Times].Name))
 	case *physical.Over:
@@ -160,7 +164,9 @@ func arguments(n physical.Node) []string {
 		add("calls", aggs(n.Calls, in()))
 	case *physical.Rank:
 		add("partition", optional(in(), n.Partition))
-		add("order", order(n.Order, in()))
+		if len(n.Order) > 0 {
+			add("order", order(n.Order, in()))
+		}
 		add("rows", fmt.Sprintf("%d..%d", n.From, n.To))
 		if n.Number {
 			args = append(args, "with number")
@@ -252,6 +258,8 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, state(n.TTL))
 	case *physical.Over:
 		out = append(out, state(n.TTL))
+	case *physical.Sort:
+		out = append(out, "state until the watermark passes")
 	case *physical.Rank:
 		out = append(out, state(n.TTL))
 	case *physical.Deduplicate:

@@ -250,6 +250,8 @@ func stateOf(n physical.Node) *State {
 			s.What = "the aggregates of each partition and the rows of its frame"
 		}
 		return s
+	case *physical.Sort:
+		return &State{What: "the rows that wait for their turn", Until: "the watermark passes them"}
 	case *physical.Rank:
 		if n.InputRetracts {
 			return kept("all rows of each partition", n.TTL)

@@ -135,6 +135,13 @@ type (
 		Base
 		Ins []Node
 	}
+	// Sort puts rows out in the order of a time attribute, ascending, and of further columns within one time. NewSort
+	// makes it.
+	Sort struct {
+		Base
+		Input Node
+		Order []SortKey
+	}
 	// Replicate puts every row out as often as column Times (BIGINT) of it says, without that column. NewReplicate makes it.
 	Replicate struct {
 		Base
@@ -151,7 +158,7 @@ type (
 		Frame     Frame
 		Calls     []Agg // aggregates, and ROW_NUMBER, RANK, DENSE_RANK, LAG
 	}
-	// Rank keeps the rows From to To, counted from 1, of each partition in an order. Output: the input's columns, then
+	// Rank keeps the rows From to To, counted from 1, of each partition in an order; without one, as they come. Output: the input's columns, then
 	// the number of the row (BIGINT) when Number is set.
 	Rank struct {
 		Base
@@ -278,9 +285,15 @@ func (n *Aggregate) Inputs() []Node       { return []Node{n.Input} }
 func (n *WindowAggregate) Inputs() []Node { return []Node{n.Input} }
 func (n *Union) Inputs() []Node           { return n.Ins }
 func (n *Join) Inputs() []Node            { return []Node{n.Left, n.Right} }
+func (n *Sort) Inputs() []Node            { return []Node{n.Input} }
 func (n *Replicate) Inputs() []Node       { return []Node{n.Input} }
 func (n *Over) Inputs() []Node            { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node            { return []Node{n.Input} }
+
+// NewSort is in with its rows in an order.
+func NewSort(in Node, order []SortKey, at diag.Span) *Sort {
+	return &Sort{Base: Base{Sp: at, Columns: in.Cols(), Win: in.Windows()}, Input: in, Order: order}
+}
 
 // NewReplicate is in with each row as often as column times says.
 func NewReplicate(in Node, times int, at diag.Span) *Replicate {

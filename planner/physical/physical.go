@@ -203,6 +203,15 @@ type Union struct {
 	Ins []Node
 }
 
+// Sort puts the rows of an insert-only input out in the order of their event time, when the watermark passes them. Rows
+// that come behind it are dropped. Output: the columns of the input, insert-only.
+type Sort struct {
+	Props
+	Input Node
+	Time  int       // the row-time column
+	Then  []SortKey // the order of rows of one time; those that are equal in it go out as they came
+}
+
 // Replicate puts every row out as often as column Times of it says. Output: the columns of the input but that one.
 // It changes -U to -D and +U to +I.
 type Replicate struct {
@@ -370,6 +379,7 @@ func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }
+func (n *Sort) Inputs() []Node               { return []Node{n.Input} }
 func (n *Replicate) Inputs() []Node          { return []Node{n.Input} }
 func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }

@@ -268,6 +268,8 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.union(n, before)
 	case *logical.Join:
 		return b.join(n)
+	case *logical.Sort:
+		return b.sort(n)
 	case *logical.Replicate:
 		return b.replicate(n)
 	case *logical.Over:
@@ -589,6 +591,8 @@ func Fingerprint(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "over %s %s %s %v %d\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Rows, n.Preceding)
 		case *physical.Rank:
 			fmt.Fprintf(h, "rank %s %s %v %v %d %d\n", id, keyTypes(n.Partition), n.Order, rowTypes(n.Columns), n.From, n.To)
+		case *physical.Sort:
+			fmt.Fprintf(h, "sort %s %v\n", id, rowTypes(n.Columns))
 		case *physical.Deduplicate:
 			fmt.Fprintf(h, "deduplicate %s %s %v %t\n", id, keyTypes(n.Keys), rowTypes(n.Columns), n.Last)
 		case *physical.Join:

@@ -74,6 +74,8 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return t
 	case *logical.Join:
 		return b.joinTraits(n)
+	case *logical.Sort:
+		return b.traitsOf(n.Input)
 	case *logical.Replicate:
 		t := b.traitsOf(n.Input)
 		t.keys = nil

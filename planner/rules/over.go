@@ -183,8 +183,8 @@ func (b *builder) rankTraits(n *logical.Rank) traits {
 		t.keys = append(t.keys, append(slices.Clone(n.Partition), len(n.Input.Cols())))
 	}
 	t.keys = append(t.keys, in.keys...)
-	if last, proc, ok := deduplicates(n); ok && proc && !last && !in.updating {
-		return t // the first row that comes stays for ever
+	if last, proc, ok := deduplicates(n); !in.updating && (len(n.Order) == 0 || ok && proc && !last) {
+		return t // the first rows that come stay for ever
 	}
 	if !in.updating {
 		t.updating, t.at, t.clause = true, n.Sp, "a row that comes later may drive one out"
@@ -255,6 +255,40 @@ func sortKeys(order []logical.SortKey) []physical.SortKey {
 		out[i] = physical.SortKey(k)
 	}
 	return out
+}
+
+// sort makes the order of a time attribute. Rows come in the order of processing time anyway.
+func (b *builder) sort(n *logical.Sort) (built, bool) {
+	key := n.Order[0]
+	time := n.Input.Cols()[key.Column]
+	if t := b.traitsOf(n.Input); t.updating {
+		b.diags.Errorf(codes.UpdatingWindow, n.Sp, "a stream that changes rows cannot be put in order").
+			Label(t.at, "%s", t.clause).
+			Help("for the first rows of an order add LIMIT")
+		return built{}, false
+	}
+	if key.Desc || time.Time == catalog.NoTime || time.Time == catalog.ProcTime && len(n.Order) > 1 {
+		d := b.diags.Errorf(codes.NoOrderBy, n.Sp, "a stream is put in the order of a time attribute, ascending, and of nothing else")
+		if time.Lost != nil {
+			d.Label(time.Lost.Span, "%s", time.Lost.Why)
+		}
+		d.Note("an unbounded stream has no last row to wait for").
+			Help("order by the column with the WATERMARK first, add LIMIT for the first rows of another order, or sort where the result is read")
+		return built{}, false
+	}
+	id := b.id("sort")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	if !ok {
+		return in, false
+	}
+	in = b.exchange(in, nil, id)
+	if time.Time == catalog.ProcTime {
+		return in, true
+	}
+	s := &physical.Sort{Input: in.node, Time: key.Column, Then: sortKeys(n.Order[1:])}
+	s.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: in.node.Base().Changelog}
+	in.node = s
+	return in, true
 }
 
 // over makes an aggregation over the rows before each row, which must be in the order of time.

@@ -51,6 +51,13 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		return o.pruneWindowAggregate(n, need)
 	case *logical.Join:
 		return o.pruneJoin(n, need)
+	case *logical.Sort:
+		below := slices.Clone(need)
+		for _, k := range n.Order {
+			below[k.Column] = true
+		}
+		in, to := o.prune(n.Input, below)
+		return logical.NewSort(in, movedOrder(n.Order, to), n.Sp), to
 	case *logical.Replicate:
 		below := slices.Insert(slices.Clone(need), n.Times, true)
 		in, to := o.prune(n.Input, below)

@@ -1,0 +1,129 @@
+package op
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/planner/physical"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// timeSort puts rows out in the order of their event time. They wait in a timeBuffer for the watermark to pass them; what
+// comes behind it is late, and dropped.
+type timeSort struct {
+	node   *physical.Sort
+	ctx    *exec.TaskContext
+	types  []types.Type
+	cols   []int
+	buffer timeBuffer
+	wm     exec.Watermark
+
+	rows   state.Keys
+	unused []uint64
+	all    []int32
+	one    *batch.Batch // the rows of one time
+	keys   [][]byte     // their further order
+	at     []int32
+	out    *batch.Batch
+}
+
+func newSort(n *physical.Sort) (exec.Operator, error) {
+	o := &timeSort{node: n, types: columnTypes(n), wm: exec.MinWatermark}
+	for c := range o.types {
+		o.cols = append(o.cols, c)
+	}
+	for _, k := range n.Then {
+		if t := o.types[k.Column]; t.Nested != nil {
+			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
+		}
+	}
+	o.one, o.out = batch.New(o.types, 0), batch.New(o.types, batch.TargetRows)
+	return o, nil
+}
+
+func (o *timeSort) Open(ctx *exec.TaskContext, st state.Scope) error {
+	o.ctx = ctx
+	return o.buffer.open(st, "pending", fmt.Sprintf("key%d (%s)", batch.KeyFormat, typeList(o.types)))
+}
+
+func (o *timeSort) Process(in *batch.Batch, _ exec.Emitter) error {
+	if in.Rows() == 0 {
+		return nil
+	}
+	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	times := in.Cols[o.node.Time]
+	for k, i := range positions(in, &o.all) {
+		if times.IsNull(int(i)) {
+			return fmt.Errorf("the row time %s is NULL", o.node.Columns[o.node.Time].Name)
+		}
+		t := times.Int[i]
+		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
+			o.ctx.Metrics.Late.Add(1)
+			continue
+		}
+		o.buffer.add(t, state.Hash(nil), nil, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+	}
+	return nil
+}
+
+func (o *timeSort) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	o.wm = wm
+	o.out.Reset()
+	for o.buffer.due(int64(wm)) {
+		if err := o.next(); err != nil {
+			return err
+		}
+		if o.out.N >= batch.TargetRows {
+			if err := emitRows(o.out, out); err != nil {
+				return err
+			}
+		}
+	}
+	return emitRows(o.out, out)
+}
+
+// next moves the rows of the buffer's first time to out.
+func (o *timeSort) next() error {
+	r := o.buffer.pop()
+	if len(o.node.Then) == 0 || !o.buffer.due(r.time) {
+		return o.decode(r.row, o.out)
+	}
+	o.one.Reset()
+	if err := o.decode(r.row, o.one); err != nil {
+		return err
+	}
+	for time := r.time; o.buffer.due(time); {
+		if err := o.decode(o.buffer.pop().row, o.one); err != nil {
+			return err
+		}
+	}
+	o.keys, o.at = grow(o.keys, o.one.N), grow(o.at, o.one.N)
+	for i := range o.keys {
+		k := o.keys[i][:0]
+		for _, s := range o.node.Then {
+			k = batch.AppendSortKey(k, o.one.Cols[s.Column], i, s.Desc, s.NullsFirst)
+		}
+		o.keys[i], o.at[i] = k, int32(i)
+	}
+	slices.SortStableFunc(o.at, func(a, b int32) int { return bytes.Compare(o.keys[a], o.keys[b]) })
+	for c, v := range o.out.Cols {
+		v.AppendMany(o.one.Cols[c], o.at, o.one.N)
+	}
+	o.out.N += o.one.N
+	return nil
+}
+
+func (o *timeSort) decode(row []byte, to *batch.Batch) error {
+	if err := batch.DecodeKey(row, to.Cols); err != nil {
+		return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+	}
+	to.N++
+	return nil
+}
+
+func (o *timeSort) Snapshot(state.Epoch, exec.Emitter) error { return o.buffer.snapshot() }
+func (*timeSort) Close() error                               { return nil }

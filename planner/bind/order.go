@@ -1,0 +1,185 @@
+package bind
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"weir/parser/ast"
+	"weir/planner/codes"
+	"weir/planner/logical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+)
+
+// ordering is an ORDER BY, as columns of the query under it.
+type ordering struct {
+	items []*ast.OrderItem
+	keys  []logical.SortKey
+	// width is the columns of the SELECT list; behind them are those that are only ordered by.
+	width int
+}
+
+// ordered binds the body of q, its ORDER BY, and its LIMIT and OFFSET:
+//
+//	ORDER BY           a sort, which a stream allows by time
+//	ORDER BY, LIMIT    a Rank: the first rows of the order
+//	LIMIT              a Rank without an order: the rows that come first
+func (b *Binder) ordered(q *ast.Query) logical.Node {
+	if len(q.OrderBy) == 0 && q.Limit == nil && q.Offset == nil {
+		return b.body(q.Body)
+	}
+	from, to, ok := b.limits(q)
+	by := &ordering{items: q.OrderBy}
+	var n logical.Node
+	if c, isSelect := q.Body.(*ast.SelectCore); isSelect && len(q.OrderBy) > 0 {
+		n = b.selectCore(c, nil, by)
+	} else if n = b.body(q.Body); n != nil {
+		ok = by.columns(b, n) && ok
+	}
+	if n == nil || !ok {
+		return nil
+	}
+	at := q.Sp
+	switch {
+	case len(q.OrderBy) > 0:
+		at = q.OrderBy[0].Sp.To(q.OrderBy[len(q.OrderBy)-1].Sp)
+	case q.Limit != nil:
+		at = q.Limit.Span()
+	}
+	width := by.width
+	switch {
+	case q.Limit == nil:
+		n = logical.NewSort(n, by.keys, at)
+	case to < from:
+		n = logical.NewFilter(n, &scalar.Literal{Value: false, Typ: types.TBoolean.NotNull(), Sp: at}, at)
+	default:
+		n = &logical.Rank{Base: logical.Base{Sp: at, Columns: n.Cols()}, Input: n, Order: by.keys, From: from, To: to}
+	}
+	if width == len(n.Cols()) {
+		return n
+	}
+	exprs, names := logical.Pass(n)
+	return logical.NewCalc(n, nil, exprs[:width], names[:width], at)
+}
+
+// limits reads LIMIT and OFFSET: the numbers of the first and the last row, counted from 1.
+func (b *Binder) limits(q *ast.Query) (from, to int64, ok bool) {
+	number := func(e ast.Expr, what string) (int64, bool) {
+		v := b.scalarOver(e, &scope{what: what}, what)
+		if v == nil {
+			return 0, false
+		}
+		l, isLit := v.(*scalar.Literal)
+		if n, isInt := int64(0), false; isLit {
+			if n, isInt = l.Value.(int64); isInt && l.Typ.IsInteger() && n >= 0 && n < math.MaxInt32 {
+				return n, true
+			}
+		}
+		b.Diags.Errorf(codes.NoLimit, e.Span(), "%s must be a constant number of rows", what).Help("as in %s 10", what)
+		return 0, false
+	}
+	ok = true
+	skip, rows := int64(0), int64(0)
+	if q.Offset != nil {
+		skip, ok = number(q.Offset, "OFFSET")
+	}
+	if q.Limit != nil {
+		var fine bool
+		rows, fine = number(q.Limit, "LIMIT")
+		ok = ok && fine
+	} else if q.Offset != nil {
+		b.Diags.Errorf(codes.NoLimit, q.Offset.Span(), "OFFSET without LIMIT is not supported").
+			At("a stream has no end: all rows but some would have to be kept").Help("add LIMIT")
+		ok = false
+	}
+	return skip + 1, skip + rows, ok
+}
+
+func (o *ordering) add(it *ast.OrderItem, column int) {
+	k := logical.SortKey{Column: column, Desc: it.Desc, NullsFirst: !it.Desc}
+	if it.NullsFirst != nil {
+		k.NullsFirst = *it.NullsFirst
+	}
+	o.keys = append(o.keys, k)
+}
+
+// place is the column of the SELECT list that an item of ORDER BY names by its number or its name; -1 for none. ok is
+// false after a finding.
+func (o *ordering) place(b *Binder, it *ast.OrderItem, names []string) (at int, ok bool) {
+	switch e := it.Expr.(type) {
+	case *ast.NumberLit:
+		l, isLit := b.number(e.Text, false, e.Sp).(*scalar.Literal)
+		if !isLit {
+			return -1, false
+		}
+		if n, isInt := l.Value.(int64); isInt && n >= 1 && n <= int64(len(names)) {
+			return int(n) - 1, true
+		}
+		b.Diags.Errorf(codes.NoOrderBy, e.Sp, "there is no column %s", e.Text).Note("the query has %s", count(len(names), "column"))
+		return -1, false
+	case *ast.ColumnRef:
+		if len(e.Name.Parts) == 1 {
+			return slices.Index(names, e.Name.Parts[0].Name), true
+		}
+	}
+	return -1, true
+}
+
+// bind finds the order in the SELECT list exprs, and adds to it what is only ordered by.
+func (o *ordering) bind(x *exprBinder, c *ast.SelectCore, exprs []scalar.Expr, names []string) ([]scalar.Expr, []string, bool) {
+	o.width = len(exprs)
+	y := *x
+	y.clause = "ORDER BY"
+	for _, it := range o.items {
+		at, ok := o.place(x.Binder, it, names[:o.width])
+		if !ok {
+			return nil, nil, false
+		}
+		if at >= 0 {
+			o.add(it, at)
+			continue
+		}
+		e := y.bind(it.Expr)
+		if e == nil {
+			return nil, nil, false
+		}
+		d := scalar.Digest(e)
+		if at = slices.IndexFunc(exprs, func(s scalar.Expr) bool { return scalar.Digest(s) == d }); at < 0 {
+			if c.Distinct {
+				x.Diags.Errorf(codes.NoOrderBy, it.Sp, "with DISTINCT only columns of the result can be ordered by").
+					Help("add %s to the SELECT list", it.Expr.Span().Text())
+				return nil, nil, false
+			}
+			at = len(exprs)
+			exprs, names = append(exprs, e), append(names, fmt.Sprintf("$s%d", at-o.width))
+		}
+		o.add(it, at)
+	}
+	return exprs, names, true
+}
+
+// columns finds the order in the columns of n, which is no SELECT.
+func (o *ordering) columns(b *Binder, n logical.Node) bool {
+	o.width = len(n.Cols())
+	s := nodeScope(n, "", n.Span())
+	for _, it := range o.items {
+		at, ok := o.place(b, it, s.names())
+		if !ok {
+			return false
+		}
+		if at < 0 {
+			c, isCol := b.scalarOver(it.Expr, s, "ORDER BY").(*scalar.Column)
+			if !isCol {
+				if _, isRef := it.Expr.(*ast.ColumnRef); !isRef {
+					b.Diags.Errorf(codes.NoOrderBy, it.Sp, "UNION, INTERSECT, EXCEPT and VALUES are ordered by columns of their result").
+						Help("compute it in a query around this one")
+				}
+				return false
+			}
+			at = c.Index
+		}
+		o.add(it, at)
+	}
+	return true
+}
