@@ -27,6 +27,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newCalc(n, env)
 	case *physical.WindowTVF:
 		return newWindowTVF(n)
+	case *physical.SessionTVF:
+		return newSessionTVF(n)
 	case *physical.WindowAggregate:
 		return newWindowAggregate(n)
 	case *physical.GroupAggregate:

@@ -296,6 +296,26 @@ func (x *rowList) remove(row []byte) (found bool, err error) {
 	return true, nil
 }
 
+// clear takes all rows out. The head stays, empty, until the caller adds to it or deletes it.
+func (x *rowList) clear() error {
+	for pos := 1; pos < x.len(); pos++ {
+		p, ok, err := x.at(pos)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := x.dropIndex(p.data(), pos); err != nil {
+			return err
+		}
+		p.m.Delete(p.ref)
+	}
+	x.headMap().Touch(x.head)
+	x.setLen(0)
+	return nil
+}
+
 // move puts the row q, which is at position from, to position to.
 func (x *rowList) move(q place, from, to int) error {
 	x.l.row = append(x.l.row[:0], q.data()...)

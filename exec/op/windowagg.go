@@ -10,7 +10,6 @@ import (
 	"weir/exec/op/agg"
 	"weir/exec/op/memstate"
 	"weir/planner/catalog"
-	"weir/planner/config"
 	"weir/planner/physical"
 	"weir/state"
 )
@@ -27,10 +26,7 @@ import (
 // ascending; its namespace is dropped with it, a slice's when the last window of the slice has
 // closed. A row all of whose windows are closed is late: dropped and counted.
 //
-// Which windows have closed is known from the watermark alone. The watermark is kept in the table
-// "progress" too, since a restored job may start from an older one (a split that was idle) and must not put a
-// window out twice. It is the same in all subtasks at a barrier, and kept once for each key group, so that it is
-// found again at any parallelism.
+// Which windows have closed is known from the watermark alone.
 //
 // An entry's fixed part: with a retracting input the number of rows, 8 bytes; the accumulators.
 type windowAggregate struct {
@@ -42,10 +38,8 @@ type windowAggregate struct {
 	ctx     *exec.TaskContext
 	table   state.Table
 
-	progress    state.Table
-	groups      [][]byte // a key in each key group of the subtask
+	progress    progress
 	wm          exec.Watermark
-	savedWM     exec.Watermark
 	next        int64 // an end that is not after that of the next window to close; math.MaxInt64: none is open
 	merged      *memstate.Map
 	target      state.Map // where mergeRows merges into
@@ -140,15 +134,9 @@ func (o *windowAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error
 	if err = o.aggs.open(st, 0); err != nil {
 		return err
 	}
-	o.progress, err = st.Table(state.TableSpec{Name: "progress", Fixed: 8, Schema: "watermark1"})
-	if err != nil {
+	if o.wm, err = o.progress.open(ctx, st); err != nil {
 		return err
 	}
-	o.findGroups(ctx)
-	if o.wm, err = o.restored(); err != nil {
-		return err
-	}
-	o.savedWM = o.wm
 	o.next = math.MaxInt64
 	if ns := o.table.Namespaces(); len(ns) > 0 {
 		o.next = ns[0]
@@ -156,64 +144,8 @@ func (o *windowAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error
 	return nil
 }
 
-// findGroups looks for a key in each key group of the subtask.
-func (o *windowAggregate) findGroups(ctx *exec.TaskContext) {
-	groups := state.KeyGroups
-	if ctx.Config != nil {
-		if n := ctx.Config.Int(config.MaxParallelism); n > 0 {
-			groups = n
-		}
-	}
-	r := ctx.KeyGroups
-	o.groups = make([][]byte, r.To-r.From)
-	missing := len(o.groups)
-	var key [4]byte
-	for i := uint32(0); missing > 0; i++ {
-		binary.LittleEndian.PutUint32(key[:], i)
-		if g := state.KeyGroupOf(state.Hash(key[:]), groups) - r.From; g >= 0 && g < len(o.groups) && o.groups[g] == nil {
-			o.groups[g] = append([]byte{}, key[:]...)
-			missing--
-		}
-	}
-}
-
-// restored is the watermark that the state was made at.
-func (o *windowAggregate) restored() (exec.Watermark, error) {
-	wm := exec.MaxWatermark
-	m := o.progress.Map(0)
-	for _, key := range o.groups {
-		r, err := m.Find(state.Hash(key), key)
-		if err != nil {
-			return 0, err
-		}
-		if r == state.NoRef {
-			return exec.MinWatermark, nil
-		}
-		wm = min(wm, exec.Watermark(binary.LittleEndian.Uint64(m.Fixed(r))))
-	}
-	if len(o.groups) == 0 {
-		return exec.MinWatermark, nil
-	}
-	return wm, nil
-}
-
-// Snapshot saves how far event time has come. The end of the input is not part of it: it closed all windows, and if more is read
-// in another run (weir run --until end), that is not late for it.
-func (o *windowAggregate) Snapshot(state.Epoch, exec.Emitter) error {
-	if o.wm == exec.MaxWatermark || o.wm == o.savedWM {
-		return nil
-	}
-	m := o.progress.Map(0)
-	for _, key := range o.groups {
-		r, _, err := m.Upsert(state.Hash(key), key)
-		if err != nil {
-			return err
-		}
-		binary.LittleEndian.PutUint64(m.Fixed(r), uint64(o.wm))
-	}
-	o.savedWM = o.wm
-	return nil
-}
+// Snapshot saves how far event time has come.
+func (o *windowAggregate) Snapshot(state.Epoch, exec.Emitter) error { return o.progress.snapshot(o.wm) }
 
 func (o *windowAggregate) Process(in *batch.Batch, out exec.Emitter) error {
 	if in.Rows() == 0 {

@@ -551,8 +551,7 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	case f != nil && f.Kind == fn.Window:
 		x.Diags.Errorf(codes.Over, e.Sp, "%s needs OVER (PARTITION BY ... ORDER BY ...)", name)
 		return nil
-	case f == nil && name == "TUMBLE", f == nil && name == "HOP", f == nil && name == "SESSION", f == nil && name == "CUMULATE",
-		f != nil && f.Kind == fn.WindowTVF:
+	case f != nil && f.Kind == fn.WindowTVF:
 		x.Diags.Errorf(codes.WindowFunction, e.Sp, "%s is not a function of a row", name).
 			Help("it stands in FROM: FROM TABLE(%s(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)), or in GROUP BY", name)
 		return nil

@@ -3,6 +3,7 @@ package bind
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"weir/parser/ast"
@@ -28,6 +29,7 @@ type grouping struct {
 	forms    map[reflect.Type]bool // of the keys' syntax: what may be one
 	lookup   map[string]int        // digest of a key: its position
 	window   *groupWindow          // GROUP BY TUMBLE(...)
+	session  *sessionWindow        // GROUP BY SESSION(...), until all keys are known
 
 	pre    []scalar.Expr // the aggregates' arguments and filters, over the input
 	preAt  map[string]int
@@ -38,12 +40,22 @@ type grouping struct {
 	correlated bool
 }
 
-// groupWindow is GROUP BY TUMBLE(ts, size) or HOP(ts, slide, size).
+// groupWindow is GROUP BY TUMBLE(ts, size), HOP(ts, slide, size) or SESSION(ts, gap).
 type groupWindow struct {
-	name             string // TUMBLE, HOP
+	name             string // TUMBLE, HOP, SESSION
 	args             string // digest of the arguments
 	start, end, time int    // keys
 }
+
+// sessionWindow is the window of GROUP BY SESSION(ts, gap), whose sessions are those of the other keys.
+type sessionWindow struct {
+	call *ast.Call
+	time int
+	spec logical.Window
+}
+
+// groupWindowForms is how the windows of GROUP BY are written.
+var groupWindowForms = map[string]string{"TUMBLE": "TUMBLE(ts, size)", "HOP": "HOP(ts, slide, size)", "SESSION": "SESSION(ts, gap)"}
 
 // containsAggregate looks for aggregate calls in e, not into sub-queries.
 func (b *Binder) containsAggregate(e ast.Expr) bool {
@@ -142,6 +154,9 @@ func (b *Binder) newGrouping(core *ast.SelectCore, in logical.Node, s *scope) *g
 		}
 		g.addKey(k, item.Expr)
 	}
+	if g.session != nil {
+		g.sessionKeys()
+	}
 	return g
 }
 
@@ -180,18 +195,19 @@ func (g *grouping) addKey(k scalar.Expr, form ast.Expr) int {
 // groupWindow binds GROUP BY TUMBLE(ts, size): a window table function below, and its columns as keys.
 func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
 	g.broken = true // until it is understood
-	if g.window != nil {
+	if g.window != nil || g.session != nil {
 		b.Diags.Errorf(codes.WindowFunction, c.Sp, "GROUP BY has two windows")
 		return
 	}
-	if name == "SESSION" {
-		b.Diags.Errorf(codes.NoWindowKind, c.Sp, "SESSION windows are not supported yet").Help("TUMBLE and HOP are")
-		return
+	want, most := 2, 3
+	switch name {
+	case "HOP":
+		want, most = 3, 4
+	case "SESSION":
+		most = 2
 	}
-	want := map[string]int{"TUMBLE": 2, "HOP": 3}[name]
-	if len(c.Args) < want || len(c.Args) > want+1 {
-		form := map[string]string{"TUMBLE": "TUMBLE(ts, size)", "HOP": "HOP(ts, slide, size)"}[name]
-		b.Diags.Errorf(codes.WindowArgs, c.Sp, "%s in GROUP BY has %d arguments", name, len(c.Args)).Help("the form is %s", form)
+	if len(c.Args) < want || len(c.Args) > most {
+		b.Diags.Errorf(codes.WindowArgs, c.Sp, "%s in GROUP BY has %d arguments", name, len(c.Args)).Help("the form is %s", groupWindowForms[name])
 		return
 	}
 	ref, ok := c.Args[0].(*ast.ColumnRef)
@@ -214,7 +230,11 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
 			return
 		}
 	}
-	if w.Size, ok = b.windowInterval(c.Args[want-1], "the size"); !ok {
+	length := "the size"
+	if name == "SESSION" {
+		w.Kind, length = physical.Session, "the gap"
+	}
+	if w.Size, ok = b.windowInterval(c.Args[want-1], length); !ok {
 		return
 	}
 	if len(c.Args) > want {
@@ -222,16 +242,53 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
 			return
 		}
 	}
-	if w.Kind == physical.Tumble {
+	if w.Kind != physical.Hop {
 		w.Slide = w.Size
 	}
-	tvf := newWindowTVF(g.input, col.Index, w, c.Sp)
-	n := len(g.scope.cols)
-	g.input = tvf
-	g.scope = &scope{cols: tvf.Columns[:n], rels: g.scope.rels, what: g.scope.what} // the window's columns have no names here
-	key := func(i int) int { return g.addKey(logical.Ref(tvf, n+i), nil) }
-	g.window = &groupWindow{name: name, args: argsText(c), start: key(0), end: key(1), time: key(2)}
 	g.broken = false
+	if name == "SESSION" {
+		g.session = &sessionWindow{c, col.Index, w}
+		return
+	}
+	g.windowed(newWindowTVF(g.input, col.Index, w, c.Sp), c, name)
+}
+
+// windowed puts the window function below the grouping, and its columns among the keys.
+func (g *grouping) windowed(tvf *logical.WindowTVF, c *ast.Call, name string) {
+	g.input = tvf
+	// The window's columns have no names here.
+	g.scope = &scope{cols: tvf.Columns[:len(g.scope.cols)], rels: g.scope.rels, what: g.scope.what}
+	key := func(col int) int { return g.addKey(logical.Ref(tvf, col), nil) }
+	g.window = &groupWindow{name: name, args: argsText(c), start: key(tvf.Win.Start), end: key(tvf.Win.End), time: key(tvf.Win.Time)}
+}
+
+// sessionKeys makes the keys of GROUP BY the partition of the sessions. Keys that are computed are so below them.
+func (g *grouping) sessionKeys() {
+	cols := g.input.Cols()
+	var exprs []scalar.Expr
+	var names []string
+	for i, c := range cols {
+		exprs, names = append(exprs, logical.Ref(g.input, i)), append(names, c.Name)
+	}
+	var partition []int
+	for i, k := range g.keys {
+		c, plain := k.(*scalar.Column)
+		if !plain {
+			c = &scalar.Column{Index: len(exprs), Name: g.names[i], Typ: k.Type(), Sp: k.Span()}
+			exprs, names = append(exprs, k), append(names, g.names[i])
+			g.keys[i] = c
+		}
+		if !slices.Contains(partition, c.Index) {
+			partition = append(partition, c.Index)
+		}
+	}
+	if len(exprs) > len(cols) {
+		g.input = logical.NewCalc(g.input, nil, exprs, names, g.at)
+	}
+	s := g.session
+	tvf := newWindowTVF(g.input, s.time, s.spec, s.call.Sp)
+	tvf.Partition = partition
+	g.windowed(tvf, s.call, "SESSION")
 }
 
 func argsText(c *ast.Call) string {

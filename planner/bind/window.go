@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strings"
 
 	"weir/parser/ast"
@@ -18,6 +19,7 @@ var windowParams = map[string][]string{
 	"TUMBLE":   {"SIZE", "OFFSET"},
 	"HOP":      {"SLIDE", "SIZE", "OFFSET"},
 	"CUMULATE": {"STEP", "SIZE", "OFFSET"},
+	"SESSION":  {"GAP"},
 }
 
 // windowForms is how the window table functions are written.
@@ -25,26 +27,24 @@ var windowForms = map[string]string{
 	"TUMBLE":   "TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset])",
 	"HOP":      "HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset])",
 	"CUMULATE": "CUMULATE(TABLE t, DESCRIPTOR(ts), step, size [, offset])",
+	"SESSION":  "SESSION(TABLE t [PARTITION BY key, ...], DESCRIPTOR(ts), gap)",
 }
 
-// tableFunc binds TABLE(TUMBLE(...)), TABLE(HOP(...)) and TABLE(CUMULATE(...)).
+// tableFunc binds TABLE(TUMBLE(...)) and its kin.
 func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 	name := strings.ToUpper(t.Name.Name)
 	switch name {
-	case "TUMBLE", "HOP", "CUMULATE":
-	case "SESSION":
-		b.Diags.Errorf(codes.NoWindowKind, t.Sp, "SESSION windows are not supported yet").Help("TUMBLE, HOP and CUMULATE are")
-		return nil, nil
+	case "TUMBLE", "HOP", "CUMULATE", "SESSION":
 	default:
 		if t.Lateral {
 			b.Diags.Errorf(codes.NoTableFunction, t.Sp, "table functions are not supported yet")
 			return nil, nil
 		}
 		d := b.Diags.Errorf(codes.UnknownFunction, t.Name.Sp, "table function %s is not known", t.Name.Name)
-		if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP", "CUMULATE"}); ok {
+		if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP", "CUMULATE", "SESSION"}); ok {
 			d.Help("did you mean %s?", s)
 		} else {
-			d.Help("TUMBLE, HOP and CUMULATE are known")
+			d.Help("TUMBLE, HOP, CUMULATE and SESSION are known")
 		}
 		return nil, nil
 	}
@@ -52,7 +52,7 @@ func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 	if !ok {
 		return nil, nil
 	}
-	in := b.windowInput(args["DATA"])
+	in := b.windowInput(args["DATA"], name)
 	w, ok := b.windowSpec(args, name, t.Sp)
 	if in == nil || !ok {
 		return nil, nil
@@ -66,7 +66,12 @@ func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 		return nil, nil
 	}
 	w.LTZ = in.Cols()[at].Type.Kind == types.TimestampLTZ
+	partition, ok := b.windowPartition(in, args["DATA"])
+	if !ok {
+		return nil, nil
+	}
 	tvf := newWindowTVF(in, at, w, t.Sp)
+	tvf.Partition = partition
 	return b.aliased(tvf, t.Alias, inputName(args["DATA"]), t.Sp)
 }
 
@@ -112,7 +117,10 @@ func (b *Binder) windowArguments(t *ast.TableFunc, name string) (map[string]*ast
 		}
 		args[p] = a
 	}
-	for _, p := range order[:len(order)-1] {
+	for _, p := range order {
+		if p == "OFFSET" {
+			continue // the only one that may be left out
+		}
 		a := args[p]
 		if a == nil {
 			b.Diags.Errorf(codes.WindowArgs, t.Sp, "%s lacks its argument %s", name, p).Help("the form is %s", form)
@@ -133,9 +141,14 @@ func (b *Binder) windowArguments(t *ast.TableFunc, name string) (map[string]*ast
 	return args, true
 }
 
-func (b *Binder) windowInput(a *ast.TableArg) logical.Node {
-	if len(a.PartitionBy) > 0 || len(a.OrderBy) > 0 {
-		b.Diags.Errorf(codes.WindowArgs, a.Sp, "PARTITION BY and ORDER BY have no meaning for the table of TUMBLE, HOP and CUMULATE")
+func (b *Binder) windowInput(a *ast.TableArg, name string) logical.Node {
+	switch {
+	case len(a.OrderBy) > 0:
+		b.Diags.Errorf(codes.WindowArgs, a.OrderBy[0].Sp, "ORDER BY has no meaning for the table of %s: the rows are ordered by their time", name)
+		return nil
+	case len(a.PartitionBy) > 0 && name != "SESSION":
+		b.Diags.Errorf(codes.WindowArgs, a.PartitionBy[0].Span(), "PARTITION BY has no meaning for the table of %s", name).
+			At("the windows are the same for all rows").Help("leave it out, and GROUP BY the column together with window_start and window_end")
 		return nil
 	}
 	if a.Query != nil {
@@ -145,8 +158,44 @@ func (b *Binder) windowInput(a *ast.TableArg) logical.Node {
 	return n
 }
 
+// windowPartition is the columns of PARTITION BY.
+func (b *Binder) windowPartition(in logical.Node, a *ast.TableArg) (cols []int, ok bool) {
+	list := a.PartitionBy
+	if len(list) == 1 {
+		if row, isRow := list[0].(*ast.RowExpr); isRow {
+			list = row.Items
+		}
+	}
+	s := nodeScope(in, "", in.Span())
+	for _, e := range list {
+		ref, isRef := e.(*ast.ColumnRef)
+		if !isRef || len(ref.Name.Parts) != 1 {
+			b.Diags.Errorf(codes.WindowArgs, e.Span(), "PARTITION BY of SESSION takes columns of its table").
+				Help("compute it below: SESSION((SELECT ..., %s AS key FROM ...) PARTITION BY key, ...)", e.Span().Text())
+			return nil, false
+		}
+		at := b.find(s, 0, len(in.Cols()), ref.Name.Last())
+		if at == -1 {
+			b.unknown(s, ref.Name.Last(), inputName(a), in.Cols())
+		}
+		if at < 0 {
+			return nil, false
+		}
+		if !slices.Contains(cols, at) {
+			cols = append(cols, at)
+		}
+	}
+	return cols, true
+}
+
 func (b *Binder) windowSpec(args map[string]*ast.TableArg, name string, at diag.Span) (w logical.Window, ok bool) {
 	w.Span = at
+	if name == "SESSION" {
+		w.Kind = physical.Session
+		w.Size, ok = b.windowInterval(args["GAP"].Expr, "the gap")
+		w.Slide = w.Size
+		return w, ok
+	}
 	w.Size, ok = b.windowInterval(args["SIZE"].Expr, "the size")
 	w.Slide = w.Size
 	part := ""

@@ -53,7 +53,6 @@ const (
 	NoOrderBy       = "SQ2504"
 	NoLimit         = "SQ2505"
 	NoGroupingSets  = "SQ2506"
-	NoWindowKind    = "SQ2507"
 	NoSubquery      = "SQ2508"
 	NoConstructor   = "SQ2509"
 	NoSystemTime    = "SQ2510"

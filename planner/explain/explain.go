@@ -74,6 +74,8 @@ func Kind(n physical.Node) string {
 		return "Calc"
 	case *physical.WindowTVF:
 		return "WindowTVF"
+	case *physical.SessionTVF:
+		return "SessionTVF"
 	case *physical.WindowAggregate:
 		return "WindowAggregate"
 	case *physical.GroupAggregate:
@@ -135,6 +137,9 @@ func arguments(n physical.Node) []string {
 		}
 		add("select", selects(n))
 	case *physical.WindowTVF:
+		add("window", window(n.Window, in()))
+	case *physical.SessionTVF:
+		add("partition", optional(in(), n.Partition))
 		add("window", window(n.Window, in()))
 	case *physical.WindowAggregate:
 		add("keys", pick(in(), n.Keys))
@@ -248,6 +253,8 @@ func (p *printer) props(n physical.Node) []string {
 			}
 			out = append(out, "watermark "+scalar.QuoteName(w.Name)+"="+text)
 		}
+	case *physical.SessionTVF:
+		out = append(out, "state until the session ends")
 	case *physical.WindowAggregate:
 		out = append(out, "state until the window closes")
 	case *physical.GroupAggregate:
@@ -459,6 +466,8 @@ func window(w physical.Window, in []physical.Column) string {
 		text = "HOP(" + over + ", slide=" + length(w.Slide) + ", size=" + length(w.Size)
 	case physical.Cumulate:
 		text = "CUMULATE(" + over + ", step=" + length(w.Slide) + ", size=" + length(w.Size)
+	case physical.Session:
+		text = "SESSION(" + over + ", gap=" + length(w.Size)
 	}
 	if w.Offset != 0 {
 		text += ", offset=" + length(w.Offset)

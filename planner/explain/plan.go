@@ -236,6 +236,8 @@ func stateOf(n physical.Node) *State {
 		return s
 	}
 	switch n := n.(type) {
+	case *physical.SessionTVF:
+		return &State{What: "the rows of open sessions", Until: "the watermark passes the end of the session"}
 	case *physical.WindowAggregate:
 		return &State{What: "the aggregates of each key and open window", Until: "the watermark passes the end of the window"}
 	case *physical.GroupAggregate:

@@ -16,7 +16,7 @@ type Kind uint8
 const (
 	Scalar    Kind = iota // one value from the arguments of one row
 	Aggregate             // one value from many rows
-	WindowTVF             // TUMBLE, HOP, CUMULATE: a table from a table
+	WindowTVF             // TUMBLE, HOP, CUMULATE, SESSION: a table from a table
 	Window                // ROW_NUMBER, LAG: one value from a row's place among others; with OVER only
 )
 

@@ -18,6 +18,7 @@ func windowFuncs() []*Func {
 		f("TUMBLE", "TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), size [, offset]))", "Every row with window_start, window_end and window_time of the window of a fixed size that it is in."),
 		f("HOP", "TABLE(HOP(TABLE t, DESCRIPTOR(time), slide, size [, offset]))", "Every row once for each window of a fixed size that it is in; a window begins every slide."),
 		f("CUMULATE", "TABLE(CUMULATE(TABLE t, DESCRIPTOR(time), step, size [, offset]))", "Every row once for each window that it is in; the windows begin every size and grow by a step up to it."),
+		f("SESSION", "TABLE(SESSION(TABLE t [PARTITION BY key, ...], DESCRIPTOR(time), gap))", "Every row with the bounds of its session, when that has ended: rows of one key that are no more than a gap apart."),
 	}
 }
 
@@ -53,7 +54,6 @@ func refusedFuncs() []*Func {
 		kind              Kind
 		name, syntax, why string
 	}{
-		{WindowTVF, "SESSION", "TABLE(SESSION(...))", "SESSION windows are not supported; use TUMBLE, HOP or CUMULATE"},
 		{Scalar, "CURRENT_WATERMARK", "CURRENT_WATERMARK(t)", "the watermark is not available to expressions; late rows are dropped by windows and counted in the metrics"},
 		{Scalar, "JSON_OBJECT", "JSON_OBJECT(...)", "JSON_OBJECT is not supported; write the columns with 'format' = 'json'"},
 		{Scalar, "JSON_ARRAY", "JSON_ARRAY(...)", "JSON_ARRAY is not supported"},

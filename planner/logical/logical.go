@@ -105,6 +105,8 @@ type (
 		Input  Node
 		Time   int // the row-time column
 		Window Window
+		// Partition is the columns whose rows have sessions of their own; nil for the other windows.
+		Partition []int
 	}
 	// Aggregate groups by columns of its input. Output: the keys, then the aggregates. Windowed: the keys
 	// contain a window's start and end, so that the groups end with their window. Correlated: the keys are what a

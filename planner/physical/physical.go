@@ -118,13 +118,14 @@ const (
 	Tumble WindowKind = iota
 	Hop
 	Cumulate
+	Session
 )
 
 // Window describes windows over a time attribute. All times are microseconds.
 type Window struct {
 	Kind   WindowKind
-	Size   int64 // Cumulate: of the last and longest of the windows with one start
-	Slide  int64 // Hop: how far apart; Cumulate: by how much they grow; Size for Tumble
+	Size   int64 // Cumulate: of the last and longest of the windows with one start; Session: the gap that ends one
+	Slide  int64 // Hop: how far apart; Cumulate: by how much they grow; Size for Tumble and Session
 	Offset int64
 	// TimeColumn is the row-time column in the input, or -1 when the input already carries window_start and
 	// window_end columns (a WindowTVF below, through Calcs): StartColumn and EndColumn.
@@ -140,6 +141,16 @@ type WindowTVF struct {
 	Props
 	Input  Node
 	Window Window
+}
+
+// SessionTVF adds window_start, window_end and window_time of its session to every row of an insert-only input: rows of one
+// partition that are no more than Window.Size apart are one session. Rows go out when the watermark passes the
+// session's end.
+type SessionTVF struct {
+	Props
+	Input     Node
+	Partition []int
+	Window    Window
 }
 
 // AggCall is one aggregate.
@@ -374,6 +385,7 @@ func (n *Scan) Inputs() []Node               { return nil }
 func (n *Values) Inputs() []Node             { return nil }
 func (n *Calc) Inputs() []Node               { return []Node{n.Input} }
 func (n *WindowTVF) Inputs() []Node          { return []Node{n.Input} }
+func (n *SessionTVF) Inputs() []Node         { return []Node{n.Input} }
 func (n *WindowAggregate) Inputs() []Node    { return []Node{n.Input} }
 func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }

@@ -409,12 +409,27 @@ func (b *builder) windowTVF(n *logical.WindowTVF) (built, bool) {
 	if !b.appendOnly(n.Input, n.Sp) {
 		return built{}, false
 	}
+	if n.Window.Kind == physical.Session {
+		return b.sessionTVF(n)
+	}
 	id := b.id("window-tvf")
 	in, ok := b.build(n.Input, false)
 	if !ok {
 		return in, false
 	}
 	t := &physical.WindowTVF{Input: in.node, Window: b.window(n.Window, n.Time, -1, -1)}
+	t.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	return built{node: t, spread: in.spread, bounded: in.bounded}, true
+}
+
+func (b *builder) sessionTVF(n *logical.WindowTVF) (built, bool) {
+	id := b.id("session-tvf")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	if !ok {
+		return in, false
+	}
+	in = b.exchange(in, n.Partition, id)
+	t := &physical.SessionTVF{Input: in.node, Partition: n.Partition, Window: b.window(n.Window, n.Time, -1, -1)}
 	t.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	return built{node: t, spread: in.spread, bounded: in.bounded}, true
 }
@@ -578,6 +593,8 @@ func Fingerprint(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "scan %s %s %s\n", id, n.Table.Name, n.Table.Connector)
 		case *physical.Sink:
 			fmt.Fprintf(h, "sink %s %s %s\n", id, n.Table.Name, n.Table.Connector)
+		case *physical.SessionTVF:
+			fmt.Fprintf(h, "session %s %s %v %d %d\n", id, keyTypes(n.Partition), rowTypes(in(0)), n.Window.Size, n.Window.TimeColumn)
 		case *physical.WindowAggregate:
 			w := n.Window
 			fmt.Fprintf(h, "window %s %s %s %d %d %d %d %v\n", id, keyTypes(n.Keys), aggs(n.Aggs), w.Kind, w.Size, w.Slide, w.Offset, w.TimeColumn < 0)

@@ -33,9 +33,12 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		w := len(n.Input.Cols())
 		below := slices.Clone(need[:w])
 		below[n.Time] = true
+		for _, p := range n.Partition {
+			below[p] = true
+		}
 		in, to := o.prune(n.Input, below)
 		t := *n
-		t.Input, t.Time = in, to[n.Time]
+		t.Input, t.Time, t.Partition = in, to[n.Time], moved(n.Partition, to)
 		t.Columns = slices.Clone(in.Cols())
 		if t.Time < len(t.Columns) {
 			t.Columns[t.Time] = n.Columns[n.Time]

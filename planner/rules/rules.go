@@ -239,6 +239,9 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 		w := &logical.WindowAggregate{Base: logical.Base{Sp: a.Sp}, Input: a.Input, Aggs: a.Aggs, Window: a.Win.Spec, Time: -1}
 		w.Start, w.End = a.Keys[a.Win.Start], a.Keys[a.Win.End]
 		props := map[int]string{a.Win.Start: "start", a.Win.End: "end"}
+		if a.Win.Spec.Kind == physical.Session {
+			delete(props, a.Win.Start) // sessions with one end may start apart: the start is a key of its own
+		}
 		if a.Win.Time >= 0 {
 			props[a.Win.Time] = "time"
 		}
@@ -287,6 +290,9 @@ func pullWindow(w *logical.WindowAggregate) bool {
 		if tvf, ok = calc.Input.(*logical.WindowTVF); !ok {
 			return false
 		}
+	}
+	if tvf.Window.Kind == physical.Session {
+		return false
 	}
 	n := len(tvf.Input.Cols())
 	used := slices.Clone(w.Keys)

@@ -25,6 +25,7 @@ import (
 //	group k [before] [ttl=10s] [minibatch]  GroupAggregate; keys with commas, - for none; before: -U is wanted
 //	window tumble|hop|cumulate|attached k size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts|start=ws,end=we [props=start,end,time]
 //	tvf tumble|hop|cumulate size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts
+//	session k gap=10s [zone=Europe/Berlin] time=ts
 //	agg SUM([DISTINCT] v) [FILTER f] INT    an aggregate and the type of its result
 //	normalize k [before] [ttl=10s]
 //	materialize k [ttl=10s]                 rows are matched by the key of the changelog line
@@ -229,7 +230,7 @@ func (p *Plan) operator(word string, a args) (err error) {
 	age := time.Duration(ttl) * time.Microsecond
 	var keys []int
 	switch word {
-	case "group", "normalize", "materialize":
+	case "group", "normalize", "materialize", "session":
 		keys, err = p.columns(a.words[0])
 	case "window":
 		keys, err = p.columns(a.words[1])
@@ -250,6 +251,21 @@ func (p *Plan) operator(word string, a args) (err error) {
 		p.Node = &physical.ChangelogNormalize{Input: p.in, Keys: keys, UpdateBefore: a.has("before"), TTL: age}
 	case "materialize":
 		p.Node = &physical.UpsertMaterialize{Input: p.in, Keys: keys, TTL: age}
+	case "session":
+		n := &physical.SessionTVF{Input: p.in, Partition: keys, Window: physical.Window{Kind: physical.Session}}
+		if n.Window.Size, err = a.duration("gap"); err != nil {
+			return err
+		}
+		if n.Window.TimeColumn, err = p.column(a.opts["time"]); err != nil {
+			return err
+		}
+		if z := a.opts["zone"]; z != "" {
+			if n.Window.Zone, err = time.LoadLocation(z); err != nil {
+				return err
+			}
+		}
+		n.Window.Slide = n.Window.Size
+		p.Node = n
 	case "tvf", "window":
 		w, err := p.window(a)
 		if err != nil {
@@ -318,7 +334,7 @@ func (p *Plan) finish(aggs []physical.AggCall) {
 		for _, w := range n.WindowColumns {
 			cols = append(cols, physical.Column{Name: w, Type: ts})
 		}
-	case *physical.WindowTVF:
+	case *physical.WindowTVF, *physical.SessionTVF:
 		cols = append(cols, p.in.Columns...)
 		for _, w := range []string{"window_start", "window_end", "window_time"} {
 			cols = append(cols, physical.Column{Name: w, Type: ts})
