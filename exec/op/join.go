@@ -321,12 +321,15 @@ func (o *join) onlyLeft(from int, in *batch.Batch, i, k int, sel []int32) error 
 		}
 		return nil
 	}
-	by, kind := int32(1), batch.Insert
+	by, kind := int32(1), in.Kind(i) // of a semi join a row comes and goes as its partner does
 	if !in.Kind(i).Adds() {
 		by = -1
 	}
-	if anti == (by > 0) {
+	switch {
+	case anti && by > 0:
 		kind = batch.Delete
+	case anti:
+		kind = batch.Insert
 	}
 	return o.change(from, k, sel, by, func(q int) { o.append(o.pairs.cand, q, kind) })
 }
