@@ -45,6 +45,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newOver(n)
 	case *physical.Rank:
 		return newRank(n)
+	case *physical.WindowRank:
+		return newWindowRank(n)
 	case *physical.Deduplicate:
 		return newDeduplicate(n)
 	case *physical.Join:

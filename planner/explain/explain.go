@@ -92,6 +92,8 @@ func Kind(n physical.Node) string {
 		return "Replicate"
 	case *physical.Over:
 		return "Over"
+	case *physical.WindowRank:
+		return "WindowRank"
 	case *physical.Rank:
 		return "Rank"
 	case *physical.Deduplicate:
@@ -167,6 +169,14 @@ func arguments(n physical.Node) []string {
 		add("order", scalar.QuoteName(in()[n.Time].Name))
 		add("frame", frame(n))
 		add("calls", aggs(n.Calls, in()))
+	case *physical.WindowRank:
+		add("partition", optional(in(), n.Partition))
+		add("window", window(n.Window, in()))
+		add("order", order(n.Order, in()))
+		add("rows", fmt.Sprintf("%d..%d", n.From, n.To))
+		if n.Number {
+			args = append(args, "with number")
+		}
 	case *physical.Rank:
 		add("partition", optional(in(), n.Partition))
 		if len(n.Order) > 0 {
@@ -255,7 +265,7 @@ func (p *printer) props(n physical.Node) []string {
 		}
 	case *physical.SessionTVF:
 		out = append(out, "state until the session ends")
-	case *physical.WindowAggregate:
+	case *physical.WindowAggregate, *physical.WindowRank:
 		out = append(out, "state until the window closes")
 	case *physical.GroupAggregate:
 		out = append(out, state(n.TTL))

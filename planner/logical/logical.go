@@ -6,6 +6,7 @@
 package logical
 
 import (
+	"slices"
 	"weir/parser/diag"
 	"weir/planner/catalog"
 	"weir/planner/physical"
@@ -330,21 +331,6 @@ func NewCalc(in Node, filter scalar.Expr, exprs []scalar.Expr, names []string, a
 		}
 		c.Columns = append(c.Columns, col)
 	}
-	if w := in.Windows(); w != nil {
-		find := func(i int) int {
-			for j, e := range exprs {
-				if r, ok := e.(*scalar.Column); ok && i >= 0 && r.Index == i {
-					return j
-				}
-			}
-			return -1
-		}
-		v := *w
-		v.Start, v.End, v.Time = find(w.Start), find(w.End), find(w.Time)
-		if v.Start >= 0 || v.End >= 0 || v.Time >= 0 {
-			c.Win = &v
-		}
-	}
 	return c
 }
 
@@ -384,4 +370,45 @@ func Pass(in Node) (exprs []scalar.Expr, names []string) {
 func NewFilter(in Node, cond scalar.Expr, at diag.Span) *Calc {
 	exprs, names := Pass(in)
 	return NewCalc(in, cond, exprs, names, at)
+}
+
+// Windows is where the output carries the window.
+func (n *WindowAggregate) Windows() *WindowColumns {
+	w := &WindowColumns{Start: -1, End: -1, Time: -1, Spec: n.Window}
+	if n.Start >= 0 {
+		w.Start = slices.Index(n.Keys, n.Start) // of a session
+	}
+	for i, p := range n.Props {
+		at := len(n.Keys) + len(n.Aggs) + i
+		switch p {
+		case "start":
+			w.Start = at
+		case "end":
+			w.End = at
+		case "time":
+			w.Time = at
+		}
+	}
+	return w
+}
+
+// Windows is the window columns of the input that are handed on.
+func (n *Calc) Windows() *WindowColumns {
+	w := n.Input.Windows()
+	if w == nil {
+		return nil
+	}
+	find := func(col int) int {
+		for i, e := range n.Exprs {
+			if r, ok := e.(*scalar.Column); ok && col >= 0 && r.Index == col {
+				return i
+			}
+		}
+		return -1
+	}
+	v := WindowColumns{Start: find(w.Start), End: find(w.End), Time: find(w.Time), Spec: w.Spec}
+	if v.Start < 0 && v.End < 0 && v.Time < 0 {
+		return nil
+	}
+	return &v
 }

@@ -268,6 +268,20 @@ type Rank struct {
 	TTL           time.Duration
 }
 
+// WindowRank keeps the rows From to To of each window and key in an order, over an insert-only input that carries its
+// windows. It puts them out when the watermark passes the window's end. Output: as that of Rank, insert-only.
+type WindowRank struct {
+	Props
+	Input     Node
+	Partition []int // the window's columns are among them
+	Window    Window
+	Order     []SortKey
+	From, To  int64
+	Number    bool
+	// Latest: of rows that are equal in the order the one that comes last is the first.
+	Latest bool
+}
+
 // Deduplicate keeps the first or the last row of each key in time, over an insert-only input. Output: the columns
 // of the input.
 type Deduplicate struct {
@@ -386,6 +400,7 @@ func (n *Values) Inputs() []Node             { return nil }
 func (n *Calc) Inputs() []Node               { return []Node{n.Input} }
 func (n *WindowTVF) Inputs() []Node          { return []Node{n.Input} }
 func (n *SessionTVF) Inputs() []Node         { return []Node{n.Input} }
+func (n *WindowRank) Inputs() []Node         { return []Node{n.Input} }
 func (n *WindowAggregate) Inputs() []Node    { return []Node{n.Input} }
 func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }

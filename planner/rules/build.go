@@ -606,6 +606,8 @@ func Fingerprint(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "materialize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
 		case *physical.Over:
 			fmt.Fprintf(h, "over %s %s %s %v %d\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Rows, n.Preceding)
+		case *physical.WindowRank:
+			fmt.Fprintf(h, "window-rank %s %s %v %v %d %d %t\n", id, keyTypes(n.Partition), n.Order, rowTypes(in(0)), n.From, n.To, n.Latest)
 		case *physical.Rank:
 			fmt.Fprintf(h, "rank %s %s %v %v %d %d\n", id, keyTypes(n.Partition), n.Order, rowTypes(n.Columns), n.From, n.To)
 		case *physical.Sort:

@@ -155,6 +155,7 @@ func (o *Optimizer) pruneRank(n *logical.Rank, need []bool) (logical.Node, []int
 	r.Input, r.Partition, r.Order = in, moved(n.Partition, to), movedOrder(n.Order, to)
 	r.Number = len(need) > w && need[w]
 	r.Columns = slices.Clone(in.Cols())
+	r.Win = in.Windows()
 	at := append(slices.Clone(to), -1)
 	if r.Number {
 		at[w] = len(r.Columns)
@@ -173,6 +174,25 @@ func deduplicates(n *logical.Rank) (last, proc, ok bool) {
 	return k.Desc, t == catalog.ProcTime, t != catalog.NoTime
 }
 
+// windowOf is the window of a Rank whose partition has its start and its end, nil for another one.
+func windowOf(n *logical.Rank) *logical.WindowColumns {
+	w := n.Input.Windows()
+	if w == nil || !slices.Contains(n.Partition, w.Start) || !slices.Contains(n.Partition, w.End) {
+		return nil
+	}
+	return w
+}
+
+// windowRank keeps the first rows of each window until it closes.
+func (b *builder) windowRank(n *logical.Rank, w *logical.WindowColumns, in built, props physical.Props) (built, bool) {
+	b.o.fire(WindowRank, n.Sp, "the partition has the start and the end of a window: its rows are put out once")
+	last, _, dedup := deduplicates(n)
+	r := &physical.WindowRank{Input: in.node, Partition: n.Partition, Window: b.window(w.Spec, -1, w.Start, w.End), Order: sortKeys(n.Order),
+		From: n.From, To: n.To, Number: n.Number, Latest: dedup && last}
+	r.Props = props
+	return built{node: r, spread: n.Partition, bounded: in.bounded}, true
+}
+
 func (b *builder) rankTraits(n *logical.Rank) traits {
 	in := b.traitsOf(n.Input)
 	t := in
@@ -183,6 +203,9 @@ func (b *builder) rankTraits(n *logical.Rank) traits {
 		t.keys = append(t.keys, append(slices.Clone(n.Partition), len(n.Input.Cols())))
 	}
 	t.keys = append(t.keys, in.keys...)
+	if !in.updating && windowOf(n) != nil {
+		return t
+	}
 	if last, proc, ok := deduplicates(n); !in.updating && (len(n.Order) == 0 || ok && proc && !last) {
 		return t // the first rows that come stay for ever
 	}
@@ -197,7 +220,9 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 	last, proc, dedup := deduplicates(n)
 	dedup = dedup && !in.updating
 	kind := "rank"
-	if dedup {
+	if windowOf(n) != nil && !in.updating {
+		kind = "window-rank"
+	} else if dedup {
 		kind = "deduplicate"
 		b.o.fire(Deduplicate, n.Sp, "%s", map[bool]string{false: "the first row of each key stays", true: "the last row of each key stays"}[last])
 	}
@@ -214,6 +239,9 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 	}
 	ttl := b.cfg.Duration(config.StateTTL)
 	out := built{updating: t.updating, before: t.updating, bounded: child.bounded, spread: n.Partition}
+	if w := windowOf(n); w != nil && !in.updating {
+		return b.windowRank(n, w, child, props)
+	}
 	if dedup {
 		d := &physical.Deduplicate{Input: child.node, Keys: n.Partition, Time: -1, Last: last, UpdateBefore: before, TTL: ttl}
 		if !proc {

@@ -222,7 +222,7 @@ func (o *Optimizer) pruneCalc(n *logical.Calc, need []bool) (logical.Node, []int
 	in, to := o.prune(n.Input, below)
 	shift := func(e scalar.Expr) scalar.Expr { return scalar.Shift(e, func(i int) int { return to[i] }) }
 	c := *n
-	c.Input, c.Win = in, nil
+	c.Input = in
 	c.Columns = pick(n.Columns, keep)
 	c.Exprs = nil
 	if n.Filter != nil {

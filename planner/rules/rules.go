@@ -329,7 +329,6 @@ func pullWindow(w *logical.WindowAggregate) bool {
 	c := *calc
 	c.Input = tvf.Input
 	c.Columns, c.Exprs = slices.Clone(calc.Columns), slices.Clone(calc.Exprs)
-	c.Win = nil
 	for i, e := range c.Exprs {
 		if touches(e) {
 			c.Exprs[i] = logical.Ref(tvf.Input, tvf.Time)

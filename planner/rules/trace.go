@@ -25,6 +25,7 @@ const (
 	OuterToInner      = "outer-to-inner"
 	JoinKeys          = "join-keys"
 	TopN              = "top-n"
+	WindowRank        = "window-rank"
 	Deduplicate       = "deduplicate"
 	PruneColumns      = "prune-columns"
 	PushFilter        = "push-filter"
@@ -47,6 +48,7 @@ var All = []Rule{
 	{OuterToInner, "A LEFT JOIN whose rows without a partner no condition above lets through is an inner join."},
 	{JoinKeys, "Columns that must be equal become the key by which the rows of a join are spread and found."},
 	{TopN, "ROW_NUMBER that is asked for at most so many rows keeps those rows only."},
+	{WindowRank, "The first rows of each window are put out once, when it closes."},
 	{Deduplicate, "The first or last row in time of each key is kept, and nothing else."},
 	{PruneColumns, "Columns that nobody reads are neither made nor decoded from records."},
 	{PushFilter, "Conditions that cannot fail are applied while records are decoded."},

@@ -25,6 +25,7 @@ import (
 //	group k [before] [ttl=10s] [minibatch]  GroupAggregate; keys with commas, - for none; before: -U is wanted
 //	window tumble|hop|cumulate|attached k size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts|start=ws,end=we [props=start,end,time]
 //	tvf tumble|hop|cumulate size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts
+//	windowrank k by=v[:desc] rows=1..2 [number] [latest] start=ws end=we
 //	session k gap=10s [zone=Europe/Berlin] time=ts
 //	agg SUM([DISTINCT] v) [FILTER f] INT    an aggregate and the type of its result
 //	normalize k [before] [ttl=10s]
@@ -230,7 +231,7 @@ func (p *Plan) operator(word string, a args) (err error) {
 	age := time.Duration(ttl) * time.Microsecond
 	var keys []int
 	switch word {
-	case "group", "normalize", "materialize", "session":
+	case "group", "normalize", "materialize", "session", "windowrank":
 		keys, err = p.columns(a.words[0])
 	case "window":
 		keys, err = p.columns(a.words[1])
@@ -251,6 +252,8 @@ func (p *Plan) operator(word string, a args) (err error) {
 		p.Node = &physical.ChangelogNormalize{Input: p.in, Keys: keys, UpdateBefore: a.has("before"), TTL: age}
 	case "materialize":
 		p.Node = &physical.UpsertMaterialize{Input: p.in, Keys: keys, TTL: age}
+	case "windowrank":
+		return p.windowRank(keys, a)
 	case "session":
 		n := &physical.SessionTVF{Input: p.in, Partition: keys, Window: physical.Window{Kind: physical.Session}}
 		if n.Window.Size, err = a.duration("gap"); err != nil {
@@ -283,6 +286,27 @@ func (p *Plan) operator(word string, a args) (err error) {
 	default:
 		return fmt.Errorf("unknown line")
 	}
+	return nil
+}
+
+func (p *Plan) windowRank(keys []int, a args) (err error) {
+	n := &physical.WindowRank{Input: p.in, Partition: keys, Window: physical.Window{TimeColumn: -1}, Number: a.has("number"), Latest: a.has("latest")}
+	if n.Window.StartColumn, err = p.column(a.opts["start"]); err != nil {
+		return err
+	}
+	if n.Window.EndColumn, err = p.column(a.opts["end"]); err != nil {
+		return err
+	}
+	by, desc := strings.CutSuffix(a.opts["by"], ":desc")
+	c, err := p.column(by)
+	if err != nil {
+		return err
+	}
+	n.Order = []physical.SortKey{{Column: c, Desc: desc, NullsFirst: !desc}}
+	if _, err := fmt.Sscanf(a.opts["rows"], "%d..%d", &n.From, &n.To); err != nil {
+		return err
+	}
+	p.Node = n
 	return nil
 }
 
@@ -333,6 +357,11 @@ func (p *Plan) finish(aggs []physical.AggCall) {
 		add(n.Keys)
 		for _, w := range n.WindowColumns {
 			cols = append(cols, physical.Column{Name: w, Type: ts})
+		}
+	case *physical.WindowRank:
+		cols = append(cols, p.in.Columns...)
+		if n.Number {
+			cols = append(cols, physical.Column{Name: "n", Type: types.TBigInt.NotNull()})
 		}
 	case *physical.WindowTVF, *physical.SessionTVF:
 		cols = append(cols, p.in.Columns...)
