@@ -57,16 +57,37 @@ func seen(o Outcome, how Comparison, keys Outcome) string {
 	return out.String()
 }
 
-// essential leaves out what says nothing: an update to the same values, and -U in a table that is written by key.
+// essential leaves out what says nothing: an update to the same values and, in a table that is written by key, -U where another row of the
+// key follows. Where none follows it is a deletion.
 func essential(t Output) []Change {
 	var out []Change
-	for _, c := range t.Changes {
-		if c.Kind == "-U" && t.Key != nil {
+	if t.Key == nil {
+		for _, c := range t.Changes {
+			if n := len(out); c.Kind == "+U" && n > 0 && out[n-1] == (Change{"-U", c.Row}) {
+				out = out[:n-1]
+				continue
+			}
+			out = append(out, c)
+		}
+		return out
+	}
+	last := map[string]string{}
+	for i, c := range t.Changes {
+		key := keyOf(c.Row, t.Key)
+		if c.Kind == "-U" {
+			next := slices.IndexFunc(t.Changes[i+1:], func(o Change) bool { return keyOf(o.Row, t.Key) == key })
+			if next >= 0 && t.Changes[i+1+next].adds() {
+				continue
+			}
+			c.Kind = "-D"
+		}
+		row, known := last[key]
+		if c.Kind == "+U" && known && row == c.Row {
 			continue
 		}
-		if n := len(out); c.Kind == "+U" && n > 0 && out[n-1] == (Change{"-U", c.Row}) {
-			out = out[:n-1]
-			continue
+		delete(last, key)
+		if c.adds() {
+			last[key] = c.Row
 		}
 		out = append(out, c)
 	}

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/parser/ast"
@@ -158,8 +159,14 @@ func (s *Session) query(st *ast.Select) *QueryResult {
 	}
 	t := &catalog.Table{Name: rules.Collect, Connector: rules.Collect, Span: st.Sp, NameSpan: st.Sp}
 	out := rules.Output{Table: t, Query: s.opt.Optimize(n), SinkMode: catalog.Retract, At: st.Sp, Span: st.Sp}
+	taken := map[string]bool{} // columns of one name get different ones, as in Flink: id, id0, id1
 	for i, c := range n.Cols() {
-		t.Columns = append(t.Columns, catalog.Column{Name: c.Name, Type: c.Type, Time: c.Time})
+		name := c.Name
+		for n := 0; taken[name]; n++ {
+			name = c.Name + strconv.Itoa(n)
+		}
+		taken[name] = true
+		t.Columns = append(t.Columns, catalog.Column{Name: name, Type: c.Type, Time: c.Time})
 		out.Fields = append(out.Fields, i)
 	}
 	sinks := s.opt.Build([]rules.Output{out}, s.o.Config, s.bounded, s.diags)

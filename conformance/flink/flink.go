@@ -55,6 +55,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"weir/connectors/kafka/kafkatest/jvm"
 )
 
 //go:embed java/*.java
@@ -172,7 +174,7 @@ func compile(ctx context.Context, path string) (string, error) {
 			return "", err
 		}
 	}
-	return cached(ctx, "flink-"+Version+"-runner-"+digest(texts...), func(dir string) error {
+	return jvm.Once("flink-"+Version+"-runner-"+digest(texts...), func(dir string) error {
 		if err := tools("javac"); err != nil {
 			return err
 		}

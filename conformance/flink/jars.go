@@ -3,22 +3,32 @@ package flink
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"weir/connectors/kafka/kafkatest/jvm"
 )
 
 // Version is the Flink that runs.
 const Version = "2.2.0"
 
-//go:embed pom.xml
-var pom []byte
+// artifacts is what Flink's planner, runtime, formats and Kafka connector come from.
+var artifacts = []string{
+	"org.apache.flink:flink-table-planner_2.12:" + Version,
+	"org.apache.flink:flink-clients:" + Version,
+	"org.apache.flink:flink-json:" + Version,
+	"org.apache.flink:flink-csv:" + Version,
+	"org.apache.flink:flink-cep:" + Version,
+	"org.apache.flink:flink-connector-files:" + Version,
+	"org.apache.flink:flink-connector-datagen:" + Version,
+	"org.apache.flink:flink-connector-base:" + Version,
+	"org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",
+}
 
 // ErrUnavailable is wrapped by the errors of a machine that cannot run Flink: without Java or Maven, or without
 // a way to Maven's repository.
@@ -27,20 +37,17 @@ var ErrUnavailable = errors.New("Flink cannot run here")
 // Jars is the folder with the jars of Flink, its formats and its Kafka connector. Maven fetches them at the first call on a
 // machine, some 20 s, into the cache folder: $WEIR_CACHE, or weir in the user's.
 func Jars(ctx context.Context) (string, error) {
-	return cached(ctx, "flink-"+Version+"-"+digest(pom), func(dir string) error {
-		if err := tools("java", "mvn"); err != nil {
-			return err
-		}
-		file := filepath.Join(dir, "pom.xml")
-		if err := os.WriteFile(file, pom, 0o644); err != nil {
-			return err
-		}
-		fetch := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", file, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
-		if out, err := fetch.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: fetch Flink %s by Maven: %w\n%s", ErrUnavailable, Version, err, out)
-		}
-		return nil
-	})
+	if err := tools("java"); err != nil {
+		return "", err
+	}
+	lib, err := jvm.Jars("flink-"+Version+"-"+digest([]byte(strings.Join(artifacts, " "))), artifacts...)
+	if missing := new(jvm.MissingError); errors.As(err, &missing) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	return lib, ctx.Err()
 }
 
 // tools checks that programs are installed, and that tests may use them.
@@ -54,42 +61,6 @@ func tools(names ...string) error {
 		}
 	}
 	return nil
-}
-
-// cached is a folder of the cache, made whole by fill at the first call. Several processes may make it at once.
-func cached(ctx context.Context, name string, fill func(dir string) error) (string, error) {
-	base := os.Getenv("WEIR_CACHE")
-	if base == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("no place for Flink: %w; set WEIR_CACHE to a folder", err)
-		}
-		base = filepath.Join(dir, "weir")
-	}
-	dir := filepath.Join(base, name)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if err := os.MkdirAll(base, 0o755); err != nil {
-		return "", err
-	}
-	tmp, err := os.MkdirTemp(base, name+".")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	if err := fill(tmp); err != nil {
-		return "", err
-	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return "", err
-	}
-	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		if _, there := os.Stat(dir); there != nil {
-			return "", err
-		}
-	}
-	return dir, ctx.Err()
 }
 
 func digest(b ...[]byte) string {

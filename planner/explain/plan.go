@@ -262,6 +262,9 @@ func stateOf(n physical.Node) *State {
 		}
 		return kept(fmt.Sprintf("the first %d rows of each partition", n.To), n.TTL)
 	case *physical.Deduplicate:
+		if n.Waits() {
+			return kept("which keys have had their row, and rows until the watermark passes them", n.TTL)
+		}
 		return kept("one row of each key", n.TTL)
 	case *physical.Join:
 		return kept("all rows of both sides", n.LeftTTL)

@@ -296,6 +296,9 @@ type Deduplicate struct {
 	TTL          time.Duration
 }
 
+// Waits reports that rows go out when the watermark has passed them: the first row by row time is known only then.
+func (n *Deduplicate) Waits() bool { return !n.Last && n.Time >= 0 }
+
 // JoinKind is the kind of a join, in the order of logical.JoinKind.
 type JoinKind uint8
 

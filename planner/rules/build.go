@@ -614,6 +614,9 @@ func Fingerprint(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "sort %s %v\n", id, rowTypes(n.Columns))
 		case *physical.Deduplicate:
 			fmt.Fprintf(h, "deduplicate %s %s %v %t\n", id, keyTypes(n.Keys), rowTypes(n.Columns), n.Last)
+			if n.Waits() {
+				fmt.Fprintf(h, "until the watermark\n")
+			}
 		case *physical.Join:
 			fmt.Fprintf(h, "join %s %v %v %v %v %v\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)), [][]int{n.LeftKey, n.RightKey})
 		case *physical.IntervalJoin:

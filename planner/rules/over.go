@@ -206,8 +206,8 @@ func (b *builder) rankTraits(n *logical.Rank) traits {
 	if !in.updating && windowOf(n) != nil {
 		return t
 	}
-	if last, proc, ok := deduplicates(n); !in.updating && (len(n.Order) == 0 || ok && proc && !last) {
-		return t // the first rows that come stay for ever
+	if last, _, ok := deduplicates(n); !in.updating && (len(n.Order) == 0 || ok && !last) {
+		return t // the first rows that come, or that are the first when the watermark passes them, stay for ever
 	}
 	if !in.updating {
 		t.updating, t.at, t.clause = true, n.Sp, "a row that comes later may drive one out"

@@ -1,0 +1,235 @@
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/planner/physical"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// deduplicate keeps one row of each key: the last in time, or the first that comes. An entry is, by key, 1 | time 8, with
+// the row in the variable part where -U is wanted. Of rows of one time the last that comes is the last.
+type deduplicate struct {
+	node  *physical.Deduplicate
+	types []types.Type
+	cols  []int
+	table state.Table
+
+	enc     state.Keys
+	rows    state.Keys
+	hashes  []uint64
+	unused  []uint64
+	refs    []state.Ref
+	created []bool
+	all     []int32
+	sel     []int32
+	kinds   []batch.ChangeKind
+	view    batch.Batch
+	out     *batch.Batch
+}
+
+func newDeduplicate(n *physical.Deduplicate) (exec.Operator, error) {
+	if n.Waits() {
+		return newFirstRow(n), nil
+	}
+	o := &deduplicate{node: n, types: columnTypes(n.Input)}
+	for c := range o.types {
+		o.cols = append(o.cols, c)
+	}
+	o.out = batch.New(o.types, batch.TargetRows)
+	return o, nil
+}
+
+func (o *deduplicate) Open(_ *exec.TaskContext, st state.Scope) (err error) {
+	n := o.node
+	o.table, err = st.Table(state.TableSpec{Name: "row", Fixed: 9, TTL: n.TTL,
+		Schema: fmt.Sprintf("deduplicate1 key%d(%s) (%s)", batch.KeyFormat, typeList(pick(o.types, n.Keys)), typeList(o.types))})
+	return err
+}
+
+func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
+	n := in.Rows()
+	if n == 0 {
+		return nil
+	}
+	pos := positions(in, &o.all)
+	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.enc, o.hashes)
+	if o.node.UpdateBefore {
+		o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	}
+	o.refs, o.created = grow(o.refs, n), grow(o.created, n)
+	m := o.table.Map(0)
+	if err := m.UpsertMany(o.hashes[:n], o.enc, o.refs, o.created); err != nil {
+		return err
+	}
+	o.out.Reset()
+	o.sel, o.kinds = o.sel[:0], grow(o.kinds, in.N)
+	for k, i := range pos {
+		s := m.Fixed(o.refs[k])
+		t := int64(0)
+		if o.node.Time >= 0 {
+			v := in.Cols[o.node.Time]
+			if v.IsNull(int(i)) {
+				return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+			}
+			t = v.Int[i]
+		}
+		kind := batch.Insert
+		if s[0] != 0 {
+			kept := int64(binary.LittleEndian.Uint64(s[1:]))
+			if !o.node.Last || t < kept {
+				continue
+			}
+			kind = batch.UpdateAfter
+			if o.node.UpdateBefore {
+				if err := batch.DecodeKey(m.Var(o.refs[k]), o.out.Cols); err != nil {
+					return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+				}
+				o.out.N++
+				o.out.SetKind(o.out.N-1, batch.UpdateBefore)
+			}
+		}
+		s[0] = 1
+		binary.LittleEndian.PutUint64(s[1:], uint64(t))
+		if !o.node.UpdateBefore {
+			o.sel = append(o.sel, i)
+			o.kinds[i] = kind
+			continue
+		}
+		if err := m.SetVar(o.refs[k], o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]); err != nil {
+			return err
+		}
+		for c, v := range o.out.Cols {
+			v.AppendFrom(in.Cols[c], int(i))
+		}
+		o.out.N++
+		o.out.SetKind(o.out.N-1, kind)
+	}
+	if o.node.UpdateBefore {
+		return emitRows(o.out, out)
+	}
+	if len(o.sel) == 0 {
+		return nil
+	}
+	o.view = *in
+	o.view.Sel = o.sel
+	if o.node.Last {
+		o.view.Kinds = o.kinds
+	}
+	return out.Emit(&o.view)
+}
+
+func (*deduplicate) Watermark(exec.Watermark, exec.Emitter) error { return nil }
+func (*deduplicate) Snapshot(state.Epoch, exec.Emitter) error     { return nil }
+func (*deduplicate) Close() error                                 { return nil }
+
+// firstRow keeps the first row of each key by row time. A row waits until the watermark has passed it, since an
+// earlier one may come; then it goes out and stays. Late rows are dropped. Table row has, by key: what has come of it 1 (firstWaits,
+// firstGone) | time of the row that waits 8.
+type firstRow struct {
+	node   *physical.Deduplicate
+	ctx    *exec.TaskContext
+	types  []types.Type
+	cols   []int
+	table  state.Table
+	buffer timeBuffer // rows that wait; of a key, those that were the earliest as they came
+	wm     exec.Watermark
+
+	enc    state.Keys
+	rows   state.Keys
+	hashes []uint64
+	unused []uint64
+	all    []int32
+	out    *batch.Batch
+}
+
+const (
+	firstWaits = 1
+	firstGone  = 2
+)
+
+func newFirstRow(n *physical.Deduplicate) *firstRow {
+	o := &firstRow{node: n, types: columnTypes(n.Input), wm: exec.MinWatermark}
+	for c := range o.types {
+		o.cols = append(o.cols, c)
+	}
+	o.out = batch.New(o.types, batch.TargetRows)
+	return o
+}
+
+func (o *firstRow) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
+	o.ctx = ctx
+	schema := fmt.Sprintf("firstrow1 key%d(%s) (%s)", batch.KeyFormat, typeList(pick(o.types, o.node.Keys)), typeList(o.types))
+	if o.table, err = st.Table(state.TableSpec{Name: "row", Fixed: 9, TTL: o.node.TTL, Schema: schema}); err != nil {
+		return err
+	}
+	return o.buffer.open(st, "pending", schema)
+}
+
+func (o *firstRow) Process(in *batch.Batch, _ exec.Emitter) error {
+	if in.Rows() == 0 {
+		return nil
+	}
+	pos := positions(in, &o.all)
+	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.enc, o.hashes)
+	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	times := in.Cols[o.node.Time]
+	m := o.table.Map(0)
+	for k, i := range pos {
+		if times.IsNull(int(i)) {
+			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+		}
+		t := times.Int[i]
+		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
+			o.ctx.Metrics.Late.Add(1)
+			continue
+		}
+		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+		r, _, err := m.Upsert(o.hashes[k], key)
+		if err != nil {
+			return err
+		}
+		s := m.Fixed(r)
+		if s[0] == firstGone || s[0] == firstWaits && t >= int64(binary.LittleEndian.Uint64(s[1:])) {
+			continue
+		}
+		s[0] = firstWaits
+		binary.LittleEndian.PutUint64(s[1:], uint64(t))
+		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+	}
+	return nil
+}
+
+func (o *firstRow) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	o.wm = wm
+	m := o.table.Map(0)
+	o.out.Reset()
+	for o.buffer.due(int64(wm)) {
+		row := o.buffer.pop()
+		r, _, err := m.Upsert(row.hash, row.key) // the TTL may have taken it
+		if err != nil {
+			return err
+		}
+		s := m.Fixed(r)
+		if s[0] == firstGone {
+			continue // an earlier one came after it
+		}
+		s[0] = firstGone
+		if err := batch.DecodeKey(row.row, o.out.Cols); err != nil {
+			return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+		}
+		if o.out.N++; o.out.N == batch.TargetRows {
+			if err := emitRows(o.out, out); err != nil {
+				return err
+			}
+		}
+	}
+	return emitRows(o.out, out)
+}
+
+func (o *firstRow) Snapshot(state.Epoch, exec.Emitter) error { return o.buffer.snapshot() }
+func (*firstRow) Close() error                               { return nil }
