@@ -21,8 +21,11 @@ import (
 //	update  its rows are added
 //	result  each row goes out with the results of its partition
 //
-// An entry of table acc, by partition: mark 4, only while a batch is processed; first and next number of the rows of the frame,
-// 8 each, where the frame has a beginning; the accumulators. Table frame has the rows of frames, by partition
+// Late is a row that the watermark has passed; where the frame has a beginning, only one that is not after the last row of its partition
+// that was processed, as in Flink.
+//
+// An entry of table acc, by partition: mark 4, only while a batch is processed; where the frame has a beginning, the first and next number of the
+// rows of the frame and the time of the last, 8 each; the accumulators. Table frame has the rows of frames, by partition
 // and number: time 8; variable part: the columns that the calls read.
 type over struct {
 	node    *physical.Over
@@ -59,13 +62,14 @@ const (
 	overMark  = 0
 	overFirst = 4
 	overNext  = 12
+	overLast  = 20
 )
 
 func newOver(n *physical.Over) (exec.Operator, error) {
 	o := &over{node: n, bounded: n.Preceding >= 0, types: columnTypes(n.Input), wm: exec.MinWatermark}
 	head := 4
 	if o.bounded {
-		head = 20
+		head = 28
 	}
 	calls := append([]physical.AggCall(nil), n.Calls...)
 	for i := range calls {
@@ -98,7 +102,7 @@ func (o *over) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 	o.ctx = ctx
 	n := o.node
 	key := fmt.Sprintf("key%d(%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)))
-	o.table, err = st.Table(state.TableSpec{Name: "acc", Fixed: o.aggs.set.Fixed, TTL: n.TTL, Schema: fmt.Sprintf("over1 %s %s", key, o.aggs.set.Schema)})
+	o.table, err = st.Table(state.TableSpec{Name: "acc", Fixed: o.aggs.set.Fixed, TTL: n.TTL, Schema: fmt.Sprintf("over2 %s %s", key, o.aggs.set.Schema)})
 	if err != nil {
 		return err
 	}
@@ -133,13 +137,34 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
 		}
 		t := times.Int[i]
-		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
+		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+		late, err := o.late(t, o.hashes[k], key)
+		if err != nil {
+			return err
+		}
+		if late {
 			o.ctx.Metrics.Late.Add(1)
 			continue
 		}
-		o.buffer.add(t, o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]], o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
 	}
 	return nil
+}
+
+func (o *over) late(t int64, hash uint64, key []byte) (bool, error) {
+	if o.wm == exec.MinWatermark || t > int64(o.wm) {
+		return false, nil
+	}
+	if !o.bounded {
+		return true, nil
+	}
+	m := o.table.Map(0)
+	r, err := m.Find(hash, key)
+	if err != nil || r == state.NoRef {
+		return false, err
+	}
+	s := m.Fixed(r)
+	return binary.LittleEndian.Uint64(s[overNext:]) > 0 && t <= int64(binary.LittleEndian.Uint64(s[overLast:])), nil
 }
 
 func (o *over) Watermark(wm exec.Watermark, out exec.Emitter) error {
@@ -325,6 +350,7 @@ func (o *over) enter(in *batch.Batch, pos []int32, k int) error {
 	}
 	binary.LittleEndian.PutUint64(f.Fixed(r), uint64(t))
 	binary.LittleEndian.PutUint64(s[overNext:], next+1)
+	binary.LittleEndian.PutUint64(s[overLast:], uint64(t))
 	return f.SetVar(r, o.kept.Data[o.kept.Off[k]:o.kept.Off[k+1]])
 }
 

@@ -103,6 +103,9 @@ var scratch = sync.OnceValue(func() string {
 	return ""
 })
 
+// replay stands for a table that was fed last: what was not committed is read again after a death, before what comes then.
+const replay = "\x00"
+
 // Start starts the job, for the first time or again, unless it runs or has ended.
 func (j *Job) Start(ctx context.Context, parallelism int) error {
 	if j.runner != nil || j.Ended {
@@ -130,7 +133,11 @@ func (j *Job) Start(ctx context.Context, parallelism int) error {
 	if err != nil {
 		return err
 	}
-	j.runner, j.done, j.last = r, make(chan struct{}), ""
+	j.last = ""
+	if j.done != nil {
+		j.last = replay
+	}
+	j.runner, j.done = r, make(chan struct{})
 	j.ctx, j.cancel = context.WithCancelCause(ctx)
 	go func() {
 		defer close(j.done)
