@@ -50,7 +50,7 @@ CREATE TABLE shipped (
 );
 
 INSERT INTO shipped
-SELECT o.id, o.customer, s.carrier, o.order_time, s.ship_time
+SELECT o.id, o.customer, s.carrier, o.order_time, CAST(s.ship_time AS TIMESTAMP(3))
 FROM orders AS o
   LEFT JOIN shipments AS s ON o.id = s.order_id
     AND s.ship_time BETWEEN o.order_time AND o.order_time + INTERVAL '4' HOUR;

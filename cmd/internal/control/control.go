@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -41,7 +42,7 @@ func Serve(dir string, answer func(context.Context, Request) (any, error)) (end 
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	// Only the user may go into the folder of the socket.
-	place, err := os.MkdirTemp("", "weir-control-")
+	place, err := os.MkdirTemp("", socketFolder)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
@@ -77,12 +78,39 @@ func Serve(dir string, answer func(context.Context, Request) (any, error)) (end 
 
 // tell writes the socket's path into the state directory, whole or not at all.
 func tell(dir, path string) error {
+	if err := sweep(dir); err != nil {
+		return err
+	}
 	tmp := filepath.Join(dir, file+".new")
 	if err := os.WriteFile(tmp, []byte(path+"\n"), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(tmp, filepath.Join(dir, file))
 }
+
+// sweep removes the folder of a socket that nobody listens at any more: its process was killed.
+func sweep(dir string) error {
+	text, err := os.ReadFile(filepath.Join(dir, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	path := strings.TrimSpace(string(text))
+	place := filepath.Dir(path)
+	if !strings.HasPrefix(filepath.Base(place), socketFolder) {
+		return nil // not one of ours
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		return c.Close() // somebody lives, and is about to be refused or to end
+	}
+	return os.RemoveAll(place)
+}
+
+// socketFolder begins the name of the folder that a socket lies in.
+const socketFolder = "weir-control-"
 
 // serve answers one connection.
 func serve(ctx context.Context, c net.Conn, answer func(context.Context, Request) (any, error)) {
