@@ -233,6 +233,18 @@ func (b *Broker) Transaction(t testing.TB, id, end, topic string, records ...Rec
 	return nil
 }
 
+// firstOffset asks for the first offset of a partition. A broker that has just been started may not lead it yet.
+func firstOffset(c *ck.Consumer, topic string, partition int32) (int64, error) {
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		lo, _, err := c.QueryWatermarkOffsets(topic, partition, 20000)
+		var e ck.Error
+		if errors.As(err, &e) && (e.Code() == ck.ErrNotLeaderForPartition || e.Code() == ck.ErrLeaderNotAvailable) && time.Now().Before(deadline) {
+			continue
+		}
+		return lo, err
+	}
+}
+
 // Read reads a topic from its beginning to the end that a reader of the isolation level sees now, by partition and offset.
 func (b *Broker) Read(t testing.TB, topic, isolation string) []Record {
 	t.Helper()
@@ -249,7 +261,7 @@ func (b *Broker) Read(t testing.TB, topic, isolation string) []Record {
 	}
 	var parts []ck.TopicPartition
 	for _, p := range md.Topics[topic].Partitions {
-		lo, _, err := c.QueryWatermarkOffsets(topic, p.ID, 20000)
+		lo, err := firstOffset(c, topic, p.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
