@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"weir/parser/diag"
 	"weir/planner/catalog"
@@ -569,7 +570,13 @@ func (b *builder) replicate(n *logical.Replicate) (built, bool) {
 // Fingerprint is a hash of what a job's state depends on: the stateful operators with their keys, functions and
 // types, and the tables read and written. Projections and conditions do not count.
 func Fingerprint(sinks []*physical.Sink) string {
-	h := sha256.New()
+	sum := sha256.Sum256([]byte(Shape(sinks)))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Shape is what Fingerprint is a hash of, a line for each operator: its kind, its id, and what its state depends on.
+func Shape(sinks []*physical.Sink) string {
+	h := &strings.Builder{}
 	var walk func(n physical.Node)
 	walk = func(n physical.Node) {
 		in := func(i int) []physical.Column { return n.Inputs()[i].Base().Columns }
@@ -629,7 +636,7 @@ func Fingerprint(sinks []*physical.Sink) string {
 	for _, s := range sinks {
 		walk(s)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return h.String()
 }
 
 func rowTypes(cols []physical.Column) []string {

@@ -120,7 +120,7 @@ The dialect is Flink SQL's: the same file also runs on a Flink cluster.`,
 	f.StringVar(&a.color, "color", "auto", "colours: `auto|always|never`")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no log lines, status line or summary (errors are still shown)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.testCommand(), a.initCommand(), a.explainCommand(), a.fmtCommand(), a.sqlCommand(), a.demoCommand(), a.devCommand(),
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.testCommand(), a.initCommand(), a.explainCommand(), a.diffCommand(), a.fmtCommand(), a.sqlCommand(), a.demoCommand(), a.devCommand(),
 		a.configCommand(), a.doctorCommand(), a.listCommand(), a.docsCommand(), a.explainErrorCommand(), a.versionCommand())
 	a.completeAll(root)
 	return root

@@ -222,6 +222,9 @@ func (e *execution) flinkSeen(w *want, res flink.Result) (*seen, error) {
 			}
 		}
 	}
+	// Flink may plan the same query without -U where weir has it: what it puts out then replaces rows by their key.
+	replaces := !slices.ContainsFunc(got.Changes, func(g flink.Change) bool { return kinds[g.Kind] == batch.UpdateBefore })
+	s.upsert = s.upsert || s.key != nil && replaces
 	for _, g := range got.Changes {
 		c := change{kind: kinds[g.Kind], cells: make([]cell, len(at))}
 		for i, k := range at {
