@@ -6,6 +6,7 @@
 //	GroupAggregate       aggregates by key without end, as a changelog           acc, distinctN
 //	WindowAggregate      aggregates by key and window, put out when it closes    acc, distinctN, progress
 //	WindowRank           the first rows by key and window, when it closes        rows, progress
+//	WindowJoin           rows of two inputs in one window, when it closes        left, right, progress
 //	ChangelogNormalize   an upsert stream made complete                          rows
 //	UpsertMaterialize    the changes of a sink's key in order                    rows
 //	SinkGuard            NOT NULL and lengths, columns in table order            no state

@@ -266,33 +266,15 @@ func (o *intervalJoin) lonely(side int, ns int64, out exec.Emitter) error {
 	}
 	lone := o.lone[side]
 	o.out.Reset()
-	for _, t := range []state.Table{s.lists.heads, s.lists.rows} {
-		m, cell := t.Map(ns), 0
-		if t == s.lists.heads {
-			cell = headCell
+	err := s.lonely(ns, lone, func() error {
+		o.pairs.pad(o.out, side, lone, 0, o.pairs.first[side], batch.Insert)
+		if o.out.N >= batch.TargetRows {
+			return emitRows(o.out, out)
 		}
-		var fail error
-		err := m.Scan(func(r state.Ref) bool {
-			p := place{m, r, cell, cell + s.lists.cell}
-			if p.partners() > 0 {
-				return true
-			}
-			lone.Reset()
-			if fail = batch.DecodeKey(p.data(), lone.Cols); fail != nil {
-				return false
-			}
-			o.pairs.pad(o.out, side, lone, 0, o.pairs.first[side], batch.Insert)
-			if o.out.N >= batch.TargetRows {
-				fail = emitRows(o.out, out)
-			}
-			return fail == nil
-		})
-		if err == nil {
-			err = fail
-		}
-		if err != nil {
-			return fmt.Errorf("state of a join: %w", err)
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return emitRows(o.out, out)
 }

@@ -81,6 +81,37 @@ func (s *joinSide) list(ns int64, k int) rowList {
 	return rowList{&s.lists, ns, s.hashes[k], s.key(k), s.refs[k]}
 }
 
+// lonely decodes each row of a namespace that has had no partner into one, and calls f.
+func (s *joinSide) lonely(ns int64, one *batch.Batch, f func() error) error {
+	for _, t := range []state.Table{s.lists.heads, s.lists.rows} {
+		m, cell := t.Map(ns), 0
+		if t == s.lists.heads {
+			cell = headCell
+		}
+		var fail error
+		err := m.Scan(func(r state.Ref) bool {
+			p := place{m, r, cell, cell + s.lists.cell}
+			if p.partners() > 0 {
+				return true
+			}
+			one.Reset()
+			if fail = batch.DecodeKey(p.data(), one.Cols); fail != nil {
+				fail = fmt.Errorf("state of a join: %w", fail)
+				return false
+			}
+			fail = f()
+			return fail == nil
+		})
+		if err == nil {
+			err = fail
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *joinSide) schema(e *physical.Equi) string {
 	return fmt.Sprintf("key%d(%s) (%s)", batch.KeyFormat, typeList(pick(s.types, s.keys)), typeList(s.types))
 }

@@ -51,6 +51,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newDeduplicate(n)
 	case *physical.Join:
 		return newJoin(n, env)
+	case *physical.WindowJoin:
+		return newWindowJoin(n, env)
 	case *physical.IntervalJoin:
 		return newIntervalJoin(n, env)
 	}

@@ -254,7 +254,7 @@ func stateful(n physical.Node) bool {
 	switch n.(type) {
 	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
 		*physical.Join, *physical.IntervalJoin, *physical.Over, *physical.Sort, *physical.Rank, *physical.Deduplicate,
-		*physical.SessionTVF, *physical.WindowRank:
+		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin:
 		return true
 	}
 	return false

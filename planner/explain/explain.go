@@ -102,6 +102,8 @@ func Kind(n physical.Node) string {
 		return "Join"
 	case *physical.IntervalJoin:
 		return "IntervalJoin"
+	case *physical.WindowJoin:
+		return "WindowJoin"
 	case *physical.Exchange:
 		return "Exchange"
 	case *physical.Sink:
@@ -204,6 +206,12 @@ func arguments(n physical.Node) []string {
 		if n.Filter != nil {
 			add("where", scalar.Format(n.Filter, false))
 		}
+	case *physical.WindowJoin:
+		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
+		add("window", window(n.LeftWindow, in()))
+		if n.Filter != nil {
+			add("where", scalar.Format(n.Filter, false))
+		}
 	case *physical.IntervalJoin:
 		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
 		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
@@ -265,7 +273,7 @@ func (p *printer) props(n physical.Node) []string {
 		}
 	case *physical.SessionTVF:
 		out = append(out, "state until the session ends")
-	case *physical.WindowAggregate, *physical.WindowRank:
+	case *physical.WindowAggregate, *physical.WindowRank, *physical.WindowJoin:
 		out = append(out, "state until the window closes")
 	case *physical.GroupAggregate:
 		out = append(out, state(n.TTL))

@@ -236,6 +236,8 @@ func stateOf(n physical.Node) *State {
 		return s
 	}
 	switch n := n.(type) {
+	case *physical.WindowJoin:
+		return &State{What: "the rows of both sides in open windows", Until: "the watermark passes the end of the window"}
 	case *physical.WindowRank:
 		return &State{What: fmt.Sprintf("the first %d rows of each key and open window", n.To), Until: "the watermark passes the end of the window"}
 	case *physical.SessionTVF:

@@ -155,3 +155,82 @@ func (j *Join) WithKind(kind JoinKind) *Join {
 	c.derive()
 	return &c
 }
+
+// JoinsWindows reports that both sides carry windows of one kind and size, and that the condition has their starts be equal
+// and their ends: a row meets rows of its own window only.
+func (j *Join) JoinsWindows() bool {
+	l, r := j.Left.Windows(), j.Right.Windows()
+	if l == nil || r == nil || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 || !l.Spec.alike(r.Spec) {
+		return false
+	}
+	return j.equates(l.Start, r.Start) && j.equates(l.End, r.End)
+}
+
+func (w Window) alike(v Window) bool {
+	return w.Kind == v.Kind && w.Size == v.Size && w.Slide == v.Slide && w.Offset == v.Offset && w.LTZ == v.LTZ
+}
+
+// equates reports that the condition has a column of the left side be equal to one of the right side.
+func (j *Join) equates(left, right int) bool {
+	for i, l := range j.LeftKeys {
+		if same(j.Left, l, left) && same(j.Right, j.RightKeys[i], right) {
+			return true
+		}
+	}
+	n := len(j.Left.Cols())
+	for _, e := range scalar.Conjuncts(j.Cond) {
+		c, ok := e.(*scalar.Call)
+		if !ok || c.Func.Name != "=" {
+			continue
+		}
+		a, okA := c.Args[0].(*scalar.Column)
+		b, okB := c.Args[1].(*scalar.Column)
+		if !okA || !okB {
+			continue
+		}
+		l, r := min(a.Index, b.Index), max(a.Index, b.Index)
+		if l < n && r >= n && same(j.Left, l, left) && same(j.Right, r-n, right) {
+			return true
+		}
+	}
+	return false
+}
+
+// same reports that two columns of n are one, or both hand on the same one.
+func same(n Node, a, b int) bool {
+	if a == b {
+		return true
+	}
+	c, ok := n.(*Calc)
+	if !ok {
+		return false
+	}
+	x, okX := c.Exprs[a].(*scalar.Column)
+	y, okY := c.Exprs[b].(*scalar.Column)
+	return okX && okY && x.Index == y.Index
+}
+
+// windowTime reports that column i of the pairs, n of them on the left side, is the time of a window that every row of the
+// result has.
+func (j *Join) windowTime(i, n int) bool {
+	if i < n {
+		return i == j.Left.Windows().Time && !j.Kind.KeepsRight()
+	}
+	return i-n == j.Right.Windows().Time && !j.Kind.KeepsLeft()
+}
+
+// window is where the result of a join of windows carries them: on a side that every row of the result has.
+func (j *Join) window(n int) *WindowColumns {
+	if !j.Kind.KeepsRight() {
+		return j.Left.Windows()
+	}
+	if j.Kind.KeepsLeft() {
+		return nil
+	}
+	w := *j.Right.Windows()
+	w.Start, w.End = w.Start+n, w.End+n
+	if w.Time >= 0 {
+		w.Time += n
+	}
+	return &w
+}

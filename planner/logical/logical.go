@@ -238,7 +238,8 @@ func JoinPairs(left, right Node) []Column {
 }
 
 // NewJoin is a join whose columns follow from its inputs and its kind. Time attributes become plain
-// timestamps, but in a join whose condition bounds how far the two sides' times are apart (see Bounds).
+// timestamps, but in a join whose condition bounds how far the two sides' times are apart (see Bounds), and those of the
+// windows in a join of windows (see JoinsWindows).
 func NewJoin(kind JoinKind, left, right Node, cond scalar.Expr, at diag.Span) *Join {
 	j := &Join{Base: Base{Sp: at}, Kind: kind, Left: left, Right: right, Cond: cond}
 	j.derive()
@@ -247,7 +248,8 @@ func NewJoin(kind JoinKind, left, right Node, cond scalar.Expr, at diag.Span) *J
 
 // derive sets the output columns.
 func (j *Join) derive() {
-	keepsTime := j.Bounds() != nil
+	windowed := j.JoinsWindows()
+	keepsTime := !windowed && j.Bounds() != nil
 	pairs := JoinPairs(j.Left, j.Right)
 	n := len(j.Left.Cols())
 	if j.Kind.OnlyLeft() {
@@ -258,14 +260,24 @@ func (j *Join) derive() {
 		if i < n && j.Kind.KeepsRight() || i >= n && j.Kind.KeepsLeft() {
 			c.Type = c.Type.WithNullable(true)
 		}
+		if windowed && j.windowTime(i, n) {
+			j.Columns = append(j.Columns, c)
+			continue
+		}
 		if c.Time != catalog.NoTime && !keepsTime {
 			c.Lost = &Lost{Column: c.Name, Why: "a join of all rows, whenever they come, makes a plain value of it",
 				Help: "bound the times of the two sides in the ON condition: a.ts BETWEEN b.ts - INTERVAL '1' HOUR AND b.ts", Span: j.Sp}
+			if windowed {
+				c.Lost.Why, c.Lost.Help = "a join of windows keeps the window_time of a side that every row has", "use that one"
+			}
 			c.Time = catalog.NoTime
 		}
 		j.Columns = append(j.Columns, c)
 	}
 	j.Win = nil
+	if windowed {
+		j.Win = j.window(n)
+	}
 }
 
 // Agg is one aggregate call over columns of the input.

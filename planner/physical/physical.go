@@ -365,6 +365,17 @@ type IntervalJoin struct {
 	Filter              scalar.Expr // as of Join
 }
 
+// WindowJoin joins rows that are in the same window, over insert-only inputs that carry their windows, when the watermark passes
+// the window's end. Output as that of Join, insert-only.
+type WindowJoin struct {
+	Props
+	Left, Right             Node
+	Kind                    JoinKind
+	Equi                    Equi // the windows' bounds are among the keys
+	LeftWindow, RightWindow Window
+	Filter                  scalar.Expr // as of Join
+}
+
 // Exchange moves rows between subtasks.
 type Exchange struct {
 	Props
@@ -415,6 +426,7 @@ func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }
 func (n *Deduplicate) Inputs() []Node        { return []Node{n.Input} }
 func (n *Join) Inputs() []Node               { return []Node{n.Left, n.Right} }
+func (n *WindowJoin) Inputs() []Node         { return []Node{n.Left, n.Right} }
 func (n *IntervalJoin) Inputs() []Node       { return []Node{n.Left, n.Right} }
 func (n *Exchange) Inputs() []Node           { return []Node{n.Input} }
 func (n *Sink) Inputs() []Node               { return []Node{n.Input} }

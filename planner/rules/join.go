@@ -149,6 +149,9 @@ func (o *Optimizer) joinKeys(j *logical.Join) logical.Node {
 		return j
 	}
 	bounds, conds := j.SplitBounds()
+	if bounds != nil && j.JoinsWindows() {
+		bounds, conds = nil, scalar.Conjuncts(j.Cond)
+	}
 	n := len(j.Left.Cols())
 	left, right := &side{in: j.Left}, &side{in: j.Right}
 	var stay []scalar.Expr
@@ -306,7 +309,7 @@ func (b *builder) joinTraits(n *logical.Join) traits {
 	if !t.updating {
 		t.updating, t.clause, t.at = r.updating, r.clause, r.at
 	}
-	if !t.updating && n.Bounds() == nil && n.Kind != logical.InnerJoin && n.Kind != logical.SemiJoin {
+	if !t.updating && n.Bounds() == nil && !n.JoinsWindows() && n.Kind != logical.InnerJoin && n.Kind != logical.SemiJoin {
 		t.updating, t.at = true, n.Sp
 		t.clause = "a row without a partner is taken back when one comes"
 	}
@@ -370,15 +373,18 @@ func uniqueOn(keys [][]int, on []int) bool {
 	return slices.ContainsFunc(keys, func(k []int) bool { return subset(k, on) })
 }
 
-// join makes a regular or an interval join.
+// join makes a regular, an interval or a window join.
 func (b *builder) join(n *logical.Join) (built, bool) {
+	lt, rt := b.traitsOf(n.Left), b.traitsOf(n.Right)
+	windowed := n.JoinsWindows() && !lt.updating && !rt.updating
 	bounds, residual := n.SplitBounds()
 	kind := "join"
-	if bounds != nil {
+	if windowed {
+		kind, bounds = "window-join", nil
+	} else if bounds != nil {
 		kind = "interval-join"
 	}
 	id := b.id(kind)
-	lt, rt := b.traitsOf(n.Left), b.traitsOf(n.Right)
 	if bounds != nil {
 		for _, t := range []traits{lt, rt} {
 			if t.updating {
@@ -409,6 +415,15 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 	}
 	equi := physical.Equi{Left: n.LeftKeys, Right: n.RightKeys, NullSafe: n.NullSafe}
 	out := built{updating: t.updating, before: t.updating, bounded: left.bounded && right.bounded, spread: joinSpread(n)}
+	if windowed {
+		b.o.fire(WindowJoin, n.Sp, "the windows of both sides must be the same: rows are joined when theirs closes")
+		l, r := n.Left.Windows(), n.Right.Windows()
+		j := &physical.WindowJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: n.Cond,
+			LeftWindow: b.window(l.Spec, -1, l.Start, l.End), RightWindow: b.window(r.Spec, -1, r.Start, r.End)}
+		j.Props = props
+		out.node = j
+		return out, true
+	}
 	if bounds != nil {
 		j := &physical.IntervalJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: b.o.and(residual),
 			LeftTime: bounds.Left, RightTime: bounds.Right, Lower: bounds.Lower, Upper: bounds.Upper}

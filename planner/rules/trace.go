@@ -24,6 +24,7 @@ const (
 	JoinCondition     = "join-condition"
 	OuterToInner      = "outer-to-inner"
 	JoinKeys          = "join-keys"
+	WindowJoin        = "window-join"
 	TopN              = "top-n"
 	WindowRank        = "window-rank"
 	Deduplicate       = "deduplicate"
@@ -47,6 +48,7 @@ var All = []Rule{
 	{JoinCondition, "A condition over one side of a join is asked before the join; one over both sides becomes part of its condition."},
 	{OuterToInner, "A LEFT JOIN whose rows without a partner no condition above lets through is an inner join."},
 	{JoinKeys, "Columns that must be equal become the key by which the rows of a join are spread and found."},
+	{WindowJoin, "Rows of two windowed inputs meet rows of their own window only, and are joined once, when it closes."},
 	{TopN, "ROW_NUMBER that is asked for at most so many rows keeps those rows only."},
 	{WindowRank, "The first rows of each window are put out once, when it closes."},
 	{Deduplicate, "The first or last row in time of each key is kept, and nothing else."},
