@@ -3,6 +3,7 @@
 //	Calc                 filter and projection                                   no state
 //	WindowTVF            window_start, window_end and window_time to every row   no state
 //	SessionTVF           the same for sessions, when they end                    rows, open, progress
+//	Expand               a copy of every row for each grouping set               no state
 //	GroupAggregate       aggregates by key without end, as a changelog           acc, distinctN
 //	WindowAggregate      aggregates by key and window, put out when it closes    acc, distinctN, progress
 //	WindowRank           the first rows by key and window, when it closes        rows, progress

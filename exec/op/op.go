@@ -39,6 +39,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newMaterialize(n)
 	case *physical.Sort:
 		return newSort(n)
+	case *physical.Expand:
+		return newExpand(n)
 	case *physical.Replicate:
 		return newReplicate(n)
 	case *physical.Over:

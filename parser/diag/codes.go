@@ -60,7 +60,7 @@ var Codes = map[string]string{
 	"SQ2503": "MATCH_RECOGNIZE is not supported yet",
 	"SQ2504": "a stream cannot be put in this order",
 	"SQ2505": "this form of LIMIT or OFFSET is not supported",
-	"SQ2506": "GROUPING SETS, ROLLUP and CUBE are not supported yet",
+	"SQ2506": "this form of GROUPING SETS, ROLLUP or CUBE is not supported",
 	"SQ2508": "this form of sub-query in an expression is not supported",
 	"SQ2509": "ARRAY, MAP and ROW values are not supported yet",
 	"SQ2510": "FOR SYSTEM_TIME AS OF is not supported yet",

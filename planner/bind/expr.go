@@ -541,6 +541,8 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	switch {
 	case e.Over != nil:
 		return x.overCall(e, f)
+	case name == "GROUPING" || name == "GROUPING_ID":
+		return x.groupingCall(e, name)
 	case auxiliary[name] != "":
 		return x.auxiliaryCall(e, name)
 	case f != nil && f.Unsupported != "" && f.Kind != fn.WindowTVF:

@@ -30,6 +30,7 @@ type grouping struct {
 	lookup   map[string]int        // digest of a key: its position
 	window   *groupWindow          // GROUP BY TUMBLE(...)
 	session  *sessionWindow        // GROUP BY SESSION(...), until all keys are known
+	sets     *groupingSets         // nil when all keys are one set
 
 	pre    []scalar.Expr // the aggregates' arguments and filters, over the input
 	preAt  map[string]int
@@ -131,33 +132,41 @@ func (b *Binder) newGrouping(core *ast.SelectCore, in logical.Node, s *scope) *g
 	for _, item := range core.GroupBy {
 		g.at = g.at.To(item.Sp)
 	}
-	for _, item := range core.GroupBy {
-		if item.Sets != "" {
-			b.Diags.Errorf(codes.NoGroupingSets, item.Sp, "%s is not supported yet", item.Sets).
-				Help("write one query for each grouping and put them together with UNION ALL")
-			g.broken = true
-			continue
-		}
-		if c, ok := item.Expr.(*ast.Call); ok {
-			switch name := strings.ToUpper(c.Name.Name); name {
-			case "TUMBLE", "HOP", "SESSION":
-				g.groupWindow(b, c, name)
-				continue
-			}
-		}
-		x := &exprBinder{Binder: b, scope: s, clause: "GROUP BY"}
-		k := x.bind(item.Expr)
-		if k == nil {
-			g.broken = true
-			b.explainGroupBy(core, item.Expr)
-			continue
-		}
-		g.addKey(k, item.Expr)
+	sets := g.groupItems(b, core, core.GroupBy, s)
+	if g.broken {
+		return g
+	}
+	if slices.ContainsFunc(core.GroupBy, func(item ast.GroupItem) bool { return item.Sets != "" }) {
+		g.expand(b, sets)
 	}
 	if g.session != nil {
 		g.sessionKeys()
 	}
 	return g
+}
+
+// groupKey binds an expression of GROUP BY: the one set of its keys. That of a window has several.
+func (g *grouping) groupKey(b *Binder, core *ast.SelectCore, e ast.Expr, s *scope) [][]int {
+	if c, ok := e.(*ast.Call); ok {
+		switch name := strings.ToUpper(c.Name.Name); name {
+		case "TUMBLE", "HOP", "SESSION":
+			if !g.groupWindow(b, c, name) {
+				g.broken = true
+				return nil
+			}
+			if g.window == nil {
+				return [][]int{nil} // sessions: their keys follow
+			}
+			return [][]int{{g.window.start, g.window.end, g.window.time}}
+		}
+	}
+	k := (&exprBinder{Binder: b, scope: s, clause: "GROUP BY"}).bind(e)
+	if k == nil {
+		g.broken = true
+		b.explainGroupBy(core, e)
+		return nil
+	}
+	return [][]int{{g.addKey(k, e)}}
 }
 
 // explainGroupBy adds to the finding for an unknown column in GROUP BY that it is an alias.
@@ -193,11 +202,10 @@ func (g *grouping) addKey(k scalar.Expr, form ast.Expr) int {
 }
 
 // groupWindow binds GROUP BY TUMBLE(ts, size): a window table function below, and its columns as keys.
-func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
-	g.broken = true // until it is understood
+func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) bool {
 	if g.window != nil || g.session != nil {
 		b.Diags.Errorf(codes.WindowFunction, c.Sp, "GROUP BY has two windows")
-		return
+		return false
 	}
 	want, most := 2, 3
 	switch name {
@@ -208,26 +216,26 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
 	}
 	if len(c.Args) < want || len(c.Args) > most {
 		b.Diags.Errorf(codes.WindowArgs, c.Sp, "%s in GROUP BY has %d arguments", name, len(c.Args)).Help("the form is %s", groupWindowForms[name])
-		return
+		return false
 	}
 	ref, ok := c.Args[0].(*ast.ColumnRef)
 	if !ok {
 		b.Diags.Errorf(codes.WindowTime, c.Args[0].Span(), "the first argument of %s must be a time attribute", name)
-		return
+		return false
 	}
 	col, path := b.resolve(g.scope, ref.Name)
 	if col == nil {
-		return
+		return false
 	}
 	if len(path) > 0 || !b.timeAttribute(g.scope.cols[col.Index], ref.Sp) {
-		return
+		return false
 	}
 	w := logical.Window{LTZ: col.Typ.Kind == types.TimestampLTZ, Span: c.Sp}
 	if name == "HOP" {
 		w.Kind = physical.Hop
 		w.Slide, ok = b.windowInterval(c.Args[1], "the slide")
 		if !ok {
-			return
+			return false
 		}
 	}
 	length := "the size"
@@ -235,22 +243,22 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) {
 		w.Kind, length = physical.Session, "the gap"
 	}
 	if w.Size, ok = b.windowInterval(c.Args[want-1], length); !ok {
-		return
+		return false
 	}
 	if len(c.Args) > want {
 		if w.Offset, ok = b.windowOffset(c.Args[want]); !ok {
-			return
+			return false
 		}
 	}
 	if w.Kind != physical.Hop {
 		w.Slide = w.Size
 	}
-	g.broken = false
 	if name == "SESSION" {
 		g.session = &sessionWindow{c, col.Index, w}
-		return
+		return true
 	}
 	g.windowed(newWindowTVF(g.input, col.Index, w, c.Sp), c, name)
+	return true
 }
 
 // windowed puts the window function below the grouping, and its columns among the keys.
@@ -320,7 +328,11 @@ func (g *grouping) auxiliary(x *exprBinder, e *ast.Call, name string) scalar.Exp
 }
 
 func (g *grouping) keyColumn(i int, at diag.Span) scalar.Expr {
-	return &scalar.Column{Index: i, Name: g.names[i], Typ: g.keys[i].Type(), Sp: at}
+	t := g.keys[i].Type()
+	if g.sets != nil && !g.sets.inAll(i) {
+		t = t.WithNullable(true)
+	}
+	return &scalar.Column{Index: i, Name: g.names[i], Typ: t, Sp: at}
 }
 
 // key is the group key that e is, nil when it is none.
@@ -354,8 +366,8 @@ func (g *grouping) notGrouped(x *exprBinder, e *ast.ColumnRef, col *scalar.Colum
 		return
 	}
 	d.Label(g.at, "groups have many values of %s", col.Name)
-	for _, k := range g.keys {
-		if _, ok := k.(*scalar.Literal); ok {
+	for i, k := range g.keys {
+		if _, ok := k.(*scalar.Literal); ok && (g.sets == nil || i != g.sets.id) {
 			d.Note("GROUP BY %s groups by the constant %s, not by a column's position", k.Span().Text(), k.Span().Text())
 		}
 	}
@@ -447,7 +459,9 @@ func (g *grouping) node() *logical.Aggregate {
 	names := append([]string(nil), g.names...)
 	at := map[string]int{}
 	for i, k := range g.keys {
-		at[scalar.Digest(k)] = i
+		if g.sets == nil { // the keys of grouping sets become NULL, and the aggregates' arguments must not
+			at[scalar.Digest(k)] = i
+		}
 	}
 	pos := make([]int, len(g.pre))
 	for i, e := range g.pre {
@@ -489,7 +503,7 @@ func (g *grouping) node() *logical.Aggregate {
 		}
 		aggs[i] = a
 	}
-	a := newAggregate(calc, keys, aggs, place)
+	a := newAggregate(g.expanded(calc, place), keys, aggs, place)
 	a.Correlated = g.correlated
 	return a
 }

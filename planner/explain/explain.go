@@ -88,6 +88,8 @@ func Kind(n physical.Node) string {
 		return "Union"
 	case *physical.Sort:
 		return "Sort"
+	case *physical.Expand:
+		return "Expand"
 	case *physical.Replicate:
 		return "Replicate"
 	case *physical.Over:
@@ -164,6 +166,13 @@ func arguments(n physical.Node) []string {
 		add("keys", pick(in(), n.Keys))
 	case *physical.Sort:
 		add("order", order(append([]physical.SortKey{{Column: n.Time, NullsFirst: true}}, n.Then...), in()))
+	case *physical.Expand:
+		var lists []string
+		for _, cols := range n.Null {
+			lists = append(lists, pick(in(), cols))
+		}
+		add("null", "["+strings.Join(lists, ", ")+"]")
+		add("id", scalar.QuoteName(in()[n.ID].Name))
 	case *physical.Replicate:
 		add("times", scalar.QuoteName(in()[n.Times].Name))
 	case *physical.Over:

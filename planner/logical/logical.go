@@ -151,6 +151,14 @@ type (
 		Input Node
 		Times int
 	}
+	// Expand copies every row for each grouping set. Output: the columns of the input; those that the set lacks are
+	// NULL, and column ID is the number of the set. NewExpand makes it.
+	Expand struct {
+		Base
+		Input Node
+		Null  [][]int // columns, by set
+		ID    int
+	}
 	// Over adds, behind the input's columns, the results of calls over the rows that come before each row in
 	// its partition. Package rules makes a Rank of one that is only asked for the first rows.
 	Over struct {
@@ -302,12 +310,47 @@ func (n *Union) Inputs() []Node           { return n.Ins }
 func (n *Join) Inputs() []Node            { return []Node{n.Left, n.Right} }
 func (n *Sort) Inputs() []Node            { return []Node{n.Input} }
 func (n *Replicate) Inputs() []Node       { return []Node{n.Input} }
+func (n *Expand) Inputs() []Node          { return []Node{n.Input} }
 func (n *Over) Inputs() []Node            { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node            { return []Node{n.Input} }
 
 // NewSort is in with its rows in an order.
 func NewSort(in Node, order []SortKey, at diag.Span) *Sort {
 	return &Sort{Base: Base{Sp: at, Columns: in.Cols(), Win: in.Windows()}, Input: in, Order: order}
+}
+
+// NewExpand is in with each row once for each list of columns, which are NULL in that copy; column id is the number of the
+// list.
+func NewExpand(in Node, null [][]int, id int, at diag.Span) *Expand {
+	x := &Expand{Base: Base{Sp: at, Columns: slices.Clone(in.Cols())}, Input: in, Null: null, ID: id}
+	for _, cols := range null {
+		for _, c := range cols {
+			col := &x.Columns[c]
+			col.Type = col.Type.WithNullable(true)
+			if col.Time != catalog.NoTime {
+				col.Time = catalog.NoTime
+				col.Lost = &Lost{Column: col.Name, Why: "it is not in all grouping sets", Help: "put it into all of them", Span: at}
+			}
+		}
+	}
+	return x
+}
+
+// Windows is the window columns that are in all sets.
+func (n *Expand) Windows() *WindowColumns {
+	w := n.Input.Windows()
+	if w == nil {
+		return nil
+	}
+	v := *w
+	for _, cols := range n.Null {
+		for _, at := range []*int{&v.Start, &v.End, &v.Time} {
+			if slices.Contains(cols, *at) {
+				*at = -1
+			}
+		}
+	}
+	return &v
 }
 
 // NewReplicate is in with each row as often as column times says.

@@ -223,6 +223,15 @@ type Sort struct {
 	Then  []SortKey // the order of rows of one time; those that are equal in it go out as they came
 }
 
+// Expand copies every row for each grouping set: columns that the set does not have are NULL, and column ID is the number of
+// the set. Output: the columns of the input.
+type Expand struct {
+	Props
+	Input Node
+	Null  [][]int // columns, by set
+	ID    int
+}
+
 // Replicate puts every row out as often as column Times of it says. Output: the columns of the input but that one.
 // It changes -U to -D and +U to +I.
 type Replicate struct {
@@ -421,6 +430,7 @@ func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }
 func (n *Sort) Inputs() []Node               { return []Node{n.Input} }
+func (n *Expand) Inputs() []Node             { return []Node{n.Input} }
 func (n *Replicate) Inputs() []Node          { return []Node{n.Input} }
 func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }

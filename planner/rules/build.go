@@ -271,6 +271,8 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.join(n)
 	case *logical.Sort:
 		return b.sort(n)
+	case *logical.Expand:
+		return b.expand(n, before)
 	case *logical.Replicate:
 		return b.replicate(n)
 	case *logical.Over:
@@ -555,6 +557,18 @@ func (b *builder) union(n *logical.Union, before bool) (built, bool) {
 	return out, true
 }
 
+func (b *builder) expand(n *logical.Expand, before bool) (built, bool) {
+	id := b.id("expand")
+	in, ok := b.build(n.Input, before)
+	if !ok {
+		return in, false
+	}
+	x := &physical.Expand{Input: in.node, Null: n.Null, ID: n.ID}
+	x.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	x.Changelog.Mode = in.node.Base().Changelog.Mode
+	return built{node: x, updating: in.updating, before: in.before, bounded: in.bounded}, true
+}
+
 func (b *builder) replicate(n *logical.Replicate) (built, bool) {
 	id := b.id("replicate")
 	in, ok := b.build(n.Input, true)
@@ -602,6 +616,8 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "sink %s %s %s\n", id, n.Table.Name, n.Table.Connector)
 		case *physical.SessionTVF:
 			fmt.Fprintf(h, "session %s %s %v %d %d\n", id, keyTypes(n.Partition), rowTypes(in(0)), n.Window.Size, n.Window.TimeColumn)
+		case *physical.Expand:
+			fmt.Fprintf(h, "expand %s %v %d\n", id, n.Null, n.ID)
 		case *physical.WindowAggregate:
 			w := n.Window
 			fmt.Fprintf(h, "window %s %s %s %d %d %d %d %v\n", id, keyTypes(n.Keys), aggs(n.Aggs), w.Kind, w.Size, w.Slide, w.Offset, w.TimeColumn < 0)

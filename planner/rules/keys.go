@@ -76,8 +76,8 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return b.joinTraits(n)
 	case *logical.Sort:
 		return b.traitsOf(n.Input)
-	case *logical.Replicate:
-		t := b.traitsOf(n.Input)
+	case *logical.Replicate, *logical.Expand:
+		t := b.traitsOf(n.Inputs()[0])
 		t.keys = nil
 		return t
 	case *logical.Over:

@@ -61,6 +61,19 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		}
 		in, to := o.prune(n.Input, below)
 		return logical.NewSort(in, movedOrder(n.Order, to), n.Sp), to
+	case *logical.Expand:
+		below := slices.Clone(need)
+		below[n.ID] = true
+		in, to := o.prune(n.Input, below)
+		null := make([][]int, len(n.Null))
+		for i, cols := range n.Null {
+			for _, c := range cols {
+				if to[c] >= 0 {
+					null[i] = append(null[i], to[c])
+				}
+			}
+		}
+		return logical.NewExpand(in, null, to[n.ID], n.Sp), to
 	case *logical.Replicate:
 		below := slices.Insert(slices.Clone(need), n.Times, true)
 		in, to := o.prune(n.Input, below)

@@ -77,6 +77,8 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		return n.WithInputs(ins[0], ins[1])
 	case *logical.Sort:
 		return logical.NewSort(ins[0], n.Order, n.Sp)
+	case *logical.Expand:
+		return logical.NewExpand(ins[0], n.Null, n.ID, n.Sp)
 	case *logical.Replicate:
 		return logical.NewReplicate(ins[0], n.Times, n.Sp)
 	case *logical.Over:
