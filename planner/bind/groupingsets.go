@@ -179,7 +179,9 @@ func (x *exprBinder) groupingCall(e *ast.Call, name string) scalar.Expr {
 		}
 		keys = append(keys, i)
 	}
-	number := func(v int64) *scalar.Literal { return &scalar.Literal{Value: v, Typ: types.TBigInt.NotNull(), Sp: e.Sp} }
+	number := func(v int64) *scalar.Literal {
+		return &scalar.Literal{Value: v, Typ: types.TBigInt.NotNull(), Sp: e.Sp}
+	}
 	if g.sets == nil {
 		return number(0)
 	}
