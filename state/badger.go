@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -190,22 +189,19 @@ func (l badgerLog) Debugf(string, ...any)       {}
 
 func line(f string, a []any) string { return strings.TrimSpace(fmt.Sprintf(f, a...)) }
 
+// lockName is the lock file of a state directory. It stays when the lock is given back.
+const lockName = "LOCK"
+
 // takeLock takes the lock file of the directory, which names its holder.
 func (s *Store) takeLock() error {
-	path := filepath.Join(s.dir, "LOCK")
+	path := filepath.Join(s.dir, lockName)
 	s.lock = flock.New(path)
 	ok, err := s.lock.TryLock()
 	if err != nil {
 		return s.diskError("take the lock", err)
 	}
 	if !ok {
-		e := &LockedError{Dir: s.dir}
-		if b, err := os.ReadFile(path); err == nil {
-			pid, host, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-			e.PID, _ = strconv.Atoi(pid)
-			e.Host = host
-		}
-		return e
+		return holderOf(s.dir)
 	}
 	host, err := os.Hostname()
 	if err != nil {

@@ -135,6 +135,16 @@ type identity struct {
 	Sinks           []sinkTopic `json:"sinks"`
 }
 
+// GroupOf is the group in which a job has its marker, by the identity that its state has fixed. It is empty where that is no Kafka
+// committer's.
+func GroupOf(fixed []byte) string {
+	var id identity
+	if err := json.Unmarshal(fixed, &id); err != nil {
+		return ""
+	}
+	return id.Group
+}
+
 type sinkTopic struct {
 	Topic string `json:"topic"`
 	ID    string `json:"id"`
@@ -239,7 +249,7 @@ func (c *committer) Identity(ctx context.Context, fixed []byte) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	id := identity{ClusterID: c.id.ClusterID, TransactionalID: s.prefix + idSuffix, Group: "weir." + s.prefix, MarkerTopic: s.topics[0]}
+	id := identity{ClusterID: c.id.ClusterID, TransactionalID: s.prefix + idSuffix, Group: markerGroup(s.prefix), MarkerTopic: s.topics[0]}
 	for _, in := range infos {
 		id.Sinks = append(id.Sinks, sinkTopic{in.name, in.id})
 	}

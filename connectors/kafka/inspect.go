@@ -31,9 +31,11 @@ const (
 	codePartitions  = "SQ6205"
 	codeReplication = "SQ6206"
 	codeRecords     = "SQ6207"
+	codeClock       = "SQ6208"
 )
 
-// TableUse is a table, and what a script does with it.
+// TableUse is a table, and what a script does with it. Of one that is neither read nor written the broker alone is asked about, by its
+// 'properties.*'.
 type TableUse struct {
 	Table       *catalog.Table
 	Read, Wrote bool
@@ -62,6 +64,9 @@ type InspectOptions struct {
 type Inspection struct {
 	Answers    []Answer
 	Partitions map[string]int // of topics that exist, by servers and name
+
+	retention map[string]time.Duration // offsets.retention.minutes, by servers
+	markers   map[string]bool          // whether a group has offsets, by servers and name
 }
 
 // PartitionsOf is how many partitions a topic has; ok is false where that was not found out.
@@ -70,11 +75,30 @@ func (i *Inspection) PartitionsOf(servers, topic string) (n int, ok bool) {
 	return n, ok
 }
 
+// Marker is what a broker keeps of a job that writes exactly once.
+type Marker struct {
+	Group     string        // in which it is
+	Asked     bool          // the broker has said whether the marker is there
+	There     bool          //
+	Retention time.Duration // how long the broker keeps it after its last change; 0: not found out
+}
+
+// MarkerOf is what was found of the marker of a job with this 'sink.transactional-id-prefix'.
+func (i *Inspection) MarkerOf(servers, prefix string) Marker {
+	where := spec.Servers(servers)
+	m := Marker{Group: markerGroup(prefix), Retention: i.retention[where]}
+	m.There, m.Asked = i.markers[where+"\x00"+m.Group]
+	return m
+}
+
+// markerGroup is the group whose offset is the marker of a job.
+func markerGroup(prefix string) string { return "weir." + prefix }
+
 // Inspect asks the brokers of tables whether a job could run on them: that they are there, topics, permissions, limits,
 // replication, and whether recent records are as the tables say. It changes nothing: it joins no group, opens no
 // transaction and creates no topic. What is wrong is an answer with a finding, never an error.
 func Inspect(ctx context.Context, uses []TableUse, o InspectOptions) *Inspection {
-	in := &inspector{o: o, out: &Inspection{Partitions: map[string]int{}}, down: map[string]bool{}, asked: map[string]bool{}}
+	in := &inspector{o: o, out: &Inspection{Partitions: map[string]int{}, retention: map[string]time.Duration{}, markers: map[string]bool{}}, down: map[string]bool{}, asked: map[string]bool{}}
 	for _, u := range uses {
 		in.table(ctx, u)
 	}
@@ -159,7 +183,13 @@ func (in *inspector) table(ctx context.Context, u TableUse) {
 		in.down[where] = true
 		return
 	}
+	if !u.Read && !u.Wrote {
+		return
+	}
 	topics := c.topics(ctx)
+	for _, topic := range topics {
+		c.clock(ctx, topic)
+	}
 	if exact {
 		c.group(ctx)
 		c.transactionalID(ctx)
@@ -191,6 +221,7 @@ func (c *clusterCheck) limit(ctx context.Context) (context.Context, context.Canc
 func (c *clusterCheck) broker(whole context.Context) bool {
 	ctx, cancel := c.limit(whole)
 	subject := "broker " + c.where
+	began := time.Now()
 	var d ck.DescribeClusterResult
 	err := tryUnless(ctx, cancel, c.health, func(ctx context.Context) error {
 		var err error
@@ -215,17 +246,22 @@ func (c *clusterCheck) broker(whole context.Context) bool {
 	}
 	c.nodes = d.Nodes
 	if c.first("broker " + c.where) {
+		if took := time.Since(began); took > slowAnswer {
+			c.fail(codeBroker, diag.Warning, optionPlace(c.use.Table, "properties.bootstrap.servers"), subject, "speed",
+				fmt.Sprintf("its first answer took %s", took.Round(100*time.Millisecond)), "look at the broker's load, and at the network in between")
+		}
 		id := ""
 		if d.ClusterID != nil {
 			id = "cluster " + *d.ClusterID + ", "
 		}
 		c.ok(subject, "answers", "%s%s", id, counted(len(d.Nodes), "broker"))
 	}
-	if c.exact {
-		c.transactionLimit(whole)
-	}
+	c.limits(whole)
 	return true
 }
+
+// slowAnswer is from when on a broker's answer, which takes milliseconds, is slow.
+const slowAnswer = 2 * time.Second
 
 func counted(n int, what string) string {
 	if n == 1 {
@@ -234,24 +270,29 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// transactionLimit compares the transaction timeout with the broker's limit.
-func (c *clusterCheck) transactionLimit(ctx context.Context) {
-	ctx, cancel := c.limit(ctx)
-	defer cancel()
+// limits asks for the broker's limits that matter to exactly-once, and compares the table's transaction timeout.
+func (c *clusterCheck) limits(whole context.Context) {
+	if !c.exact && (c.use.Read || c.use.Wrote) {
+		return
+	}
+	subject := "broker " + c.where
+	if c.first("limits " + c.where) {
+		if minutes, ok := c.limitOf(whole, subject, "marker retention", "offsets.retention.minutes"); ok {
+			keeps := time.Duration(minutes) * time.Minute
+			c.out.retention[spec.Servers(c.where)] = keeps
+			c.ok(subject, "marker retention", "offsets.retention.minutes is %d: it forgets a job that was stopped for %s", minutes, Days(keeps))
+		}
+	}
+	if !c.exact {
+		if most, ok := c.limitOf(whole, subject, "transactions", "transaction.max.timeout.ms"); ok {
+			c.ok(subject, "transactions", "they may be open for %d ms (transaction.max.timeout.ms)", most)
+		}
+		return
+	}
 	t := c.use.Table
 	subject, name := "table "+t.Name, "transaction timeout"
-	if len(c.nodes) == 0 {
-		c.skip(subject, name, "", "the cluster names no broker")
-		return
-	}
-	most, err := c.setting(ctx, ck.ResourceBroker, strconv.Itoa(c.nodes[0].ID), "transaction.max.timeout.ms")
-	if err != nil {
-		c.skip(subject, name, "grant DESCRIBE_CONFIGS on the cluster to have it compared; the job's start does in any case", "the broker's limit may not be read: %s", brief(err))
-		return
-	}
-	limit, err := strconv.ParseInt(most, 10, 64)
-	if err != nil {
-		c.skip(subject, name, "", "the broker's transaction.max.timeout.ms is '%s'", most)
+	limit, ok := c.limitOf(whole, subject, name, "transaction.max.timeout.ms")
+	if !ok {
 		return
 	}
 	timeout := (&committerSpec{props: c.props}).timeout().Milliseconds()
@@ -262,6 +303,34 @@ func (c *clusterCheck) transactionLimit(ctx context.Context) {
 		return
 	}
 	c.ok(subject, name, "%d ms, the broker allows %d ms", timeout, limit)
+}
+
+// Days is a time in days where it is some, and else as Go writes it.
+func Days(d time.Duration) string {
+	if d > 0 && d%(24*time.Hour) == 0 {
+		return counted(int(d/(24*time.Hour)), "day")
+	}
+	return d.String()
+}
+
+// limitOf is a number among the broker's settings; where it cannot be had, the question is skipped and ok is false.
+func (c *clusterCheck) limitOf(whole context.Context, subject, name, key string) (n int64, ok bool) {
+	ctx, cancel := c.limit(whole)
+	defer cancel()
+	if len(c.nodes) == 0 {
+		c.skip(subject, name, "", "the cluster names no broker")
+		return 0, false
+	}
+	text, err := c.setting(ctx, ck.ResourceBroker, strconv.Itoa(c.nodes[0].ID), key)
+	if err != nil {
+		c.skip(subject, name, "grant DESCRIBE_CONFIGS on the cluster, so that it can be compared", "the broker's %s may not be read: %s", key, brief(err))
+		return 0, false
+	}
+	if n, err = strconv.ParseInt(text, 10, 64); err != nil {
+		c.skip(subject, name, "", "the broker's %s is '%s'", key, text)
+		return 0, false
+	}
+	return n, true
 }
 
 // setting is one configuration entry of a broker or a topic.
@@ -444,17 +513,17 @@ func (c *clusterCheck) group(ctx context.Context) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	prefix := option(c.use.Table, "sink.transactional-id-prefix")
-	name := "weir." + prefix
+	name := markerGroup(prefix)
 	if !c.first("group " + c.where + " " + name) {
 		return
 	}
 	subject, here := "group "+name, optionPlace(c.use.Table, "sink.transactional-id-prefix")
 	hint := c.grant("--operation Read --group " + name + " --resource-pattern-type prefixed")
 	// Offsets may be read with DESCRIBE, too, which READ implies; the list of what is allowed knows better, where a broker sends it.
-	_, err := groupOffsets(ctx, c.client.admin, name, nil, false)
+	offsets, err := groupOffsets(ctx, c.client.admin, name, nil, false)
 	for err != nil && waitable(err) && ctx.Err() == nil { // the group's coordinator may have to be found first
 		time.Sleep(100 * time.Millisecond)
-		_, err = groupOffsets(ctx, c.client.admin, name, nil, false)
+		offsets, err = groupOffsets(ctx, c.client.admin, name, nil, false)
 	}
 	if code, _ := codeOf(err); code == ck.ErrGroupAuthorizationFailed {
 		c.fail(codePermission, diag.Error, here, subject, "READ", "READ is not granted: the marker of each epoch is an offset of this group", hint)
@@ -470,7 +539,13 @@ func (c *clusterCheck) group(ctx context.Context) {
 			return
 		}
 	}
-	c.ok(subject, "READ", "its offsets can be read")
+	there := len(offsets) > 0
+	c.out.markers[spec.Servers(c.where)+"\x00"+name] = there
+	if there {
+		c.ok(subject, "READ", "it can be read: the job has committed an epoch")
+	} else {
+		c.ok(subject, "READ", "it can be read: it holds no epoch")
+	}
 }
 
 func operations(ops []ck.ACLOperation) string {

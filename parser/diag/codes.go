@@ -114,6 +114,7 @@ var Codes = map[string]string{
 	"SQ6205": "a topic has fewer partitions than the job has readers",
 	"SQ6206": "the replication of a topic loses rows, or keeps it from being written",
 	"SQ6207": "real records are not as the table says",
+	"SQ6208": "a record is of the future",
 	"SQ6021": "a key of the configuration is not known",
 	"SQ6022": "a value of the configuration is not possible",
 	"SQ6023": "a configuration file is no TOML",

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,8 +76,7 @@ Exit code 0: nothing found at --fail-level; 1: findings; 2: it could not look.`,
 	f.BoolVar(&o.fix, "fix", false, "make the edits that are safe, then look again")
 	f.BoolVar(&o.diff, "diff", false, "with --fix: show the edits and change nothing")
 	f.BoolVar(&o.connect, "connect", false, "also ask the brokers: topics, permissions, limits, and whether real records are as the tables say; changes nothing")
-	f.IntVar(&o.records, "records", 100, "with --connect: how many of the newest `n` records of each topic that is read to look at; 0: none")
-	f.DurationVar(&o.timeout, "connect-timeout", 10*time.Second, "with --connect: how long to wait for one answer")
+	o.limits(f, "with --connect")
 	f.BoolVar(&o.watch, "watch", false, "look again whenever a file changes, until ^C")
 	return c
 }

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"weir/cmd/internal/report"
 	"weir/connectors/kafka"
 	"weir/parser/diag"
@@ -93,6 +95,12 @@ func tableUses(p *planner.Program) []kafka.TableUse {
 		}
 	}
 	return out
+}
+
+// limits adds the flags that say how far brokers are asked; when is in which case they are.
+func (o *connectOptions) limits(f *pflag.FlagSet, when string) {
+	f.IntVar(&o.records, "records", 100, when+": how many of the newest `n` records of each topic that is read to look at; 0: none")
+	f.DurationVar(&o.timeout, "connect-timeout", 10*time.Second, when+": how long to wait for one answer")
 }
 
 // valid refuses flags that mean nothing.

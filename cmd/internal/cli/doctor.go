@@ -1,16 +1,20 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"weir/cmd/internal/doctor"
-	"weir/connectors/kafka/peek"
+	"weir/connectors/kafka"
+	"weir/connectors/spec"
 	"weir/planner/catalog"
+	"weir/planner/physical"
 )
 
 // doctorOptions are the flags of doctor.
@@ -19,6 +23,7 @@ type doctorOptions struct {
 	servers    string
 	properties []string
 	format     string
+	connectOptions
 }
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -27,25 +32,30 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor [FILE...]",
 		Short: "See what is wrong with this machine, its state directories and the broker",
 		Long: `doctor looks at the machine (files, memory, disk room, how fast the disk syncs), at the state directories of jobs (running, killed,
-long forgotten), and at brokers: those that the files' tables name, with their topics, or --bootstrap-servers. Each check is ok, warn or
-fail, with what to do. It changes nothing.
+held by another process, forgotten by the broker), and at brokers: those that the files' tables name, or --bootstrap-servers. It asks
+a broker what check --connect asks, too: topics, partitions, permissions, transactions, replication, clocks, real records, and whether
+the marker of each job is still there. Each check is ok, warn, fail, or skipped where it cannot be told, with what to do. It changes nothing.
 
 Exit code 0: nothing failed; 1: a check failed; 2: it could not look.`,
 		Example: `  weir doctor
-  weir doctor job.sql              with the brokers and topics of a job
+  weir doctor job.sql              the brokers, topics and state of a job, too
   weir doctor --bootstrap-servers kafka:9093 --property security.protocol=SSL
   weir doctor --format json`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.doctor(args, o) },
+		RunE: func(c *cobra.Command, args []string) error { return a.doctor(c.Context(), args, o) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.stateDir, "state-dir", "", "`directory` with the state of jobs (default $XDG_STATE_HOME/weir)")
 	f.StringVar(&o.servers, "bootstrap-servers", "", "look at this cluster, too: `host:port,...`")
 	f.StringArrayVar(&o.properties, "property", nil, "with --bootstrap-servers: a property of the Kafka client, as `key=value` (repeatable)")
+	o.limits(f, "with FILE or --bootstrap-servers")
 	f.StringVar(&o.format, "format", "text", "how checks are shown: `text|json`")
 	return c
 }
 
-func (a *app) doctor(args []string, o doctorOptions) error {
+func (a *app) doctor(ctx context.Context, args []string, o doctorOptions) error {
+	if err := o.valid(); err != nil {
+		return err
+	}
 	if !known(o.format, []string{"text", "json"}) {
 		return badValue("--format", o.format, []string{"text", "json"})
 	}
@@ -63,56 +73,68 @@ func (a *app) doctor(args []string, o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	checks := doctor.Machine(budget, base)
-	checks = append(checks, doctor.States(base)...)
+	var uses []kafka.TableUse
+	var jobs []*physical.Job
 	if o.servers != "" {
 		client, err := clientOptions(o.servers, o.properties)
 		if err != nil {
 			return err
 		}
-		checks = append(checks, doctor.Topics(peek.Options{Client: client}, o.servers, nil)...)
+		uses = append(uses, kafka.TableUse{Table: &catalog.Table{Name: "--bootstrap-servers", Connector: "kafka", Options: client}})
 	}
+	settings := cfg
 	if len(args) > 0 {
 		program, err := a.compile(args)
 		if err != nil {
 			return err
 		}
-		for _, c := range clusters(kafkaTables(program.Jobs)) {
-			checks = append(checks, doctor.Topics(peek.Options{Client: c.client}, c.servers, c.topics)...)
-		}
+		jobs, settings = program.Jobs, program.Session.Config()
+		uses = append(uses, tableUses(program)...)
 	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	in := kafka.Inspect(ctx, uses, kafka.InspectOptions{Config: settings, Formats: knownFormats(), Records: o.records, Timeout: o.timeout})
+	if ctx.Err() != nil {
+		return exit(exitInterrupted)
+	}
+	marks, err := markers(o.stateDir, jobs, in)
+	if err != nil {
+		return err
+	}
+	checks := append(doctor.Machine(budget, base), doctor.States(base, marks)...)
+	checks = append(checks, doctor.Broker(in)...)
 	return a.showChecks(checks, o.format)
 }
 
-// cluster is a cluster that tables name, with the topics that they need there.
-type cluster struct {
-	servers string
-	client  catalog.Options
-	topics  []string
-}
-
-func clusters(tables []*catalog.Table) []*cluster {
-	var out []*cluster
-	for _, t := range tables {
-		servers, _ := t.Options.Get("properties.bootstrap.servers")
-		var at *cluster
-		for _, c := range out {
-			if c.servers == servers {
-				at = c
+// markers is what brokers keep of the jobs that write exactly once, by state directory.
+func markers(flag string, jobs []*physical.Job, in *kafka.Inspection) (map[string]kafka.Marker, error) {
+	out := map[string]kafka.Marker{}
+	for _, job := range jobs {
+		dir, err := stateDir(flag, job)
+		if err != nil {
+			return nil, err
+		}
+		if dir == "" {
+			continue
+		}
+		var servers, prefix string // the marker is written under the smallest prefix of the job's sinks
+		walk([]*physical.Job{job}, func(_ *physical.Job, n physical.Node) {
+			sink, ok := n.(*physical.Sink)
+			if !ok || !isKafka(sink.Table) || spec.KafkaDelivery(sink.Table) != "exactly-once" {
+				return
 			}
-		}
-		if at == nil {
-			at = &cluster{servers: servers, client: t.Options}
-			out = append(out, at)
-		}
-		topics, _ := t.Options.Get("topic")
-		for _, name := range strings.Split(topics, ";") {
-			if name = strings.TrimSpace(name); name != "" {
-				at.topics = append(at.topics, name)
+			if p, _ := sink.Table.Options.Get("sink.transactional-id-prefix"); prefix == "" || p < prefix {
+				prefix = p
+				servers, _ = sink.Table.Options.Get("properties.bootstrap.servers")
 			}
+		})
+		m := kafka.Marker{}
+		if servers != "" {
+			m = in.MarkerOf(servers, prefix)
 		}
+		out[dir] = m
 	}
-	return out
+	return out, nil
 }
 
 func (a *app) showChecks(checks []doctor.Check, format string) error {
@@ -141,17 +163,17 @@ func (a *app) showChecks(checks []doctor.Check, format string) error {
 }
 
 func (a *app) writeChecks(w io.Writer, checks []doctor.Check, width int) error {
-	paint := map[doctor.Result]string{doctor.OK: "\x1b[32m", doctor.Warn: "\x1b[33m", doctor.Fail: "\x1b[31m"}
+	paint := map[doctor.Result]string{doctor.OK: "\x1b[32m", doctor.Warn: "\x1b[33m", doctor.Fail: "\x1b[31m", doctor.Skipped: "\x1b[2m"}
 	reset := "\x1b[0m"
 	if !a.colored(w) {
 		paint, reset = nil, ""
 	}
 	for _, c := range checks {
-		if _, err := fmt.Fprintf(w, "%s%-4s%s  %-*s  %s\n", paint[c.Result], c.Result, reset, width, c.Name, c.Found); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%-7s%s  %-*s  %s\n", paint[c.Result], c.Result, reset, width, c.Name, c.Found); err != nil {
 			return err
 		}
 		if c.Hint != "" {
-			if _, err := fmt.Fprintf(w, "      = help: %s\n", c.Hint); err != nil {
+			if _, err := fmt.Fprintf(w, "         = help: %s\n", c.Hint); err != nil {
 				return err
 			}
 		}

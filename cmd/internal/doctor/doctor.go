@@ -7,13 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"weir/cmd/internal/control"
-	"weir/connectors/kafka/peek"
+	"weir/connectors/kafka"
+	"weir/parser/diag"
 )
 
 // Result is how a check came out.
@@ -24,6 +23,8 @@ const (
 	OK   Result = "ok"
 	Warn Result = "warn"
 	Fail Result = "fail"
+	// Skipped is a check that could not be made without changing something, or without a permission; Found says why.
+	Skipped Result = "skipped"
 )
 
 // Check is one thing that was looked at.
@@ -150,89 +151,20 @@ func sync(base string) Check {
 	return c
 }
 
-// States looks at the state directories below base.
-func States(base string) []Check {
-	entries, err := os.ReadDir(base)
-	if os.IsNotExist(err) {
-		return []Check{ok("state directories", "none in %s", base)}
-	} else if err != nil {
-		return []Check{ok("state directories", "%v", err).but(Fail, "make it readable for this user")}
-	}
+// Broker is the checks of what brokers have answered to kafka.Inspect.
+func Broker(in *kafka.Inspection) []Check {
 	var out []Check
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
+	for _, a := range in.Answers {
+		c := Check{Name: a.Subject + ": " + a.Name, Result: OK, Found: a.Detail, Hint: a.Hint}
+		switch {
+		case a.Skipped:
+			c.Result = Skipped
+		case a.Finding != nil && a.Finding.Severity == diag.Error:
+			c.Result = Fail
+		case a.Finding != nil:
+			c.Result = Warn
 		}
-		dir := filepath.Join(base, e.Name())
-		out = append(out, stateDir(dir))
-	}
-	if out == nil {
-		out = []Check{ok("state directories", "none in %s", base)}
-	}
-	return out
-}
-
-func stateDir(dir string) Check {
-	name := "state of " + filepath.Base(dir)
-	if control.Running(dir) {
-		return ok(name, "the job runs")
-	}
-	var bytes int64
-	var newest time.Time
-	err := filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		bytes += info.Size()
-		if info.ModTime().After(newest) {
-			newest = info.ModTime()
-		}
-		return nil
-	})
-	if err != nil {
-		return ok(name, "%v", err).but(Fail, "make it readable for the user that runs the job")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "control")); err == nil {
-		return ok(name, "%s; the job was killed, or lost its machine", size(bytes)).
-			but(Warn, "start it again: it goes on from its last committed epoch; until then its open transaction holds read_committed readers back")
-	}
-	c := ok(name, "%s, last written %s", size(bytes), newest.Format("2006-01-02 15:04"))
-	if time.Since(newest) > 7*24*time.Hour {
-		return c.but(Warn, "a broker forgets a stopped job's marker after offsets.retention.minutes, 7 days by default; remove the folder if the job is gone for good")
-	}
-	return c
-}
-
-// Topics looks at a cluster, and at topics that a job needs there.
-func Topics(o peek.Options, servers string, topics []string) []Check {
-	name := "broker " + servers
-	c, err := peek.Connect(o)
-	if err != nil {
-		return []Check{ok(name, "%v", err).but(Fail, "mend the 'properties.*' of the table")}
-	}
-	defer c.Close() //nolint:errcheck // it has only read
-	began := time.Now()
-	there, err := c.Topics()
-	if err != nil {
-		return []Check{ok(name, "%v", err).but(Fail, "start the broker, or mend 'properties.bootstrap.servers'")}
-	}
-	took := time.Since(began)
-	out := []Check{ok(name, "answers in %s, %d topics", took.Round(time.Millisecond), len(there))}
-	if took > 2*time.Second {
-		out[0] = out[0].but(Warn, "the network or the broker is slow: look at the broker's load")
-	}
-	sort.Strings(topics)
-	for _, t := range slices.Compact(topics) {
-		if slices.Contains(there, t) {
-			out = append(out, ok("topic "+t, "is there"))
-		} else {
-			out = append(out, ok("topic "+t, "is not there, or not to be seen").
-				but(Fail, "kafka-topics --bootstrap-server "+servers+" --create --topic "+t+" --partitions 4, or grant DESCRIBE on it"))
-		}
+		out = append(out, c)
 	}
 	return out
 }
