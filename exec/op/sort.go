@@ -20,7 +20,9 @@ type timeSort struct {
 	types  []types.Type
 	cols   []int
 	buffer timeBuffer
-	wm     exec.Watermark
+
+	wm       exec.Watermark
+	progress progress
 
 	rows   state.Keys
 	unused []uint64
@@ -32,7 +34,7 @@ type timeSort struct {
 }
 
 func newSort(n *physical.Sort) (exec.Operator, error) {
-	o := &timeSort{node: n, types: columnTypes(n), wm: exec.MinWatermark}
+	o := &timeSort{node: n, types: columnTypes(n)}
 	for c := range o.types {
 		o.cols = append(o.cols, c)
 	}
@@ -45,8 +47,11 @@ func newSort(n *physical.Sort) (exec.Operator, error) {
 	return o, nil
 }
 
-func (o *timeSort) Open(ctx *exec.TaskContext, st state.Scope) error {
+func (o *timeSort) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 	o.ctx = ctx
+	if o.wm, err = o.progress.open(ctx, st); err != nil {
+		return err
+	}
 	return o.buffer.open(st, "pending", fmt.Sprintf("key%d (%s)", batch.KeyFormat, typeList(o.types)))
 }
 
@@ -71,6 +76,9 @@ func (o *timeSort) Process(in *batch.Batch, _ exec.Emitter) error {
 }
 
 func (o *timeSort) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	if wm <= o.wm {
+		return nil // older than what the state was made at
+	}
 	o.wm = wm
 	o.out.Reset()
 	for o.buffer.due(int64(wm)) {
@@ -125,5 +133,11 @@ func (o *timeSort) decode(row []byte, to *batch.Batch) error {
 	return nil
 }
 
-func (o *timeSort) Snapshot(state.Epoch, exec.Emitter) error { return o.buffer.snapshot() }
-func (*timeSort) Close() error                               { return nil }
+func (o *timeSort) Snapshot(state.Epoch, exec.Emitter) error {
+	if err := o.progress.snapshot(o.wm); err != nil {
+		return err
+	}
+	return o.buffer.snapshot()
+}
+
+func (*timeSort) Close() error { return nil }

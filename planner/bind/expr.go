@@ -23,7 +23,8 @@ type exprBinder struct {
 	subs   *subqueries // set where sub-queries may be values
 	// correlated: columns of the query around this one may be named.
 	correlated bool
-	outer      *exprBinder // of the query around this one; set while a sub-query of this one is bound
+	outer      *exprBinder      // of the query around this one; set while a sub-query of this one is bound
+	positive   map[*ast.In]bool // INs of which FALSE and NULL need not be told apart
 }
 
 // Scalar binds e over the columns of n, which go by the name of table where that is not empty.
@@ -90,6 +91,8 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 		return x.call(e)
 	case *ast.ScalarQuery:
 		return x.scalarQuery(e)
+	case *ast.Exists:
+		return x.existsValue(e)
 	case *ast.FieldAccess:
 		if v := x.bind(e.X); v != nil {
 			x.noField(e.Field, v.Type(), e.Sp)
@@ -102,8 +105,6 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 // refuse reports the forms that weir does not run yet.
 func (x *exprBinder) refuse(e ast.Expr) scalar.Expr {
 	switch e := e.(type) {
-	case *ast.Exists:
-		x.onlyTest("EXISTS", e.Sp)
 	case *ast.RowExpr:
 		x.Diags.Errorf(codes.NoConstructor, e.Sp, "ROW values are not supported yet").Help("write the fields as columns of their own")
 	case *ast.ArrayExpr:
@@ -310,8 +311,7 @@ func (x *exprBinder) between(e *ast.Between) scalar.Expr {
 // in is one IN where the list is constant, and equalities otherwise.
 func (x *exprBinder) in(e *ast.In) scalar.Expr {
 	if e.Query != nil {
-		x.onlyTest("IN", e.Sp)
-		return nil
+		return x.not(e.Not, x.inValue(e), e.Sp)
 	}
 	v := x.bind(e.X)
 	args := []scalar.Expr{v}

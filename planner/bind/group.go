@@ -37,8 +37,8 @@ type grouping struct {
 	aggs   []logical.Agg
 	aggAt  map[string]int
 	broken bool // a finding was reported for the GROUP BY itself
-	// correlated: the keys are what a sub-query without GROUP BY compares with the query around it.
-	correlated bool
+	// subquery: the keys are what a sub-query without GROUP BY compares with the query around it.
+	subquery bool
 }
 
 // groupWindow is GROUP BY TUMBLE(ts, size), HOP(ts, slide, size) or SESSION(ts, gap).
@@ -504,7 +504,7 @@ func (g *grouping) node() *logical.Aggregate {
 		aggs[i] = a
 	}
 	a := newAggregate(g.expanded(calc, place), keys, aggs, place)
-	a.Correlated = g.correlated
+	a.Subquery = g.subquery
 	return a
 }
 

@@ -70,7 +70,7 @@ func (b *Binder) setOp(q *ast.SetOp) logical.Node {
 	return distinct(logical.NewJoin(kind, ins[0], ins[1], scalar.And(b.Functions["AND"], conds), q.OpSpan), q.OpSpan)
 }
 
-func distinct(n logical.Node, at diag.Span) logical.Node {
+func distinct(n logical.Node, at diag.Span) *logical.Aggregate {
 	keys := make([]int, len(n.Cols()))
 	for i := range keys {
 		keys[i] = i

@@ -112,23 +112,18 @@ func (k *correlation) group(b *Binder, c *ast.SelectCore, g *grouping) {
 		return
 	}
 	if len(c.GroupBy) == 0 && len(k.conds) > 0 {
-		g.at, g.correlated = k.conds[0].Span(), true
+		g.at, g.subquery = k.conds[0].Span(), true
 	}
 	for i, cond := range k.conds {
-		call, ok := cond.(*scalar.Call)
-		own := -1
-		if ok && call.Func.Name == "=" {
-			own = slices.IndexFunc(call.Args, func(e scalar.Expr) bool { return !readsOuter(e) })
-		}
-		if own < 0 || readsInner(call.Args[1-own]) {
-			b.Diags.Errorf(codes.NoSubquery, cond.Span(), "a condition over the query around must be an equality where the sub-query aggregates").
-				At("there would be an aggregate for every row of the query around").
-				Help("join the two tables in FROM and group the join")
+		own, ok := equalSides(cond)
+		if !ok {
+			b.onlyEqualities(cond)
 			continue
 		}
-		d := *call
-		d.Args = slices.Clone(call.Args)
-		d.Args[own] = g.keyColumn(g.addKey(call.Args[own], nil), call.Args[own].Span())
+		d := *cond.(*scalar.Call)
+		key := d.Args[own]
+		d.Args = slices.Clone(d.Args)
+		d.Args[own] = g.keyColumn(g.addKey(key, nil), key.Span())
 		k.conds[i] = &d
 	}
 }
@@ -231,29 +226,16 @@ func readsInner(e scalar.Expr) bool {
 	return slices.ContainsFunc(scalar.Columns(e), func(i int) bool { return i < outerBase })
 }
 
-// onlyTest reports an IN or EXISTS that is not one of the conditions of WHERE or HAVING.
-func (x *exprBinder) onlyTest(what string, at diag.Span) {
-	x.Diags.Errorf(codes.NoSubquery, at, "%s with a sub-query must be a condition of its own in WHERE or HAVING", what).
-		At("every row passes it or does not").
-		Help("put it together with the other conditions by AND, or compare (SELECT COUNT(*) FROM ...) > 0")
-}
-
 // scalarQuery is the value of a sub-query.
 func (x *exprBinder) scalarQuery(e *ast.ScalarQuery) scalar.Expr {
-	if x.subs == nil || x.within != "" {
-		where := x.clause
-		if x.within != "" {
-			where = x.within + "(...)"
-		}
-		x.Diags.Errorf(codes.NoSubquery, e.Sp, "a sub-query cannot stand in %s", where).Help("it may stand in SELECT, WHERE and HAVING; elsewhere join it in FROM")
+	if !x.takesValues("a sub-query", e.Sp) {
 		return nil
 	}
 	q := x.subquery(e.Query, true)
 	if q == nil {
 		return nil
 	}
-	x.subs.values, x.subs.at = append(x.subs.values, q), append(x.subs.at, e.Sp)
-	return &scalar.Column{Index: valueBase + len(x.subs.values) - 1, Name: "EXPR$0", Typ: q.value.Type().WithNullable(true), Sp: e.Sp}
+	return x.value(q, q.value.Type().WithNullable(true), e.Sp)
 }
 
 // attach joins the sub-queries to in, behind its columns, and gives what puts their values into expressions.
@@ -370,7 +352,8 @@ func (x *exprBinder) conditions(e ast.Expr, k *correlation) *conditions {
 			}
 		}
 		y := *x
-		y.subs, y.correlated = &out.subs, k != nil
+		y.subs, y.correlated, y.positive = &out.subs, k != nil, map[*ast.In]bool{}
+		positives(c, y.positive)
 		before := len(out.subs.values)
 		cond := y.condition(c, of)
 		switch {
@@ -393,24 +376,54 @@ func (x *exprBinder) conditions(e ast.Expr, k *correlation) *conditions {
 	return out
 }
 
-func (x *exprBinder) exists(e *ast.Exists, not bool, to *conditions) bool {
+// existing is the sub-query of EXISTS; nil after findings.
+func (x *exprBinder) existing(e *ast.Exists) *inner {
 	q := x.subquery(e.Query, false)
-	if q == nil {
-		return false
-	}
-	if q.one {
+	if q != nil && q.one {
 		x.Diags.Errorf(codes.NoSubquery, e.Sp, "EXISTS is always true here: an aggregate without GROUP BY has a row, be there input or not").
 			Help("compare the aggregate: (SELECT COUNT(*) FROM t) > 0")
+		return nil
+	}
+	return q
+}
+
+func (x *exprBinder) exists(e *ast.Exists, not bool, to *conditions) bool {
+	q := x.existing(e)
+	if q == nil {
 		return false
 	}
 	if len(q.conds) == 0 {
 		// Whether there is a row at all: one that says so instead of all rows.
 		yes := &scalar.Literal{Value: true, Typ: types.TBoolean.NotNull()}
 		some := logical.NewCalc(q.node, nil, []scalar.Expr{yes}, []string{"EXISTS"}, e.Sp)
-		q.node = newAggregate(some, []int{0}, nil, e.Sp)
+		a := distinct(some, e.Sp)
+		a.Subquery = true
+		q.node = a
 	}
 	to.tests = append(to.tests, test{inner: *q, not: not, at: e.Sp})
 	return true
+}
+
+// lookedIn is the sub-query of IN, with so many columns; nil after findings.
+func (x *exprBinder) lookedIn(e *ast.In, columns int) *inner {
+	q := x.subquery(e.Query, false)
+	switch {
+	case q == nil:
+		return nil
+	case q.width != columns:
+		x.Diags.Errorf(codes.ColumnCount, e.Query.Sp, "IN compares %s with %s", count(columns, "value"), count(q.width, "column")).
+			At("%s", columnNames(q.node.Cols()[:q.width]))
+		return nil
+	case q.one && len(q.conds) > 0:
+		op := "="
+		if e.Not {
+			op = "<>"
+		}
+		x.Diags.Errorf(codes.NoSubquery, e.Query.Sp, "an aggregate without GROUP BY over the query around is not supported in IN").
+			Help("it has one row: write %s %s (SELECT ...)", e.X.Span().Text(), op)
+		return nil
+	}
+	return q
 }
 
 func (x *exprBinder) inQuery(e *ast.In, not bool, to *conditions) bool {
@@ -426,22 +439,8 @@ func (x *exprBinder) inQuery(e *ast.In, not bool, to *conditions) bool {
 		}
 		t.left = append(t.left, v)
 	}
-	q := x.subquery(e.Query, false)
+	q := x.lookedIn(e, len(items))
 	if q == nil {
-		return false
-	}
-	if q.width != len(items) {
-		x.Diags.Errorf(codes.ColumnCount, e.Query.Sp, "IN compares %s with %s", count(len(items), "value"), count(q.width, "column")).
-			At("%s", columnNames(q.node.Cols()[:q.width]))
-		return false
-	}
-	if q.one && len(q.conds) > 0 {
-		op := "="
-		if not {
-			op = "<>"
-		}
-		x.Diags.Errorf(codes.NoSubquery, e.Query.Sp, "an aggregate without GROUP BY over the query around is not supported in IN").
-			Help("it has one row: write %s %s %s", e.X.Span().Text(), op, "(SELECT ...)")
 		return false
 	}
 	t.inner = *q

@@ -15,7 +15,8 @@ type TimeBounds struct {
 }
 
 // Bounds finds the time bounds of j's condition: both ends must be there, and both sides' times be time
-// attributes of the same type. nil when there are none: the join is then a regular one.
+// attributes of the same type. nil when there are none: the join is then a regular one. So is, as in Flink, every semi and
+// anti join.
 func (j *Join) Bounds() *TimeBounds {
 	b, _ := j.splitBounds()
 	return b
@@ -23,6 +24,9 @@ func (j *Join) Bounds() *TimeBounds {
 
 // splitBounds also gives the conjuncts of the condition that the bounds do not express.
 func (j *Join) splitBounds() (*TimeBounds, []scalar.Expr) {
+	if j.Kind.OnlyLeft() {
+		return nil, scalar.Conjuncts(j.Cond)
+	}
 	n := len(j.Left.Cols())
 	pairs := JoinPairs(j.Left, j.Right)
 	var b TimeBounds

@@ -110,16 +110,15 @@ type (
 		Partition []int
 	}
 	// Aggregate groups by columns of its input. Output: the keys, then the aggregates. Windowed: the keys
-	// contain a window's start and end, so that the groups end with their window. Correlated: the keys are what a
-	// sub-query without GROUP BY compares with the query around it.
+	// contain a window's start and end, so that the groups end with their window. Subquery: nobody wrote a GROUP BY,
+	// the keys are what a sub-query compares with the query around it.
 	Aggregate struct {
 		Base
 		Input    Node
 		Keys     []int
 		Aggs     []Agg
 		Windowed bool
-
-		Correlated bool
+		Subquery bool
 	}
 	// WindowAggregate is made of a windowed Aggregate by package rules. Output: the keys, the aggregates,
 	// then the window's properties listed in Props: "start", "end", "time".

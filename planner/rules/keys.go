@@ -95,7 +95,7 @@ func (b *builder) traitsOf(n logical.Node) traits {
 
 func clauseName(n *logical.Aggregate) string {
 	switch text := n.Span().Text(); {
-	case n.Correlated:
+	case n.Subquery:
 		return "sub-query"
 	case len(n.Aggs) > 0 && len(n.Keys) == 0:
 		return "an aggregate without GROUP BY"
