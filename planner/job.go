@@ -119,6 +119,14 @@ func (s *Session) checkSources(b *bind.Binder) {
 			continue
 		}
 		s.checkTable(u.Table, catalog.UseSource)
+		if s.o.Config.String(config.RuntimeMode) == "BATCH" && !s.bounded(u.Table) {
+			d := s.diags.Errorf(codes.Unbounded, u.At, "table %s does not end, and a batch job puts its results out at the end", u.Table.Name).
+				Label(u.Table.NameSpan, "defined here")
+			if strings.HasSuffix(u.Table.Connector, "kafka") {
+				d.Help("add 'scan.bounded.mode' = 'latest-offset' to it, to read what is there when the job starts")
+			}
+			d.Help("or SET 'execution.runtime-mode' = 'streaming'")
+		}
 	}
 }
 

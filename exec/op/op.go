@@ -37,6 +37,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:
 		return newMaterialize(n)
+	case *physical.Final:
+		return newFinal(n)
 	case *physical.Sort:
 		return newSort(n)
 	case *physical.Expand:

@@ -49,6 +49,7 @@ var Codes = map[string]string{
 	"SQ2102": "a window stands over a stream that changes rows",
 	"SQ2103": "the state of a query grows for ever",
 	"SQ2104": "a table is read or written, and its connector cannot",
+	"SQ2105": "a batch job reads a table that does not end",
 	"SQ2201": "the arguments of a function do not fit",
 	"SQ2202": "there is no such CAST",
 	"SQ2203": "a value cannot be written into a column of another type",

@@ -33,6 +33,7 @@ const (
 	UpdatingWindow     = "SQ2102"
 	StateGrows         = "SQ2103"
 	ConnectorRole      = "SQ2104"
+	Unbounded          = "SQ2105"
 )
 
 // Types.

@@ -19,6 +19,7 @@ const (
 	PipelineName        = "pipeline.name"
 	MaxParallelism      = "pipeline.max-parallelism"
 	Parallelism         = "parallelism.default"
+	RuntimeMode         = "execution.runtime-mode"
 	CheckpointInterval  = "execution.checkpointing.interval"
 	CheckpointMode      = "execution.checkpointing.mode"
 	CheckpointDir       = "execution.checkpointing.dir"

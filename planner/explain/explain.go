@@ -86,6 +86,8 @@ func Kind(n physical.Node) string {
 		return "UpsertMaterialize"
 	case *physical.Union:
 		return "Union"
+	case *physical.Final:
+		return "Final"
 	case *physical.Sort:
 		return "Sort"
 	case *physical.Expand:
@@ -164,6 +166,10 @@ func arguments(n physical.Node) []string {
 		add("keys", pick(in(), n.Keys))
 	case *physical.UpsertMaterialize:
 		add("keys", pick(in(), n.Keys))
+	case *physical.Final:
+		if len(n.Order) > 0 {
+			add("order", order(n.Order, in()))
+		}
 	case *physical.Sort:
 		add("order", order(append([]physical.SortKey{{Column: n.Time, NullsFirst: true}}, n.Then...), in()))
 	case *physical.Expand:
@@ -292,6 +298,8 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, state(n.TTL))
 	case *physical.Over:
 		out = append(out, state(n.TTL))
+	case *physical.Final:
+		out = append(out, "state until the end")
 	case *physical.Sort:
 		out = append(out, "state until the watermark passes")
 	case *physical.Rank:

@@ -256,6 +256,8 @@ func stateOf(n physical.Node) *State {
 			s.What = "the aggregates of each partition and the rows of its frame"
 		}
 		return s
+	case *physical.Final:
+		return &State{What: "the rows of the result", Until: "the input ends"}
 	case *physical.Sort:
 		return &State{What: "the rows that wait for their turn", Until: "the watermark passes them"}
 	case *physical.Rank:

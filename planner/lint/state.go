@@ -38,6 +38,16 @@ func (p *pass) hasTTL(at diag.Span) bool {
 	return p.anyJob(func(c *config.Config) bool { return c.Duration(config.StateTTL) > 0 })
 }
 
+// inBatch reports that the place at is in a batch job.
+func (p *pass) inBatch(at diag.Span) bool {
+	for _, j := range p.Jobs {
+		if j.Span.File == at.File && j.Span.Start <= at.Start && at.End <= j.Span.End {
+			return j.Config.String(config.RuntimeMode) == "BATCH"
+		}
+	}
+	return false
+}
+
 // written reports whether the node with those above it is part of what goes to a table: a SELECT that is only shown
 // ends with the shell.
 func written(above []ast.Node) bool {
@@ -295,7 +305,7 @@ func bounded(n logical.Node) bool {
 
 func orderWithoutEnd(p *pass) {
 	each(p, func(q *ast.Query, above []ast.Node) {
-		if len(q.OrderBy) == 0 || q.Limit != nil || !written(above) {
+		if len(q.OrderBy) == 0 || q.Limit != nil || !written(above) || p.inBatch(q.Sp) {
 			return
 		}
 		core, ok := q.Body.(*ast.SelectCore)

@@ -232,6 +232,14 @@ type Expand struct {
 	ID    int
 }
 
+// Final keeps the rows that the changes of its input lead to, and puts them out when the input has ended. Output: the
+// columns of the input, insert-only.
+type Final struct {
+	Props
+	Input Node
+	Order []SortKey // nil for none
+}
+
 // Replicate puts every row out as often as column Times of it says. Output: the columns of the input but that one.
 // It changes -U to -D and +U to +I.
 type Replicate struct {
@@ -429,6 +437,7 @@ func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }
+func (n *Final) Inputs() []Node              { return []Node{n.Input} }
 func (n *Sort) Inputs() []Node               { return []Node{n.Input} }
 func (n *Expand) Inputs() []Node             { return []Node{n.Input} }
 func (n *Replicate) Inputs() []Node          { return []Node{n.Input} }

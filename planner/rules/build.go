@@ -35,6 +35,7 @@ type builder struct {
 	cfg     *config.Config
 	bounded func(t *catalog.Table) bool
 	diags   *diag.List
+	batch   bool // final results, at the end of the input
 
 	path  string         // of ids
 	taken map[string]int // ids given out
@@ -61,7 +62,8 @@ func (o *Optimizer) Build(outs []Output, cfg *config.Config, bounded func(*catal
 		if names[name]++; names[name] > 1 {
 			name += "#" + strconv.Itoa(names[name])
 		}
-		b := &builder{o: o, cfg: cfg, bounded: bounded, diags: diags, path: name, taken: map[string]int{}, warn: out.Table.Connector != Collect}
+		b := &builder{o: o, cfg: cfg, bounded: bounded, diags: diags, path: name, taken: map[string]int{}, warn: out.Table.Connector != Collect,
+			batch: cfg.String(config.RuntimeMode) == "BATCH"}
 		if s := b.sink(out); s != nil {
 			sinks = append(sinks, s)
 		}
@@ -102,6 +104,10 @@ func columns(cols []logical.Column) []physical.Column {
 func (b *builder) sink(out Output) *physical.Sink {
 	t := b.traitsOf(out.Query)
 	key := sinkKey(out)
+	final := b.batch && t.updating
+	if final {
+		t.updating = false
+	}
 	if t.updating && out.SinkMode == catalog.InsertOnly {
 		d := b.diags.Errorf(codes.UpdatingIntoAppend, out.At, "%s takes new rows only, and this query also changes rows", out.Table.Name)
 		d.At("connector '%s' cannot take back what it has written", out.Table.Connector).
@@ -134,7 +140,12 @@ func (b *builder) sink(out Output) *physical.Sink {
 		m.Input, m.Columns, m.Span = in.node, in.node.Base().Columns, out.At
 		m.Changelog = physical.Changelog{Mode: catalog.Upsert, Key: key}
 		in = built{node: m, updating: true, spread: key, bounded: in.bounded}
-	} else if in, ok = b.build(out.Query, before); !ok {
+	} else if final {
+		in, ok = b.final(columns(out.Query.Cols()), nil, out.At, func() (built, bool) { return b.build(out.Query, true) })
+	} else {
+		in, ok = b.build(out.Query, before)
+	}
+	if !ok {
 		return nil
 	}
 	s.Input, s.Span = in.node, out.Span
@@ -278,6 +289,9 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 	case *logical.Over:
 		return b.over(n)
 	case *logical.Rank:
+		if b.sorted(n) {
+			return b.final(columns(n.Columns), n.Order, n.Sp, func() (built, bool) { return b.rank(n, true) })
+		}
 		return b.rank(n, before)
 	}
 	b.diags.Errorf(codes.NoStatement, n.Span(), "this form of query is not supported yet")
@@ -297,7 +311,7 @@ func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 	}
 	s := &physical.Scan{Table: t, Fields: n.Fields, Filter: n.Filter, Parallelism: parallelism(t, "scan.parallelism")}
 	s.Props = physical.Props{ID: b.id("scan." + t.Name), Columns: columns(n.Columns), Span: n.Sp, Changelog: physical.Changelog{Mode: mode, Key: scanKey(n)}}
-	if n.Watermark != nil {
+	if n.Watermark != nil && !b.batch { // nothing is late in a batch
 		idle, err := t.IdleTimeout(b.cfg.Duration(config.SourceIdleTimeout), config.ParseDuration)
 		if err != nil {
 			idle = 0 // reported by the check of options
@@ -581,6 +595,29 @@ func (b *builder) replicate(n *logical.Replicate) (built, bool) {
 	return built{node: r, updating: in.updating, before: in.before, bounded: in.bounded}, true
 }
 
+// final keeps what the changes of a relation lead to until its end, in a batch job.
+func (b *builder) final(cols []physical.Column, order []logical.SortKey, at diag.Span, build func() (built, bool)) (built, bool) {
+	id := b.id("final")
+	in, ok := b.below(id, build)
+	if !ok {
+		return in, false
+	}
+	var keys []int
+	if order == nil {
+		keys = firstColumns(len(cols))
+	}
+	in = b.exchange(in, keys, id)
+	f := &physical.Final{Input: in.node, Order: sortKeys(order)}
+	f.Props = physical.Props{ID: id, Columns: cols, Span: at}
+	f.Changelog.Key = in.node.Base().Changelog.Key
+	return built{node: f, spread: in.spread, bounded: true}, true
+}
+
+// sorted reports a Rank whose rows a batch job puts out in their order: ORDER BY with LIMIT.
+func (b *builder) sorted(n *logical.Rank) bool {
+	return b.batch && len(n.Order) > 0 && len(n.Partition) == 0 && !n.Number
+}
+
 // Fingerprint is a hash of what a job's state depends on: the stateful operators with their keys, functions and
 // types, and the tables read and written. Projections and conditions do not count.
 func Fingerprint(sinks []*physical.Sink) string {
@@ -633,6 +670,8 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "window-rank %s %s %v %v %d %d %t\n", id, keyTypes(n.Partition), n.Order, rowTypes(in(0)), n.From, n.To, n.Latest)
 		case *physical.Rank:
 			fmt.Fprintf(h, "rank %s %s %v %v %d %d\n", id, keyTypes(n.Partition), n.Order, rowTypes(n.Columns), n.From, n.To)
+		case *physical.Final:
+			fmt.Fprintf(h, "final %s %v\n", id, rowTypes(n.Columns))
 		case *physical.Sort:
 			fmt.Fprintf(h, "sort %s %v\n", id, rowTypes(n.Columns))
 		case *physical.Deduplicate:

@@ -75,7 +75,9 @@ func (b *builder) traitsOf(n logical.Node) traits {
 	case *logical.Join:
 		return b.joinTraits(n)
 	case *logical.Sort:
-		return b.traitsOf(n.Input)
+		t := b.traitsOf(n.Input)
+		t.updating = t.updating && !b.batch
+		return t
 	case *logical.Replicate, *logical.Expand:
 		t := b.traitsOf(n.Inputs()[0])
 		t.keys = nil
@@ -84,7 +86,9 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		t := b.traitsOf(n.Input)
 		return t
 	case *logical.Rank:
-		return b.rankTraits(n)
+		t := b.rankTraits(n)
+		t.updating = t.updating && !b.sorted(n)
+		return t
 	case *logical.WindowTVF:
 		t := b.traitsOf(n.Input)
 		t.keys = nil

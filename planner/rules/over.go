@@ -287,6 +287,9 @@ func sortKeys(order []logical.SortKey) []physical.SortKey {
 
 // sort makes the order of a time attribute. Rows come in the order of processing time anyway.
 func (b *builder) sort(n *logical.Sort) (built, bool) {
+	if b.batch {
+		return b.final(columns(n.Columns), n.Order, n.Sp, func() (built, bool) { return b.build(n.Input, true) })
+	}
 	key := n.Order[0]
 	time := n.Input.Cols()[key.Column]
 	if t := b.traitsOf(n.Input); t.updating {

@@ -1,0 +1,159 @@
+package op
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/planner/physical"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// final keeps the rows that the changes of its input lead to, and puts them out when the input has ended, in the node's
+// order where it has one. An entry of the table is, by all columns of a row, how many of it there are.
+//
+// Where there is an order all rows are in memory at once at the end.
+type final struct {
+	node  *physical.Final
+	types []types.Type
+	cols  []int
+	table state.Table
+
+	enc     state.Keys
+	hashes  []uint64
+	refs    []state.Ref
+	created []bool
+	all     []int32
+	out     *batch.Batch
+}
+
+// finalGone marks an entry that was deleted in this batch.
+const finalGone = math.MinInt64
+
+// finalRow is a row at the end, and how many of it there are.
+type finalRow struct {
+	sort, row []byte
+	n         int64
+}
+
+func newFinal(n *physical.Final) (exec.Operator, error) {
+	o := &final{node: n, types: columnTypes(n)}
+	for c := range o.types {
+		o.cols = append(o.cols, c)
+	}
+	for _, k := range n.Order {
+		if t := o.types[k.Column]; t.Nested != nil {
+			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
+		}
+	}
+	o.out = batch.New(o.types, batch.TargetRows)
+	return o, nil
+}
+
+func (o *final) Open(_ *exec.TaskContext, st state.Scope) (err error) {
+	o.table, err = st.Table(state.TableSpec{Name: "rows", Fixed: 8, Schema: fmt.Sprintf("final1 key%d(%s)", batch.KeyFormat, typeList(o.types))})
+	return err
+}
+
+func (o *final) Process(in *batch.Batch, _ exec.Emitter) error {
+	n := in.Rows()
+	if n == 0 {
+		return nil
+	}
+	pos := positions(in, &o.all)
+	o.hashes = batch.EncodeKeys(in, o.cols, &o.enc, o.hashes)
+	o.refs, o.created = grow(o.refs, n), grow(o.created, n)
+	m := o.table.Map(0)
+	if err := m.UpsertMany(o.hashes[:n], o.enc, o.refs, o.created); err != nil {
+		return err
+	}
+	for k, i := range pos {
+		by := int64(1)
+		if !in.Kind(int(i)).Adds() {
+			by = -1
+		}
+		f := m.Fixed(o.refs[k])
+		binary.LittleEndian.PutUint64(f, binary.LittleEndian.Uint64(f)+uint64(by))
+	}
+	for _, r := range o.refs {
+		if f := m.Fixed(r); int64(binary.LittleEndian.Uint64(f)) == 0 {
+			gone := int64(finalGone)
+			binary.LittleEndian.PutUint64(f, uint64(gone))
+			m.Delete(r)
+		}
+	}
+	return nil
+}
+
+// Watermark puts out the rows behind the end of the input.
+func (o *final) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	if wm != exec.MaxWatermark {
+		return nil
+	}
+	o.out.Reset()
+	var rows []finalRow // with an order
+	one := batch.New(o.types, 1)
+	m := o.table.Map(0)
+	var bad error
+	err := m.Scan(func(r state.Ref) bool {
+		q := finalRow{row: m.Key(r), n: int64(binary.LittleEndian.Uint64(m.Fixed(r)))}
+		if len(o.node.Order) == 0 {
+			bad = o.put(q, out)
+		} else {
+			q.row = bytes.Clone(q.row)
+			one.Reset()
+			if bad = o.decode(q.row, one); bad == nil {
+				for _, s := range o.node.Order {
+					q.sort = batch.AppendSortKey(q.sort, one.Cols[s.Column], 0, s.Desc, s.NullsFirst)
+				}
+				rows = append(rows, q)
+			}
+		}
+		m.Delete(r)
+		return bad == nil
+	})
+	if err = cmp.Or(err, bad); err != nil {
+		return err
+	}
+	slices.SortFunc(rows, func(a, b finalRow) int {
+		return cmp.Or(bytes.Compare(a.sort, b.sort), bytes.Compare(a.row, b.row))
+	})
+	for _, q := range rows {
+		if err := o.put(q, out); err != nil {
+			return err
+		}
+	}
+	return emitRows(o.out, out)
+}
+
+// put puts a row out as often as it is there. One that was taken back more often than it came is not.
+func (o *final) put(q finalRow, out exec.Emitter) error {
+	for range q.n {
+		if err := o.decode(q.row, o.out); err != nil {
+			return err
+		}
+		if o.out.N >= batch.TargetRows {
+			if err := emitRows(o.out, out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (o *final) decode(row []byte, to *batch.Batch) error {
+	if err := batch.DecodeKey(row, to.Cols); err != nil {
+		return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+	}
+	to.N++
+	return nil
+}
+
+func (*final) Snapshot(state.Epoch, exec.Emitter) error { return nil }
+func (*final) Close() error                             { return nil }
