@@ -229,16 +229,13 @@ func (o *join) put(from int, in *batch.Batch, pos []int32, start, end int, out e
 		}
 		at += m
 		if o.out.N >= batch.TargetRows {
-			if err := out.Emit(o.out); err != nil {
+			if err := emitRows(o.out, out); err != nil {
 				return err
 			}
-			o.out.Reset()
 		}
 	}
-	if o.out.N > 0 {
-		if err := out.Emit(o.out); err != nil {
-			return err
-		}
+	if err := emitRows(o.out, out); err != nil {
+		return err
 	}
 	return o.keep(from, in, pos, start, end, partners)
 }

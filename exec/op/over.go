@@ -40,22 +40,23 @@ type over struct {
 	buffer  timeBuffer
 	wm      exec.Watermark
 
-	enc     state.Keys
-	rows    state.Keys
-	kept    state.Keys // encoded columns that the calls read
-	hashes  []uint64
-	unused  []uint64
-	refs    []state.Ref
-	created []bool
-	slots   [][]byte
-	all     []int32
-	cur     *batch.Batch // rows out of the buffer
-	old     *batch.Batch // rows that leave frames, in the columns of the input
-	out     *batch.Batch
-	run     agg.Rows
-	back    agg.Rows
-	at      []int32
-	keyBuf  []byte
+	enc      state.Keys
+	rows     state.Keys
+	kept     state.Keys // encoded columns that the calls read
+	hashes   []uint64
+	unused   []uint64
+	refs     []state.Ref
+	created  []bool
+	slots    [][]byte
+	all      []int32
+	cur      *batch.Batch    // rows out of the buffer
+	old      *batch.Batch    // rows that leave frames, in the columns of the input
+	oldReads []*batch.Vector // columns of old that the calls read
+	out      *batch.Batch
+	run      agg.Rows
+	back     agg.Rows
+	at       []int32
+	keyBuf   []byte
 }
 
 const (
@@ -94,6 +95,9 @@ func newOver(n *physical.Over) (exec.Operator, error) {
 		o.cols = append(o.cols, c)
 	}
 	o.cur, o.old = batch.New(o.types, batch.TargetRows), batch.New(o.types, 0)
+	for _, c := range o.reads {
+		o.oldReads = append(o.oldReads, o.old.Cols[c])
+	}
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
 	return o, nil
 }
@@ -320,12 +324,8 @@ func (o *over) leave(in *batch.Batch, m state.Map, pos []int32, from, to int) er
 
 // decodeOld appends a row of a frame to old, as a deletion.
 func (o *over) decodeOld(row []byte) error {
-	into := make([]*batch.Vector, len(o.reads))
-	for i, c := range o.reads {
-		into[i] = o.old.Cols[c]
-	}
-	if len(into) > 0 {
-		if err := batch.DecodeKey(row, into); err != nil {
+	if len(o.oldReads) > 0 {
+		if err := batch.DecodeKey(row, o.oldReads); err != nil {
 			return fmt.Errorf("state of a frame of %s: %w", o.node.ID, err)
 		}
 	}

@@ -280,24 +280,14 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 		return ranked{}, false
 	}
 	if !o.node.Number {
-		enters, leaves := r, r
-		entersOK, leavesOK := true, true
+		moved, movedOK := r, true
 		if place < from { // r moves the first row of the result
-			var q ranked
-			var ok bool
-			if came {
-				q, ok = at(from)
-				enters, entersOK = q, ok
-			} else {
-				q, ok = at(from)
-				leaves, leavesOK = q, ok
-			}
+			moved, movedOK = at(from)
 		}
-		last, ok := at(to + 1)
-		if came {
-			leaves, leavesOK = last, ok
-		} else {
-			enters, entersOK = last, ok
+		enters, entersOK := moved, movedOK
+		leaves, leavesOK := at(to + 1)
+		if !came {
+			enters, entersOK, leaves, leavesOK = leaves, leavesOK, moved, movedOK
 		}
 		if leavesOK {
 			if err := o.put(leaves, 0, batch.Delete); err != nil {
