@@ -84,6 +84,19 @@ type TwoInput interface {
 	ProcessRight(in *batch.Batch, out Emitter) error
 }
 
+// ProcessingTimer is an Operator that works by processing time. The runtime tells it the time before each batch and each
+// barrier, and when NextTimer is reached. Within a task all such operators are told one time, in the order in which rows go through
+// them: what one puts out at its timer is with the next one before that is told. After the end of the input no
+// time is told any more: what waits then never goes out, as in Flink.
+type ProcessingTimer interface {
+	Operator
+	// ProcessingTime says that it is now, in microseconds since 1970; it never falls. What is due goes out before it returns. fired
+	// reports that anything was due, which makes the next epoch worth making.
+	ProcessingTime(now int64, out Emitter) (fired bool, err error)
+	// NextTimer is when something will be due; math.MaxInt64: nothing waits.
+	NextTimer() int64
+}
+
 // WatermarkDelayer is implemented by an Operator that may put out rows whose times are older than its input's watermark,
 // by at most so many microseconds: the runtime forwards watermarks that much earlier. It is asked once, after Open.
 type WatermarkDelayer interface{ WatermarkDelay() int64 }

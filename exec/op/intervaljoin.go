@@ -33,7 +33,7 @@ type intervalJoin struct {
 // slicesPerInterval is into how many slices the time that rows are kept for is cut: a row looks into as many.
 const slicesPerInterval = 8
 
-func newIntervalJoin(n *physical.IntervalJoin, env Env) (exec.Operator, error) {
+func newIntervalJoin(n *physical.IntervalJoin, env Env) (*intervalJoin, error) {
 	if n.Kind.OnlyLeft() {
 		return nil, fmt.Errorf("this is a bug: a %s interval join", n.Kind)
 	}
@@ -52,6 +52,9 @@ func (o *intervalJoin) Open(ctx *exec.TaskContext, st state.Scope) error {
 	for i := range o.sides {
 		s := &o.sides[i]
 		spec := state.TableSpec{Schema: fmt.Sprintf("slice%d %s", o.slice, s.schema(&o.node.Equi))}
+		if o.node.ProcTime {
+			spec.Schema += " proctime"
+		}
 		if err := s.lists.open(st, s.name, spec, false, true); err != nil {
 			return err
 		}
@@ -236,11 +239,7 @@ func (o *intervalJoin) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	for side := range o.sides {
 		s := &o.sides[side]
 		for _, ns := range s.lists.heads.Namespaces() {
-			end := int64(math.MaxInt64)
-			if ns < math.MaxInt64/o.slice-1 {
-				end = (ns+1)*o.slice - 1
-			}
-			if !o.over(side, end) {
+			if !o.over(side, o.lastOf(ns)) {
 				break
 			}
 			if s.keeps {
@@ -256,6 +255,28 @@ func (o *intervalJoin) Watermark(wm exec.Watermark, out exec.Emitter) error {
 		}
 	}
 	return nil
+}
+
+// lastOf is the last moment of a slice.
+func (o *intervalJoin) lastOf(ns int64) int64 {
+	if ns < math.MaxInt64/o.slice-1 {
+		return (ns+1)*o.slice - 1
+	}
+	return math.MaxInt64
+}
+
+// reached is not known: nothing is late by processing time, and what was kept under a clock that ran ahead is kept longer.
+func (o *intervalJoin) reached() exec.Watermark { return o.wm }
+
+// due is when the first slice of a side is over.
+func (o *intervalJoin) due() exec.Watermark {
+	due := int64(exec.MaxWatermark)
+	for side := range o.sides {
+		if ns := o.sides[side].lists.heads.Namespaces(); len(ns) > 0 {
+			due = min(due, o.lastOf(ns[0])+o.after(side)+1)
+		}
+	}
+	return exec.Watermark(due)
 }
 
 // lonely puts out the rows of a slice that have had no partner.

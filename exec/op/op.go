@@ -26,11 +26,23 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 	case *physical.Calc:
 		return newCalc(n, env)
 	case *physical.WindowTVF:
-		return newWindowTVF(n)
+		o, err := newWindowTVF(n)
+		if err == nil && n.Window.ProcTime {
+			return byProcessingTime(o, n.Window.TimeColumn), nil
+		}
+		return o, err
 	case *physical.SessionTVF:
-		return newSessionTVF(n)
+		o, err := newSessionTVF(n)
+		if err == nil && n.Window.ProcTime {
+			return byProcessingTime(o, n.Window.TimeColumn), nil
+		}
+		return o, err
 	case *physical.WindowAggregate:
-		return newWindowAggregate(n)
+		o, err := newWindowAggregate(n)
+		if err == nil && n.Window.ProcTime {
+			return byProcessingTime(o, n.Window.TimeColumn), nil
+		}
+		return o, err
 	case *physical.GroupAggregate:
 		return newGroupAggregate(n, env)
 	case *physical.ChangelogNormalize:
@@ -40,7 +52,11 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 	case *physical.Final:
 		return newFinal(n)
 	case *physical.Sort:
-		return newSort(n)
+		o, err := newSort(n)
+		if err == nil && n.ProcTime {
+			return byProcessingTime(o, n.Time), nil
+		}
+		return o, err
 	case *physical.Expand:
 		return newExpand(n)
 	case *physical.Replicate:
@@ -58,7 +74,11 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 	case *physical.WindowJoin:
 		return newWindowJoin(n, env)
 	case *physical.IntervalJoin:
-		return newIntervalJoin(n, env)
+		o, err := newIntervalJoin(n, env)
+		if err == nil && n.ProcTime {
+			return &procTimeJoin{*byProcessingTime(o, n.LeftTime), o, n.RightTime}, nil
+		}
+		return o, err
 	}
 	return nil, fmt.Errorf("this is a bug: a plan node of type %T is no operator", node)
 }

@@ -83,7 +83,7 @@ func (q *dueQueue) Pop() any {
 	return last
 }
 
-func newSessionTVF(n *physical.SessionTVF) (exec.Operator, error) {
+func newSessionTVF(n *physical.SessionTVF) (*sessionTVF, error) {
 	w, err := newWindows(n.Window, n.Input.Base().Columns)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,11 @@ func newSessionTVF(n *physical.SessionTVF) (exec.Operator, error) {
 
 func (o *sessionTVF) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 	o.ctx = ctx
-	schema := fmt.Sprintf("session1 gap%d key%d(%s) (%s)", o.w.Size, batch.KeyFormat, typeList(pick(o.types, o.node.Partition)), typeList(o.types))
+	clock := ""
+	if o.w.ProcTime {
+		clock = " proctime"
+	}
+	schema := fmt.Sprintf("session1 gap%d key%d(%s) (%s)%s", o.w.Size, batch.KeyFormat, typeList(pick(o.types, o.node.Partition)), typeList(o.types), clock)
 	if err = o.lists.open(st, "rows", state.TableSpec{Schema: schema}, false, true); err != nil {
 		return err
 	}
@@ -270,7 +274,7 @@ func (o *sessionTVF) end(p *duePartition, s bound, out exec.Emitter) error {
 	if !ok {
 		return fmt.Errorf("state of operator %s: a session without rows", o.ctx.Operator)
 	}
-	bounds := [3]int64{s.start, s.end, o.clock.instant(s.end - tick)}
+	bounds := [3]int64{s.start, s.end, o.windowTime(s.end, int64(o.wm)+tick)}
 	o.others = o.others[:0]
 	err = x.each(func(_ int, q place) error {
 		if t := q.time(); t < s.start || t >= s.end {
@@ -285,13 +289,19 @@ func (o *sessionTVF) end(p *duePartition, s bound, out exec.Emitter) error {
 			v.Resize(k + 1)
 			v.Int[k] = bounds[i]
 		}
-		if o.out.N++; o.out.N >= batch.TargetRows {
+		if o.out.N++; o.out.N >= batch.TargetRows && !o.w.ProcTime {
 			return emitRows(o.out, out)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	// By the clock the rows of a session go out at once: no watermark says to whom they go that more will come.
+	if o.out.N >= batch.TargetRows {
+		if err := emitRows(o.out, out); err != nil {
+			return err
+		}
 	}
 	if err := x.clear(); err != nil {
 		return err
@@ -309,5 +319,14 @@ func (o *sessionTVF) end(p *duePartition, s bound, out exec.Emitter) error {
 }
 
 func (o *sessionTVF) Snapshot(state.Epoch, exec.Emitter) error { return o.progress.snapshot(o.wm) }
+
+func (o *sessionTVF) reached() exec.Watermark { return o.wm }
+
+func (o *sessionTVF) due() exec.Watermark {
+	if len(o.queue) == 0 {
+		return exec.MaxWatermark
+	}
+	return exec.Watermark(o.clock.due(o.queue[0].at - tick))
+}
 
 func (*sessionTVF) Close() error { return nil }

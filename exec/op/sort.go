@@ -33,7 +33,7 @@ type timeSort struct {
 	out    *batch.Batch
 }
 
-func newSort(n *physical.Sort) (exec.Operator, error) {
+func newSort(n *physical.Sort) (*timeSort, error) {
 	o := &timeSort{node: n, types: columnTypes(n)}
 	for c := range o.types {
 		o.cols = append(o.cols, c)
@@ -138,6 +138,15 @@ func (o *timeSort) Snapshot(state.Epoch, exec.Emitter) error {
 		return err
 	}
 	return o.buffer.snapshot()
+}
+
+func (o *timeSort) reached() exec.Watermark { return o.wm }
+
+func (o *timeSort) due() exec.Watermark {
+	if len(o.buffer.heap) == 0 {
+		return exec.MaxWatermark
+	}
+	return exec.Watermark(o.buffer.heap[0].time)
 }
 
 func (*timeSort) Close() error { return nil }

@@ -161,6 +161,14 @@ func (w *windows) closed(end int64, wm exec.Watermark) bool {
 	return int64(wm) >= w.clock.due(end-tick)
 }
 
+// windowTime is the value of the time attribute of the window that ends at end: its last moment, or by processing time just now.
+func (w *windows) windowTime(end, now int64) int64 {
+	if w.w.ProcTime {
+		return now
+	}
+	return w.clock.instant(end - tick)
+}
+
 // noTime is the error of a row without a time.
 func (w *windows) noTime() error {
 	return exec.Fatalf("filter such rows out before the window (WHERE "+w.column+" IS NOT NULL), or give them a time",

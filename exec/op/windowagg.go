@@ -80,7 +80,7 @@ type bucket struct {
 // cutAt is where the parts of a copied entry end in buf and in key.
 type cutAt struct{ fixed, variable, key int }
 
-func newWindowAggregate(n *physical.WindowAggregate) (exec.Operator, error) {
+func newWindowAggregate(n *physical.WindowAggregate) (*windowAggregate, error) {
 	w, err := newWindows(n.Window, n.Input.Base().Columns)
 	if err != nil {
 		return nil, err
@@ -123,6 +123,9 @@ func (o *windowAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error
 	}
 	if w.Kind == physical.Cumulate {
 		shape += " cumulate"
+	}
+	if w.ProcTime {
+		shape += " proctime"
 	}
 	o.table, err = st.Table(state.TableSpec{
 		Name: "acc", Fixed: o.aggs.set.Fixed,
@@ -182,7 +185,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			}
 			end := ends.Int[i]
 			if cur < 0 || o.buckets[cur].ns != end {
-				if o.closed(end, o.wm) {
+				if !w.ProcTime && o.closed(end, o.wm) { // by the clock rows of a window come when it is over
 					late++
 					continue
 				}
@@ -325,7 +328,7 @@ func (o *windowAggregate) add(in *batch.Batch, b *bucket) error {
 }
 
 func (o *windowAggregate) Watermark(wm exec.Watermark, out exec.Emitter) error {
-	if wm <= o.wm {
+	if wm < o.wm || wm == o.wm && !o.w.ProcTime {
 		return nil
 	}
 	before := o.wm
@@ -601,7 +604,7 @@ func (o *windowAggregate) emit(end int64, out exec.Emitter) error {
 		case "start":
 			x = o.start(end)
 		case "time":
-			x = o.clock.instant(end - tick)
+			x = o.windowTime(end, int64(o.wm)+tick)
 		}
 		for k, col := 0, o.out.Cols[len(o.keyv)+len(o.aggs.calls)+i].Int; k < n; k++ {
 			col[k] = x
@@ -609,6 +612,15 @@ func (o *windowAggregate) emit(end int64, out exec.Emitter) error {
 	}
 	o.out.N = n
 	return out.Emit(o.out)
+}
+
+func (o *windowAggregate) reached() exec.Watermark { return o.wm }
+
+func (o *windowAggregate) due() exec.Watermark {
+	if o.next == math.MaxInt64 {
+		return exec.MaxWatermark
+	}
+	return exec.Watermark(o.clock.due(o.next - tick))
 }
 
 func (*windowAggregate) Close() error { return nil }

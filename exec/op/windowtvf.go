@@ -21,7 +21,7 @@ type windowTVF struct {
 	copy  *batch.Batch
 }
 
-func newWindowTVF(n *physical.WindowTVF) (exec.Operator, error) {
+func newWindowTVF(n *physical.WindowTVF) (*windowTVF, error) {
 	w, err := newWindows(n.Window, n.Input.Base().Columns)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func (o *windowTVF) Process(in *batch.Batch, out exec.Emitter) error {
 				return err
 			}
 			start, end, _, _, _ := o.of(t)
-			o.put(int(i), start, end)
+			o.put(int(i), start, end, times.Int[i])
 		}
 		o.out.N, o.out.Sel, o.out.Kinds = in.N, in.Sel, in.Kinds
 		o.out.Cols = append(append(o.out.Cols, in.Cols...), o.bound[:]...)
@@ -79,7 +79,7 @@ func (o *windowTVF) Process(in *batch.Batch, out exec.Emitter) error {
 			for _, v := range o.bound {
 				v.Resize(k + 1)
 			}
-			o.put(k, start, end)
+			o.put(k, start, end, times.Int[i])
 			start, end = start+toStart, end+toEnd
 		}
 		if len(o.rows) >= batch.TargetRows {
@@ -91,10 +91,13 @@ func (o *windowTVF) Process(in *batch.Batch, out exec.Emitter) error {
 	return o.flush(in, out)
 }
 
-// put writes the bounds of a window to row k.
-func (o *windowTVF) put(k int, start, end int64) {
-	o.bound[0].Int[k], o.bound[1].Int[k], o.bound[2].Int[k] = start, end, o.clock.instant(end-tick)
+// put writes the bounds of a window to row k, whose time is at.
+func (o *windowTVF) put(k int, start, end, at int64) {
+	o.bound[0].Int[k], o.bound[1].Int[k], o.bound[2].Int[k] = start, end, o.windowTime(end, at)
 }
+
+func (*windowTVF) reached() exec.Watermark { return exec.MinWatermark }
+func (*windowTVF) due() exec.Watermark     { return exec.MaxWatermark }
 
 func (o *windowTVF) flush(in *batch.Batch, out exec.Emitter) error {
 	if len(o.rows) == 0 {

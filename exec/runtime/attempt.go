@@ -53,8 +53,8 @@ type attempt struct {
 	ended       chan *task
 	discovered  chan discovery
 
-	acked     map[*sourceTask]uint64 // activity that the last epoch covers
-	triggered time.Time              // start of the last epoch
+	acked     map[*task]uint64 // activity that the last epoch covers
+	triggered time.Time        // start of the last epoch
 }
 
 // attempt runs the job once: recovery, tasks, epochs, teardown. It returns nil when the job is done.
@@ -65,7 +65,7 @@ func (r *Runner) attempt(ctx context.Context) (err error) {
 	actx, cancel := context.WithCancelCause(ctx)
 	a := &attempt{r: r, hard: ctx, ctx: actx, cancel: cancel, splits: map[*source][]exec.SplitState{},
 		scopes: map[string]*state.OperatorScope{}, sources: map[*source]*sideWorker{}, given: map[*sourceTask]int{},
-		metered: map[string]*metered{}, acked: map[*sourceTask]uint64{}, discovered: make(chan discovery)}
+		metered: map[string]*metered{}, acked: map[*task]uint64{}, discovered: make(chan discovery)}
 	defer func() {
 		if v := recover(); v != nil {
 			err = recovered(r.job.Name, v)
@@ -143,7 +143,7 @@ func (a *attempt) build() error {
 	n := 0
 	for _, v := range g.vertices {
 		for i := range v.parallelism {
-			t := &task{name: fmt.Sprintf("%s %d/%d", v.id, i+1, v.parallelism), vertex: v, subtask: i}
+			t := &task{name: fmt.Sprintf("%s %d/%d", v.id, i+1, v.parallelism), vertex: v, subtask: i, clock: r.clock.Now}
 			if v.source == nil {
 				t.gate = newGate()
 			}
@@ -280,6 +280,9 @@ func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, n
 		st.delay = d.WatermarkDelay()
 	}
 	t.ops = append([]*opStage{st}, t.ops...)
+	if st.timer != nil {
+		t.timers = append([]*opStage{st}, t.timers...)
+	}
 	return &timedStage{stage: st, metrics: m, watch: &t.watch, scope: st.scope}, nil
 }
 
@@ -360,7 +363,7 @@ func (a *attempt) spread(s *source) error {
 			return fmt.Errorf("table %s: start reading: %w", s.table, err)
 		}
 		a.given[t] = len(parts[i])
-		a.acked[t] = t.activity.Load()
+		a.acked[t.task] = t.task.activity.Load()
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func BenchmarkExchange(b *testing.B) {
 					out = append(out, g.add(ts))
 					wg.Go(func() {
 						for {
-							c, m, err := g.receive(ctx)
+							c, m, err := g.receive(ctx, forever)
 							if err != nil {
 								return
 							}

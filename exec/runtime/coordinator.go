@@ -196,8 +196,8 @@ func (a *attempt) anythingNew() bool {
 	if a.committer != nil && a.r.clock.Now().Sub(a.marked) >= markerAge {
 		return true
 	}
-	for _, s := range a.sourceTasks {
-		if s.activity.Load() != a.acked[s] {
+	for _, t := range a.tasks {
+		if t.activity.Load() != a.acked[t] {
 			return true
 		}
 	}
@@ -556,9 +556,7 @@ func (a *attempt) record(m *state.Manifest, acks []*ack) error {
 		return err
 	}
 	for _, k := range acks {
-		if s := k.task.source; s != nil {
-			a.acked[s] = k.activity
-		}
+		a.acked[k.task] = k.activity
 	}
 	for _, s := range r.sources {
 		if w := a.sources[s]; w != nil { // nil at the start, when there is only where reading begins

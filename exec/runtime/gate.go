@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"sync"
+	"time"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -49,6 +50,7 @@ type gate struct {
 	channels []*channel
 	next     int           // where the receiver looks first, so that no channel starves
 	ready    chan struct{} // capacity 1: a message came
+	timer    *time.Timer   // of the receiver; nil until it waits for a time
 }
 
 // channel is one input of a gate. ring, n, head and free are guarded by the gate's mutex; the
@@ -130,8 +132,9 @@ func (c *channel) send(ctx context.Context, m message) error {
 	}
 }
 
-// receive is the next message of any channel that is not blocked.
-func (g *gate) receive(ctx context.Context) (*channel, message, error) {
+// receive is the next message of any channel that is not blocked. The channel is nil when none came within wait.
+func (g *gate) receive(ctx context.Context, wait time.Duration) (*channel, message, error) {
+	var over <-chan time.Time
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, message{}, context.Cause(ctx)
@@ -162,8 +165,18 @@ func (g *gate) receive(ctx context.Context) (*channel, message, error) {
 			return c, m, nil
 		}
 		g.mu.Unlock()
+		if over == nil && wait < forever {
+			if g.timer == nil {
+				g.timer = time.NewTimer(wait)
+			} else {
+				g.timer.Reset(wait)
+			}
+			over = g.timer.C
+		}
 		select {
 		case <-g.ready:
+		case <-over:
+			return nil, message{}, nil
 		case <-ctx.Done():
 			return nil, message{}, context.Cause(ctx)
 		}

@@ -50,9 +50,6 @@ type sourceTask struct {
 	pending  atomic.Bool   // commands is not empty
 	signal   chan struct{} // capacity 1: a command came
 
-	// activity grows with whatever makes the next epoch worth making: rows, watermarks, splits that are done.
-	activity atomic.Uint64
-
 	splits  int // given to the reader
 	stopped bool
 	doneN   int
@@ -110,6 +107,9 @@ func (s *sourceTask) run(ctx context.Context) error {
 			}
 			continue
 		}
+		if err := s.task.tick(); err != nil { // what fell due while the job was down goes out before anything is read
+			return err
+		}
 		if err := s.poll(ctx); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (s *sourceTask) run(ctx context.Context) error {
 
 // finish ends the task's output: all windows close, then nothing follows but barriers.
 func (s *sourceTask) finish() error {
-	s.activity.Add(1)
+	s.task.activity.Add(1)
 	if s.progress.idle {
 		if err := s.task.first.idle(false); err != nil {
 			return err
@@ -142,8 +142,7 @@ func (s *sourceTask) obey() error {
 		case c.stop:
 			s.stopped = true
 		case c.barrier != nil:
-			a := &ack{activity: s.activity.Load()}
-			a.splits = s.positions()
+			a := &ack{splits: s.positions()}
 			if err := s.task.barrier(c.barrier, a); err != nil {
 				return err
 			}
@@ -170,7 +169,7 @@ func (s *sourceTask) add(splits []exec.SplitState) error {
 		s.progress.add(sp.Watermark)
 	}
 	s.splits += len(splits)
-	s.activity.Add(1)
+	s.task.activity.Add(1)
 	return s.reader.AddSplits(plain)
 }
 
@@ -188,7 +187,7 @@ func (s *sourceTask) poll(ctx context.Context) error {
 	watch := &s.task.watch
 	was, timed := watch.enter(s.metrics)
 	defer watch.leave(was, timed)
-	wait := maxPoll
+	wait := min(maxPoll, s.task.untilTimer())
 	if t := s.progress.timeout; t > 0 {
 		wait = min(wait, max(t/4, time.Millisecond))
 	}
@@ -203,11 +202,14 @@ func (s *sourceTask) poll(ctx context.Context) error {
 		return &stageError{s.src.id, err}
 	}
 	if sb != nil {
-		s.activity.Add(1)
+		s.task.activity.Add(1)
 		if n := sb.Batch.Rows(); n > 0 {
 			s.metrics.RowsIn.Add(int64(n))
 			s.metrics.RowsOut.Add(int64(n))
 			s.metrics.Batches.Add(1)
+			if err := s.task.tick(); err != nil {
+				return err
+			}
 			if err := s.pass(sb); err != nil {
 				return s.located(err)
 			}
@@ -278,7 +280,7 @@ func (s *sourceTask) advance() error {
 		s.metrics.Watermark.Store(int64(o.wm))
 	}
 	if o.advance || o.idle || o.active {
-		s.activity.Add(1) // an idle subtask no longer holds others' watermarks back: windows may close further down
+		s.task.activity.Add(1) // an idle subtask no longer holds others' watermarks back: windows may close further down
 	}
 	return s.task.apply(o)
 }
@@ -293,7 +295,7 @@ func (s *sourceTask) markDone() {
 		if sp := &s.progress.splits[i]; !sp.done {
 			sp.done = true
 			s.doneN++
-			s.activity.Add(1)
+			s.task.activity.Add(1)
 		}
 	}
 }

@@ -33,7 +33,7 @@ type ack struct {
 	frozen     []*state.Frozen
 	watermarks map[string]exec.Watermark // of operators with state, by id
 	splits     []exec.SplitState         // of a source task
-	activity   uint64                    // of a source task: its activity counter at the barrier
+	activity   uint64                    // the task's activity counter at the barrier
 	paused     time.Duration             // for which no row was processed, because the barrier was
 }
 
@@ -41,6 +41,7 @@ type ack struct {
 type opStage struct {
 	id       string
 	op       exec.Operator
+	timer    exec.ProcessingTimer // op, where that works by processing time; nil otherwise
 	scope    *state.OperatorScope // nil for an operator without state
 	metrics  *exec.Metrics
 	next     stage
@@ -80,7 +81,8 @@ func (e *countingEmitter) Emit(b *batch.Batch) error {
 }
 
 func newOpStage(id string, op exec.Operator, m *exec.Metrics, next stage) *opStage {
-	return &opStage{id: id, op: op, metrics: m, next: next, out: countingEmitter{next, m}, wm: exec.MinWatermark, reached: exec.MinWatermark}
+	timer, _ := op.(exec.ProcessingTimer)
+	return &opStage{id: id, op: op, timer: timer, metrics: m, next: next, out: countingEmitter{next, m}, wm: exec.MinWatermark, reached: exec.MinWatermark}
 }
 
 func (s *opStage) Emit(b *batch.Batch) error {

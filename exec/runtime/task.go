@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -19,9 +20,16 @@ type task struct {
 	sink    *sinkStage // nil unless the pipeline ends in a sink
 	run     func(ctx context.Context) error
 
+	timers []*opStage // those of ops that work by processing time
+	clock  func() time.Time
+
 	watch  stopwatch
 	source *sourceTask // nil for an inner task
 	gate   *gate       // nil for a source task
+
+	// activity grows with whatever makes the next epoch worth making: of a source task rows, watermarks, splits that are done; of
+	// any task timers that fired.
+	activity atomic.Uint64
 
 	acks  chan<- *ack // to the coordinator; never full: it has room for one ack a task
 	ended chan<- *task
@@ -34,9 +42,17 @@ func (t *task) runInner(ctx context.Context) error {
 	v := &valve{channels: t.gate.channels, current: exec.MinWatermark}
 	aligned, ended := 0, 0
 	for {
-		c, m, err := t.gate.receive(ctx)
+		c, m, err := t.gate.receive(ctx, t.untilTimer())
 		if err != nil {
 			return err
+		}
+		if c == nil || m.kind == rowsMessage {
+			if err := t.tick(); err != nil {
+				return err
+			}
+			if c == nil {
+				continue
+			}
 		}
 		switch m.kind {
 		case rowsMessage:
@@ -71,6 +87,43 @@ func (t *task) runInner(ctx context.Context) error {
 	}
 }
 
+// tick tells the operators that work by processing time what time it is.
+func (t *task) tick() error {
+	if len(t.timers) == 0 || t.done.Load() {
+		return nil
+	}
+	now := t.clock().UnixMicro()
+	for _, s := range t.timers {
+		was, timed := t.watch.enter(s.metrics)
+		fired, err := s.timer.ProcessingTime(now, &s.out)
+		t.watch.leave(was, timed)
+		if err != nil {
+			return s.fail(err)
+		}
+		if fired {
+			t.activity.Add(1)
+		}
+	}
+	return nil
+}
+
+// forever is how long a task without timers may wait.
+const forever = time.Duration(math.MaxInt64)
+
+// untilTimer is how long the task may wait for input before something is due by processing time.
+func (t *task) untilTimer() time.Duration {
+	next := int64(math.MaxInt64)
+	if !t.done.Load() {
+		for _, s := range t.timers {
+			next = min(next, s.timer.NextTimer())
+		}
+	}
+	if next == math.MaxInt64 {
+		return forever
+	}
+	return max(time.UnixMicro(next).Sub(t.clock()), time.Millisecond)
+}
+
 // apply forwards what the valve decided.
 func (t *task) apply(o valveOutput) error {
 	if o.active {
@@ -102,8 +155,12 @@ func (t *task) finish() error {
 
 // barrier carries b through the task's stages and hands the result to the coordinator.
 func (t *task) barrier(b *barrier, a *ack) error {
-	a.task, a.barrier, a.watermarks = t, b, map[string]exec.Watermark{}
 	began := time.Now()
+	if err := t.tick(); err != nil {
+		return err
+	}
+	a.task, a.barrier, a.watermarks = t, b, map[string]exec.Watermark{}
+	a.activity = t.activity.Load()
 	if err := t.first.barrier(b, a); err != nil {
 		return err
 	}

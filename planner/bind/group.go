@@ -230,7 +230,7 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) bool {
 	if len(path) > 0 || !b.timeAttribute(g.scope.cols[col.Index], ref.Sp) {
 		return false
 	}
-	w := logical.Window{LTZ: col.Typ.Kind == types.TimestampLTZ, Span: c.Sp}
+	w := logical.Window{LTZ: col.Typ.Kind == types.TimestampLTZ, ProcTime: g.scope.cols[col.Index].Time == catalog.ProcTime, Span: c.Sp}
 	if name == "HOP" {
 		w.Kind = physical.Hop
 		w.Slide, ok = b.windowInterval(c.Args[1], "the slide")
@@ -319,10 +319,15 @@ func (g *grouping) auxiliary(x *exprBinder, e *ast.Call, name string) scalar.Exp
 	case strings.HasSuffix(name, "_END"):
 		k = g.window.end
 	case strings.HasSuffix(name, "_ROWTIME"):
+		if g.input.Windows().Spec.ProcTime {
+			x.Diags.Errorf(codes.NeedsEventTime, e.Sp, "a window by processing time has no event time").
+				Label(g.at, "the window of this query").Help("use %s_PROCTIME, or window a column with a WATERMARK", g.window.name)
+			return nil
+		}
 		k = g.window.time
 	case strings.HasSuffix(name, "_PROCTIME"):
-		x.Diags.Errorf(codes.NoProcTime, e.Sp, "processing time is not supported yet")
-		return nil
+		f := x.Functions["PROCTIME"]
+		return &scalar.Call{Func: f, Typ: types.MakeTimestampLTZ(3).NotNull(), Sp: e.Sp}
 	}
 	return g.keyColumn(k, e.Sp)
 }

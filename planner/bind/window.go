@@ -65,7 +65,7 @@ func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 	if at < 0 || !b.timeAttribute(in.Cols()[at], desc.Descriptor[0].Sp) {
 		return nil, nil
 	}
-	w.LTZ = in.Cols()[at].Type.Kind == types.TimestampLTZ
+	w.LTZ, w.ProcTime = in.Cols()[at].Type.Kind == types.TimestampLTZ, in.Cols()[at].Time == catalog.ProcTime
 	partition, ok := b.windowPartition(in, args["DATA"])
 	if !ok {
 		return nil, nil
@@ -265,9 +265,9 @@ func (b *Binder) constInterval(e ast.Expr, what string) (int64, bool) {
 	return n, true
 }
 
-// timeAttribute reports whether c is a row-time attribute, and why not where it is not.
+// timeAttribute reports whether c is a time attribute, and why not where it is not.
 func (b *Binder) timeAttribute(c logical.Column, at diag.Span) bool {
-	if c.Time == catalog.RowTime {
+	if c.Time != catalog.NoTime {
 		return true
 	}
 	d := b.Diags.Errorf(codes.WindowTime, at, "a window needs a time attribute, and %s is none", c.Name)
@@ -304,7 +304,7 @@ func newWindowTVF(in logical.Node, time int, w logical.Window, at diag.Span) *lo
 	rt := in.Cols()[time]
 	wt := rt.Type.NotNull()
 	wt.Prec = 3
-	t.Columns = append(t.Columns, logical.Column{Name: "window_time", Type: wt, Time: catalog.RowTime})
+	t.Columns = append(t.Columns, logical.Column{Name: "window_time", Type: wt, Time: rt.Time})
 	t.Win = &logical.WindowColumns{Start: n, End: n + 1, Time: n + 2, Spec: w}
 	// Flink: behind the window the original time attribute is a plain column, window_time takes its place.
 	t.Columns[time].Time = catalog.NoTime

@@ -171,6 +171,9 @@ func arguments(n physical.Node) []string {
 			add("order", order(n.Order, in()))
 		}
 	case *physical.Sort:
+		if n.ProcTime {
+			args = append(args, "by processing time")
+		}
 		add("order", order(append([]physical.SortKey{{Column: n.Time, NullsFirst: true}}, n.Then...), in()))
 	case *physical.Expand:
 		var lists []string
@@ -232,6 +235,9 @@ func arguments(n physical.Node) []string {
 		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
 		add("times", fmt.Sprintf("%s BETWEEN %s + %s AND %s + %s", scalar.QuoteName(r.Name), scalar.QuoteName(l.Name), scalar.IntervalText(n.Lower),
 			scalar.QuoteName(l.Name), scalar.IntervalText(n.Upper)))
+		if n.ProcTime {
+			args = append(args, "by processing time")
+		}
 		if n.Filter != nil {
 			add("where", scalar.Format(n.Filter, false))
 		}
@@ -301,7 +307,11 @@ func (p *printer) props(n physical.Node) []string {
 	case *physical.Final:
 		out = append(out, "state until the end")
 	case *physical.Sort:
-		out = append(out, "state until the watermark passes")
+		until := "the watermark passes"
+		if n.ProcTime {
+			until = "the millisecond is over"
+		}
+		out = append(out, "state until "+until)
 	case *physical.Rank:
 		out = append(out, state(n.TTL))
 	case *physical.Deduplicate:
@@ -492,6 +502,9 @@ func window(w physical.Window, in []physical.Column) string {
 		over = col(w.TimeColumn)
 	} else {
 		over = "attached " + col(w.StartColumn) + " to " + col(w.EndColumn)
+	}
+	if w.ProcTime {
+		over += " by processing time"
 	}
 	text := ""
 	switch w.Kind {

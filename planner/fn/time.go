@@ -44,7 +44,7 @@ func timeFuncs() []*Func {
 		now("CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP", "The time when the row is processed.", ltz, "CURRENT_TIMESTAMP >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("NOW", "NOW()", "The time when the row is processed.", ltz, "NOW() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("CURRENT_ROW_TIMESTAMP", "CURRENT_ROW_TIMESTAMP()", "The time when the row is processed.", ltz, "CURRENT_ROW_TIMESTAMP() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
-		now("PROCTIME", "PROCTIME()", "The time when the row is processed, as a time attribute: a column that is PROCTIME() orders OVER by processing time.", ltz, "PROCTIME() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
+		now("PROCTIME", "PROCTIME()", "The time when the row is processed, as a time attribute: a column that is PROCTIME() gives windows, joins within a time, OVER and ORDER BY their time.", ltz, "PROCTIME() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("LOCALTIMESTAMP", "LOCALTIMESTAMP", "The local time in the session's time zone, when the row is processed.", types.MakeTimestamp(3), "LOCALTIMESTAMP >= TIMESTAMP '2020-01-01 00:00:00'", "TRUE"),
 		f("EXTRACT", "EXTRACT(unit FROM t)", "A part of a time or interval as a number. WEEK is ISO's; DOW is 1 for Sunday, ISODOW 1 for Monday; EPOCH is the seconds from 1970 to the local time.",
 			resolve(form(is(types.TBigInt), partUnit, aTime), form(is(types.TBigInt), partUnit, anInterval)),

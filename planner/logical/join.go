@@ -10,8 +10,9 @@ import (
 //
 //	left + Lower <= right <= left + Upper    (microseconds)
 type TimeBounds struct {
-	Left, Right  int // row-time columns, each of its own input
+	Left, Right  int // time attributes, each of its own input
 	Lower, Upper int64
+	ProcTime     bool // they are of processing time
 }
 
 // Bounds finds the time bounds of j's condition: both ends must be there, and both sides' times be time
@@ -41,6 +42,7 @@ func (j *Join) splitBounds() (*TimeBounds, []scalar.Expr) {
 		}
 		if !found {
 			b.Left, b.Right, found = l, r, true
+			b.ProcTime = pairs[l].Time == catalog.ProcTime
 		}
 		// right - left  op  off
 		lo := func(v int64) {
@@ -89,7 +91,7 @@ func timeComparison(e scalar.Expr, pairs []Column, n int) (left, right int, off 
 	}
 	a, x, okA := timeTerm(c.Args[0], pairs)
 	b, y, okB := timeTerm(c.Args[1], pairs)
-	if !okA || !okB || pairs[a].Type.Kind != pairs[b].Type.Kind {
+	if !okA || !okB || pairs[a].Type.Kind != pairs[b].Type.Kind || pairs[a].Time != pairs[b].Time {
 		return 0, 0, 0, "", false
 	}
 	op = c.Func.Name
@@ -171,7 +173,7 @@ func (j *Join) JoinsWindows() bool {
 }
 
 func (w Window) alike(v Window) bool {
-	return w.Kind == v.Kind && w.Size == v.Size && w.Slide == v.Slide && w.Offset == v.Offset && w.LTZ == v.LTZ
+	return w.Kind == v.Kind && w.Size == v.Size && w.Slide == v.Slide && w.Offset == v.Offset && w.LTZ == v.LTZ && w.ProcTime == v.ProcTime
 }
 
 // equates reports that the condition has a column of the left side be equal to one of the right side.

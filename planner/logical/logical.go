@@ -57,7 +57,9 @@ type Window struct {
 	Slide  int64 // Size for a tumbling window
 	Offset int64
 	LTZ    bool // the row time is TIMESTAMP_LTZ
-	Span   diag.Span
+	// ProcTime: the time attribute is that of processing.
+	ProcTime bool
+	Span     diag.Span
 }
 
 // Base is what every node has.

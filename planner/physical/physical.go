@@ -131,6 +131,9 @@ type Window struct {
 	// window_end columns (a WindowTVF below, through Calcs): StartColumn and EndColumn.
 	TimeColumn             int
 	StartColumn, EndColumn int
+	// ProcTime: the time is that of processing, and not TimeColumn's value. Windows close by the clock, and none of them at the end of
+	// the input.
+	ProcTime bool
 	// Zone is set when the row time is TIMESTAMP_LTZ: windows are aligned to local time in it, and
 	// window_start/window_end are TIMESTAMP(3) in that zone. nil for TIMESTAMP.
 	Zone *time.Location
@@ -215,12 +218,14 @@ type Union struct {
 }
 
 // Sort puts the rows of an insert-only input out in the order of their event time, when the watermark passes them. Rows
-// that come behind it are dropped. Output: the columns of the input, insert-only.
+// that come behind it are dropped. ProcTime: of processing time; rows of one millisecond go out when it is over. Output: the
+// columns of the input, insert-only.
 type Sort struct {
 	Props
-	Input Node
-	Time  int       // the row-time column
-	Then  []SortKey // the order of rows of one time; those that are equal in it go out as they came
+	Input    Node
+	Time     int // the time attribute
+	ProcTime bool
+	Then     []SortKey // the order of rows of one time; those that are equal in it go out as they came
 }
 
 // Expand copies every row for each grouping set: columns that the set does not have are NULL, and column ID is the number of
@@ -371,13 +376,15 @@ type Join struct {
 //	left + Lower <= right <= left + Upper    (microseconds)
 //
 // Rows are kept until the watermark says that no partner can come. Output as that of Join, insert-only; its
-// watermark runs behind its inputs' by as much as a row may be kept.
+// watermark runs behind its inputs' by as much as a row may be kept. ProcTime: the times are those at which rows come, and the
+// clock says so.
 type IntervalJoin struct {
 	Props
 	Left, Right         Node
 	Kind                JoinKind
 	Equi                Equi
-	LeftTime, RightTime int // row-time columns
+	LeftTime, RightTime int // time attributes
+	ProcTime            bool
 	Lower, Upper        int64
 	Filter              scalar.Expr // as of Join
 }

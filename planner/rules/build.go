@@ -403,7 +403,7 @@ func mapSpread(spread []int, exprs []scalar.Expr) []int {
 
 // window is the physical window; nothing of it depends on the input but the columns.
 func (b *builder) window(w logical.Window, time, start, end int) physical.Window {
-	p := physical.Window{Kind: w.Kind, Size: w.Size, Slide: w.Slide, Offset: w.Offset, TimeColumn: time, StartColumn: start, EndColumn: end}
+	p := physical.Window{Kind: w.Kind, ProcTime: w.ProcTime, Size: w.Size, Slide: w.Slide, Offset: w.Offset, TimeColumn: time, StartColumn: start, EndColumn: end}
 	if w.LTZ {
 		p.Zone = b.cfg.Zone()
 	}
@@ -422,8 +422,19 @@ func (b *builder) appendOnly(in logical.Node, at diag.Span) bool {
 	return false
 }
 
+// streaming reports a window by processing time in a batch, whose rows all come at once.
+func (b *builder) streaming(w logical.Window, at diag.Span) bool {
+	if !b.batch || !w.ProcTime {
+		return true
+	}
+	b.diags.Errorf(codes.NeedsEventTime, at, "a batch has no windows by processing time").
+		At("its rows come as fast as they can be read, and the clock says nothing of them").
+		Help("window a column with a WATERMARK, or SET 'execution.runtime-mode' = 'streaming'")
+	return false
+}
+
 func (b *builder) windowTVF(n *logical.WindowTVF) (built, bool) {
-	if !b.appendOnly(n.Input, n.Sp) {
+	if !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
 		return built{}, false
 	}
 	if n.Window.Kind == physical.Session {
@@ -460,7 +471,7 @@ func aggCalls(aggs []logical.Agg) []physical.AggCall {
 }
 
 func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
-	if !b.appendOnly(n.Input, n.Sp) {
+	if !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
 		return built{}, false
 	}
 	id := b.id("window-aggregate")

@@ -385,6 +385,13 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 		kind = "interval-join"
 	}
 	id := b.id(kind)
+	if windowed && n.Left.Windows().Spec.ProcTime {
+		b.diags.Errorf(codes.NeedsEventTime, n.Sp, "windows by processing time cannot be joined").
+			Label(n.Left.Windows().Spec.Span, "a window by processing time").
+			At("rows of a window may come when it is over").
+			Help("window columns with a WATERMARK, or join rows within a time: a.p BETWEEN b.p - INTERVAL '1' MINUTE AND b.p + INTERVAL '1' MINUTE")
+		return built{}, false
+	}
 	if bounds != nil {
 		for _, t := range []traits{lt, rt} {
 			if t.updating {
@@ -426,7 +433,7 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 	}
 	if bounds != nil {
 		j := &physical.IntervalJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: b.o.and(residual),
-			LeftTime: bounds.Left, RightTime: bounds.Right, Lower: bounds.Lower, Upper: bounds.Upper}
+			LeftTime: bounds.Left, RightTime: bounds.Right, ProcTime: bounds.ProcTime, Lower: bounds.Lower, Upper: bounds.Upper}
 		j.Props = props
 		out.node = j
 		return out, true

@@ -226,6 +226,13 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 		kind = "deduplicate"
 		b.o.fire(Deduplicate, n.Sp, "%s", map[bool]string{false: "the first row of each key stays", true: "the last row of each key stays"}[last])
 	}
+	if w := windowOf(n); kind == "window-rank" && w.Spec.ProcTime {
+		b.diags.Errorf(codes.NeedsEventTime, n.Sp, "the first rows of a window by processing time are not known").
+			Label(w.Spec.Span, "the window").
+			At("rows of it may come when it is over").
+			Help("window a column with a WATERMARK, or leave window_start and window_end out of PARTITION BY")
+		return built{}, false
+	}
 	id := b.id(kind)
 	child, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
 	if !ok {
@@ -298,7 +305,7 @@ func (b *builder) sort(n *logical.Sort) (built, bool) {
 			Help("for the first rows of an order add LIMIT")
 		return built{}, false
 	}
-	if key.Desc || time.Time == catalog.NoTime || time.Time == catalog.ProcTime && len(n.Order) > 1 {
+	if key.Desc || time.Time == catalog.NoTime {
 		d := b.diags.Errorf(codes.NoOrderBy, n.Sp, "a stream is put in the order of a time attribute, ascending, and of nothing else")
 		if time.Lost != nil {
 			d.Label(time.Lost.Span, "%s", time.Lost.Why)
@@ -313,10 +320,11 @@ func (b *builder) sort(n *logical.Sort) (built, bool) {
 		return in, false
 	}
 	in = b.exchange(in, nil, id)
-	if time.Time == catalog.ProcTime {
+	proc := time.Time == catalog.ProcTime
+	if proc && len(n.Order) == 1 {
 		return in, true
 	}
-	s := &physical.Sort{Input: in.node, Time: key.Column, Then: sortKeys(n.Order[1:])}
+	s := &physical.Sort{Input: in.node, Time: key.Column, ProcTime: proc, Then: sortKeys(n.Order[1:])}
 	s.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: in.node.Base().Changelog}
 	in.node = s
 	return in, true

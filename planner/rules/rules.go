@@ -149,28 +149,32 @@ func identity(c *logical.Calc) bool {
 }
 
 // mergeable: an expression below that is computed, and read more than once above, is computed once where it is; one
-// that is not deterministic must be.
+// that is not deterministic must be, unless all that happens to it is to be handed on.
 func mergeable(up, down *logical.Calc) bool {
-	reads := make([]int, len(down.Exprs))
+	reads, handed := make([]int, len(down.Exprs)), make([]int, len(down.Exprs))
 	count := func(e scalar.Expr) {
-		if e != nil {
-			scalar.Walk(e, func(x scalar.Expr) bool {
-				if c, ok := x.(*scalar.Column); ok {
-					reads[c.Index]++
-				}
-				return true
-			})
+		if e == nil {
+			return
 		}
+		if c, ok := e.(*scalar.Column); ok {
+			handed[c.Index]++
+		}
+		scalar.Walk(e, func(x scalar.Expr) bool {
+			if c, ok := x.(*scalar.Column); ok {
+				reads[c.Index]++
+			}
+			return true
+		})
 	}
-	count(up.Filter)
 	for _, e := range up.Exprs {
 		count(e)
 	}
+	count(up.Filter)
 	for i, e := range down.Exprs {
 		switch x := e.(type) {
 		case *scalar.Column, *scalar.Literal:
 		default:
-			if reads[i] > 1 || !scalar.Deterministic(x) && (reads[i] != 0 || up.Filter != nil) {
+			if reads[i] > 1 || !scalar.Deterministic(x) && (reads[i] != handed[i] || up.Filter != nil) {
 				return false
 			}
 		}
@@ -268,8 +272,15 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 				}
 			}
 		}
+		pulled := pullWindow(w)
+		if !pulled && a.Win.Spec.ProcTime && abovePlainWindow(w.Input) {
+			// Rows of a window may come here when it is over. Like Flink: what they add changes the result.
+			g := *a
+			g.Windowed, g.Win = false, nil
+			return &g
+		}
 		o.fire(WindowAggregate, a.Sp, "GROUP BY has the start and the end of a window: each result is put out once")
-		if pullWindow(w) {
+		if pulled {
 			o.fire(PullWindow, a.Sp, "rows are put into windows while they are aggregated, not copied for each window")
 		}
 		exprs := make([]scalar.Expr, len(a.Columns))
@@ -278,6 +289,20 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 		}
 		return &logical.Calc{Base: a.Base, Input: w, Exprs: exprs}
 	})
+}
+
+// abovePlainWindow reports that rows come from a window function other than SESSION, through nothing but Calcs.
+func abovePlainWindow(n logical.Node) bool {
+	for {
+		switch x := n.(type) {
+		case *logical.Calc:
+			n = x.Input
+		case *logical.WindowTVF:
+			return x.Window.Kind != physical.Session
+		default:
+			return false
+		}
+	}
 }
 
 // pullWindow takes the window function below w into w, and reports it, where the Calc between them hands the window's columns

@@ -284,6 +284,7 @@ type execution struct {
 	clock   *clock
 	durable bool // with checkpoints
 	par     int
+	down    bool // the test has ended the jobs
 
 	jobs   []*live
 	rowers map[string]*rower
@@ -333,8 +334,10 @@ func (e *execution) step(s *step) error {
 	case "checkpoint":
 		return e.checkpoint()
 	case "kill":
+		e.down = true
 		return e.kill()
 	case "stop":
+		e.down = true
 		return e.stop()
 	case "restore":
 		if s.par > 0 {

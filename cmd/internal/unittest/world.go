@@ -89,6 +89,7 @@ func (l *live) rows(o *output) []runtimetest.Change {
 
 // start starts the jobs that do not run.
 func (e *execution) start() error {
+	e.down = false
 	for _, l := range e.jobs {
 		if err := l.Start(e.ctx, e.par); err != nil {
 			return err
@@ -175,8 +176,12 @@ func (e *execution) forward() (moved bool, err error) {
 	return moved, nil
 }
 
-// advance moves processing time on.
+// advance moves processing time on, under jobs that run or while they are down.
 func (e *execution) advance(d time.Duration) error {
+	if e.down {
+		e.clock.advance(d)
+		return nil
+	}
 	if err := e.start(); err != nil {
 		return err
 	}
