@@ -224,25 +224,18 @@ func (s *Session) shellOnly(at diag.Span, what, help string, args ...any) {
 
 // renamed is keys of Flink's past, and keys that have no meaning here, with what to do.
 var renamed = map[string]string{
-	"state.checkpoints.dir":                     "SET 'execution.checkpointing.dir' instead",
-	"state.checkpoints.num-retained":            "SET 'execution.checkpointing.num-retained' instead",
-	"state.savepoints.dir":                      "SET 'execution.checkpointing.dir' instead",
-	"restart-strategy":                          "SET 'restart-strategy.type' instead",
-	"state.backend":                             "leave it out: state is always kept on local disk",
-	"state.backend.type":                        "leave it out: state is always kept on local disk",
-	"state.backend.incremental":                 "leave it out: checkpoints are always incremental",
-	"execution.checkpointing.incremental":       "leave it out: checkpoints are always incremental",
-	"execution.checkpointing.storage":           "leave it out and SET 'execution.checkpointing.dir'",
-	"execution.checkpointing.unaligned":         "leave it out: barriers are always aligned",
-	"table.sql-dialect":                         "leave it out: there is one dialect",
-	"execution.checkpointing.savepoint-dir":     "SET 'execution.checkpointing.dir' instead",
-	"execution.attached":                        "leave it out",
-	"execution.target":                          "leave it out: a job runs in the process that plans it",
-	"taskmanager.numberOfTaskSlots":             "SET 'parallelism.default' instead",
-	"taskmanager.memory.process.size":           "SET 'weir.memory' instead",
-	"taskmanager.memory.managed.size":           "SET 'weir.memory' instead",
-	"pipeline.object-reuse":                     "leave it out: rows are never copied without need",
-	"execution.checkpointing.unaligned.enabled": "leave it out: barriers are always aligned",
+	"state.checkpoints.dir":                 "SET 'execution.checkpointing.dir' instead",
+	"state.checkpoints.num-retained":        "SET 'execution.checkpointing.num-retained' instead",
+	"state.savepoints.dir":                  "SET 'execution.checkpointing.dir' instead",
+	"restart-strategy":                      "SET 'restart-strategy.type' instead",
+	"execution.checkpointing.storage":       "leave it out and SET 'execution.checkpointing.dir'",
+	"table.sql-dialect":                     "leave it out: there is one dialect",
+	"execution.checkpointing.savepoint-dir": "SET 'execution.checkpointing.dir' instead",
+	"execution.attached":                    "leave it out",
+	"execution.target":                      "leave it out: a job runs in the process that plans it",
+	"taskmanager.numberOfTaskSlots":         "SET 'parallelism.default' instead",
+	"taskmanager.memory.process.size":       "SET 'weir.memory' instead",
+	"taskmanager.memory.managed.size":       "SET 'weir.memory' instead",
 }
 
 func (s *Session) set(st *ast.Set) Result {
@@ -274,6 +267,9 @@ func (s *Session) set(st *ast.Set) Result {
 		return nil
 	}
 	s.sets[key] = st.Sp
+	if spec := config.NoEffect(key); spec != nil {
+		s.diags.Warnf(codes.SettingNoEffect, st.KV.Key.Sp, "'%s' has no effect: %s", key, spec.Doc).Severity = diag.Note
+	}
 	if cfg.OriginOf(key) == config.FromFlag && cfg.String(key) != value {
 		return &Done{Message: "'" + key + "' stays '" + cfg.String(key) + "', as the command line says"}
 	}

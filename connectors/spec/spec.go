@@ -36,7 +36,7 @@ const (
 // Registry is every connector and format of this build. The result is the caller's.
 func Registry() *catalog.Registry {
 	r := &catalog.Registry{Connectors: map[string]*catalog.ConnectorSpec{}, Formats: map[string]*catalog.FormatSpec{}}
-	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), datagen(), print(), blackhole()} {
+	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), datagen(), print(), blackhole(), values()} {
 		r.Connectors[c.Name] = c
 	}
 	for _, f := range []*catalog.FormatSpec{json(), csv(), raw()} {

@@ -82,6 +82,7 @@ var Codes = map[string]string{
 	"SQ3007": "a format is not known",
 	"SQ3008": "an environment variable is not set, or malformed",
 	"SQ3009": "an option is given twice",
+	"SQ3010": "a setting has no effect",
 	"SQ3101": "exactly-once lacks checkpoints",
 	"SQ3102": "the checkpoint interval is not shorter than the transaction timeout",
 	"SQ3103": "the transaction timeout is less than three checkpoint intervals",

@@ -297,6 +297,13 @@ func Metadata(r *catalog.Registry, t *catalog.Table, key string) *catalog.Metada
 			return &spec.Metadata[i]
 		}
 	}
+	if spec.AnyMetadata {
+		for i := range t.Columns {
+			if c := &t.Columns[i]; c.Kind == catalog.Metadata && c.MetadataKey == key {
+				return &catalog.MetadataSpec{Key: key, Type: c.Type, Writable: true}
+			}
+		}
+	}
 	for _, opt := range []string{"value.format", "format"} {
 		name, ok := t.Options.Get(opt)
 		if !ok {

@@ -206,6 +206,8 @@ type ConnectorSpec struct {
 	Sink     bool
 	Options  []OptionSpec
 	Metadata []MetadataSpec
+	// AnyMetadata is set for a connector that takes every metadata key, in the type that the column is declared in.
+	AnyMetadata bool
 	// Formats lists the option keys that name formats, with the prefix of that format's options:
 	// {"format": "", "value.format": "value.", "key.format": "key."}; nil for a connector without formats.
 	Formats map[string]string

@@ -78,6 +78,7 @@ const (
 	UnknownFormat    = "SQ3007"
 	Variable         = "SQ3008"
 	DuplicateOption  = "SQ3009"
+	SettingNoEffect  = "SQ3010"
 )
 
 // The rules of exactly-once.

@@ -214,7 +214,7 @@ func Lookup(key string) *catalog.OptionSpec {
 			return &Keys[i]
 		}
 	}
-	return nil
+	return NoEffect(key)
 }
 
 // Canonical is value as the rest of the code compares it: the value of an enum as it is declared, whatever

@@ -14,6 +14,7 @@ import (
 	"weir/connectors/kafka"
 	"weir/connectors/print"
 	"weir/connectors/spec"
+	"weir/connectors/values"
 	"weir/exec"
 	"weir/exec/expr"
 	"weir/planner"
@@ -56,6 +57,6 @@ func connectorRegistry(out, errOut io.Writer) exec.Registry {
 		}
 	}
 	add(kafka.Connectors(known)...)
-	add(filesystem.Connector(known), datagen.Connector(), print.Connector(out, errOut), blackhole.Connector())
+	add(filesystem.Connector(known), datagen.Connector(), print.Connector(out, errOut), blackhole.Connector(), values.Connector())
 	return r
 }

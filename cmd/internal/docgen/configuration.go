@@ -23,13 +23,19 @@ an enumeration may be written in any case.
 `
 
 // connectorOrder is the order of the page; connectors that it does not name follow by name.
-var connectorOrder = []string{"kafka", "upsert-kafka", "filesystem", "datagen", "print", "blackhole"}
+var connectorOrder = []string{"kafka", "upsert-kafka", "filesystem", "datagen", "print", "blackhole", "values"}
 
 func configuration() string {
 	p := &page{}
 	p.WriteString(configurationHead)
 	p.line("\n## Settings\n")
 	p.options(config.Keys, "SET ")
+	p.line("\n### Settings without effect\n")
+	p.line("Flink's settings that choose how a job is done and never what comes out are taken, and noted as SQ3010, so that one file serves both.\n")
+	p.table("key", "why it has no effect")
+	for _, o := range config.Tuning {
+		p.row(code(o.Key), o.Doc)
+	}
 
 	r := spec.Registry()
 	names := slices.Sorted(maps.Keys(r.Connectors))

@@ -11,6 +11,7 @@ import (
 	"weir/conformance/flink"
 	"weir/exec/batch"
 	"weir/parser/diag"
+	"weir/planner/catalog"
 )
 
 // Flink runs tests on Apache Flink. weir plans them too, which gives the tables their columns. Deaths and checkpoints in a test mean nothing
@@ -144,6 +145,12 @@ func (e *execution) flinkSteps(c *flink.Case) error {
 			if err != nil {
 				return err
 			}
+			if scan := e.scanOf(g.table); scan.Table.Connector == "values" {
+				if c.Changes == nil {
+					c.Changes = map[string]string{}
+				}
+				c.Changes[g.table] = changesName(e.r.sourceMode(scan.Table))
+			}
 			for _, x := range entries {
 				st := flink.Step{Table: g.table}
 				switch {
@@ -160,6 +167,17 @@ func (e *execution) flinkSteps(c *flink.Case) error {
 		}
 	}
 	return nil
+}
+
+// changesName is how requests to Flink name a changelog mode.
+func changesName(m catalog.ChangeMode) string {
+	switch m {
+	case catalog.Upsert:
+		return "upsert"
+	case catalog.Retract:
+		return "retract"
+	}
+	return "insert"
 }
 
 // flinkJudge compares. Flink's output has no stages: what several looks expect of a table is put together.

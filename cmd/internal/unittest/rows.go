@@ -99,14 +99,17 @@ var kinds = map[string]batch.ChangeKind{"+I": batch.Insert, "-U": batch.UpdateBe
 
 // kinded takes the kind of a change off: `+U: {row}`; found is false for a bare row.
 func (r *rower) kinded(n *yaml.Node) (kind batch.ChangeKind, row *yaml.Node, found bool) {
+	if k, row := printedKind(n); k != "" {
+		return kinds[k], r.named(row), true
+	}
 	if n.Kind == yaml.MappingNode && len(n.Content) == 2 {
 		if k, ok := kinds[n.Content[0].Value]; ok {
 			if _, column := r.index[n.Content[0].Value]; !column {
-				return k, n.Content[1], true
+				return k, r.named(n.Content[1]), true
 			}
 		}
 	}
-	return batch.Insert, n, false
+	return batch.Insert, r.named(n), false
 }
 
 // entries is what a list of rows says, generators and files resolved.
@@ -376,6 +379,10 @@ func (r *rower) value(b *bytes.Buffer, n *yaml.Node, t types.Type) {
 		r.value(b, n.Alias, t)
 		return
 	case yaml.SequenceNode:
+		if t.Nested != nil && t.Kind == types.Row {
+			r.fields(b, n, t)
+			return
+		}
 		elem := types.Type{Kind: types.VarChar}
 		if t.Nested != nil && t.Kind == types.Array {
 			elem = t.Nested.Elem
@@ -428,6 +435,25 @@ func (r *rower) value(b *bytes.Buffer, n *yaml.Node, t types.Type) {
 		return
 	}
 	b.Write(text.AppendJSONString(nil, []byte(s)))
+}
+
+// fields appends a ROW that is given as a list of its fields' values.
+func (r *rower) fields(b *bytes.Buffer, n *yaml.Node, t types.Type) {
+	if len(n.Content) != len(t.Nested.Fields) {
+		r.file.errorf(codeForm, n, "the list has %d values, and %s has %d fields", len(n.Content), t, len(t.Nested.Fields))
+		b.WriteString("null")
+		return
+	}
+	b.WriteByte('{')
+	for i, f := range t.Nested.Fields {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(text.AppendJSONString(nil, []byte(f.Name)))
+		b.WriteByte(':')
+		r.value(b, n.Content[i], f.Type)
+	}
+	b.WriteByte('}')
 }
 
 // member is the type of a field of a ROW, or of a MAP's values.

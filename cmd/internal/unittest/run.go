@@ -458,10 +458,7 @@ func (e *execution) entries(g given) ([]entry, error) {
 		}
 	}
 	out := r.entries(g.rows)
-	mode := catalog.InsertOnly
-	if c := e.r.Planner(config.New()).Registry.Connectors[scan.Table.Connector]; c != nil && c.SourceMode != nil {
-		mode = c.SourceMode(scan.Table)
-	}
+	mode := e.r.sourceMode(scan.Table)
 	for i := range out {
 		x := &out[i]
 		if x.Row == nil {
@@ -481,6 +478,14 @@ func (e *execution) entries(g given) ([]entry, error) {
 		return nil, &wrongTest{"the rows of " + g.table + " do not fit the table", f.diags}
 	}
 	return out, nil
+}
+
+// sourceMode is which changes a table gives.
+func (r *Runner) sourceMode(t *catalog.Table) catalog.ChangeMode {
+	if c := r.Planner(config.New()).Registry.Connectors[t.Connector]; c != nil && c.SourceMode != nil {
+		return c.SourceMode(t)
+	}
+	return catalog.InsertOnly
 }
 
 // allowed reports whether a table of the mode has changes of the kind.

@@ -155,7 +155,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// page is docs/testing.md as files: its job, and its blocks of YAML as test files.
+// page is docs/testing.md as files: its jobs, called by their pipeline.name, and its blocks of YAML as test files, of the first job unless they say.
 func page(t *testing.T) (paths []string) {
 	t.Helper()
 	text, err := os.ReadFile("../../../docs/testing.md")
@@ -165,7 +165,8 @@ func page(t *testing.T) (paths []string) {
 	dir := t.TempDir()
 	for i, m := range regexp.MustCompile("(?ms)^```(sql|yaml)\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 		if m[1] == "sql" {
-			write(t, filepath.Join(dir, "payments.sql"), m[2])
+			name := regexp.MustCompile(`'pipeline.name' = '(\w+)'`).FindStringSubmatch(m[2])
+			write(t, filepath.Join(dir, name[1]+".sql"), m[2])
 			continue
 		}
 		body := m[2]

@@ -1,0 +1,76 @@
+package config
+
+import c "weir/planner/catalog"
+
+// Tuning declares settings of Flink that choose how its planner and runtime go about a job and never what comes out. weir takes them, so that a
+// job that sets them is the same file on both, and says that they have no effect.
+var Tuning = []c.OptionSpec{
+	{Key: "table.optimizer.agg-phase-strategy", Type: c.OptEnum, Values: []string{"AUTO", "ONE_PHASE", "TWO_PHASE"}, Doc: "weir aggregates in two phases where that pays"},
+	{Key: "table.optimizer.distinct-agg.split.enabled", Type: c.OptBool, Doc: "DISTINCT aggregates are not split"},
+	{Key: "table.optimizer.distinct-agg.split.bucket-num", Type: c.OptInt, Doc: "DISTINCT aggregates are not split"},
+	{Key: "table.optimizer.incremental-agg-enabled", Type: c.OptBool, Doc: "DISTINCT aggregates are not split"},
+	{Key: "table.optimizer.multi-join.enabled", Type: c.OptBool, Doc: "several joins stay several joins"},
+	{Key: "table.optimizer.delta-join.strategy", Type: c.OptEnum, Values: []string{"AUTO", "FORCE", "NONE"}, Doc: "joins keep their inputs"},
+	{Key: "table.optimizer.non-deterministic-update.strategy", Type: c.OptEnum, Values: []string{"IGNORE", "TRY_RESOLVE"}, Doc: "weir takes rows back as they were put out"},
+	{Key: "table.optimizer.join-reorder-enabled", Type: c.OptBool, Doc: "joins are made in the order in which they are written"},
+	{Key: "table.optimizer.bushy-join-reorder-threshold", Type: c.OptInt, Doc: "joins are made in the order in which they are written"},
+	{Key: "table.optimizer.join.broadcast-threshold", Type: c.OptLong, Doc: "joins are made by key"},
+	{Key: "table.optimizer.adaptive-broadcast-join.strategy", Type: c.OptEnum, Values: []string{"auto", "forced", "none"}, Doc: "joins are made by key"},
+	{Key: "table.optimizer.skewed-join-optimization.strategy", Type: c.OptEnum, Values: []string{"auto", "forced", "none"}, Doc: "joins are made by key"},
+	{Key: "table.optimizer.skewed-join-optimization.skewed-factor", Type: c.OptFloat, Doc: "joins are made by key"},
+	{Key: "table.optimizer.skewed-join-optimization.skewed-threshold", Type: c.OptMemory, Doc: "joins are made by key"},
+	{Key: "table.optimizer.reuse-sub-plan-enabled", Type: c.OptBool, Doc: "weir shares what is the same by itself"},
+	{Key: "table.optimizer.reuse-source-enabled", Type: c.OptBool, Doc: "weir shares what is the same by itself"},
+	{Key: "table.optimizer.reuse-sink-enabled", Type: c.OptBool, Doc: "weir shares what is the same by itself"},
+	{Key: "table.optimizer.reuse-optimize-block-with-digest-enabled", Type: c.OptBool, Doc: "weir shares what is the same by itself"},
+	{Key: "table.optimizer.union-all-as-breakpoint-enabled", Type: c.OptBool, Doc: "weir shares what is the same by itself"},
+	{Key: "table.optimizer.sql2rel.project-merge.enabled", Type: c.OptBool, Doc: "projections are always merged"},
+	{Key: "table.optimizer.multiple-input-enabled", Type: c.OptBool, Doc: "operators are always fused where they can be"},
+	{Key: "table.optimizer.dynamic-filtering.enabled", Type: c.OptBool, Doc: "it is for partitioned tables"},
+	{Key: "table.optimizer.source.report-statistics-enabled", Type: c.OptBool, Doc: "weir plans without statistics"},
+	{Key: "table.optimizer.runtime-filter.enabled", Type: c.OptBool, Doc: "joins have no filters beside their conditions"},
+	{Key: "table.optimizer.runtime-filter.max-build-data-size", Type: c.OptMemory, Doc: "joins have no filters beside their conditions"},
+	{Key: "table.optimizer.runtime-filter.min-probe-data-size", Type: c.OptMemory, Doc: "joins have no filters beside their conditions"},
+	{Key: "table.optimizer.runtime-filter.min-filter-ratio", Type: c.OptFloat, Doc: "joins have no filters beside their conditions"},
+	{Key: "table.exec.sort.max-num-file-handles", Type: c.OptInt, Doc: "nothing is sorted on disk"},
+	{Key: "table.exec.sort.async-merge-enabled", Type: c.OptBool, Doc: "nothing is sorted on disk"},
+	{Key: "table.exec.spill-compression.enabled", Type: c.OptBool, Doc: "nothing is sorted on disk"},
+	{Key: "table.exec.spill-compression.block-size", Type: c.OptMemory, Doc: "nothing is sorted on disk"},
+	{Key: "table.exec.resource.external-buffer-memory", Type: c.OptMemory, Doc: "there is one budget, 'weir.memory'"},
+	{Key: "table.exec.resource.hash-agg.memory", Type: c.OptMemory, Doc: "there is one budget, 'weir.memory'"},
+	{Key: "table.exec.resource.hash-join.memory", Type: c.OptMemory, Doc: "there is one budget, 'weir.memory'"},
+	{Key: "table.exec.resource.sort.memory", Type: c.OptMemory, Doc: "there is one budget, 'weir.memory'"},
+	{Key: "table.exec.window-agg.buffer-size-limit", Type: c.OptInt, Doc: "there is one budget, 'weir.memory'"},
+	{Key: "table.exec.rank.topn-cache-size", Type: c.OptLong, Doc: "there is one budget, 'weir.memory'"},
+	{Key: "table.exec.local-hash-agg.adaptive.enabled", Type: c.OptBool, Doc: "weir aggregates in two phases where that pays"},
+	{Key: "table.exec.local-hash-agg.adaptive.sampling-threshold", Type: c.OptLong, Doc: "weir aggregates in two phases where that pays"},
+	{Key: "table.exec.local-hash-agg.adaptive.distinct-value-rate-threshold", Type: c.OptFloat, Doc: "weir aggregates in two phases where that pays"},
+	{Key: "table.exec.disabled-operators", Type: c.OptString, Doc: "weir has one operator for each purpose"},
+	{Key: "table.exec.operator-fusion-codegen.enabled", Type: c.OptBool, Doc: "operators are always fused where they can be"},
+	{Key: "table.exec.simplify-operator-name-enabled", Type: c.OptBool, Doc: "operators have short names"},
+	{Key: "table.exec.unbounded-over.version", Type: c.OptInt, Doc: "there is one operator for OVER"},
+	{Key: "table.exec.interval-join.min-cleanup-interval", Type: c.OptDuration, Doc: "rows that cannot be met any more are dropped at once"},
+	{Key: "table.exec.async-state.enabled", Type: c.OptBool, Doc: "state is read in batches"},
+	{Key: "table.exec.sink.keyed-shuffle", Type: c.OptEnum, Values: []string{"NONE", "AUTO", "FORCE"}, Doc: "the changes of a key always go through one subtask"},
+	{Key: "table.exec.uid.generation", Type: c.OptEnum, Values: []string{"PLAN_ONLY", "ALWAYS", "DISABLED"}, Doc: "operators are found again by what they do"},
+	{Key: "table.exec.uid.format", Type: c.OptString, Doc: "operators are found again by what they do"},
+	{Key: "table.generated-code.max-length", Type: c.OptInt, Doc: "weir generates no code"},
+	{Key: "table.generated-code.max-members", Type: c.OptInt, Doc: "weir generates no code"},
+	{Key: "pipeline.object-reuse", Type: c.OptBool, Doc: "rows are never copied without need"},
+	{Key: "state.backend", Type: c.OptString, Doc: "state is always kept on local disk"},
+	{Key: "state.backend.type", Type: c.OptString, Doc: "state is always kept on local disk"},
+	{Key: "state.backend.incremental", Type: c.OptBool, Doc: "checkpoints are always incremental"},
+	{Key: "execution.checkpointing.incremental", Type: c.OptBool, Doc: "checkpoints are always incremental"},
+	{Key: "execution.checkpointing.unaligned", Type: c.OptBool, Doc: "barriers are always aligned"},
+	{Key: "execution.checkpointing.unaligned.enabled", Type: c.OptBool, Doc: "barriers are always aligned"},
+}
+
+// NoEffect is the declaration of a key that is taken and does nothing, nil for others. Its Doc says why.
+func NoEffect(key string) *c.OptionSpec {
+	for i := range Tuning {
+		if Tuning[i].Key == key {
+			return &Tuning[i]
+		}
+	}
+	return nil
+}
