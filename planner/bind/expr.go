@@ -541,7 +541,7 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	switch {
 	case e.Over != nil:
 		return x.overCall(e, f)
-	case name == "GROUPING" || name == "GROUPING_ID":
+	case name == "GROUPING" || name == "GROUPING_ID" || name == "GROUP_ID":
 		return x.groupingCall(e, name)
 	case auxiliary[name] != "":
 		return x.auxiliaryCall(e, name)

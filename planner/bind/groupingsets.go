@@ -154,15 +154,22 @@ func (g *grouping) expanded(in logical.Node, at diag.Span) logical.Node {
 }
 
 // groupingCall binds GROUPING(a, b) or GROUPING_ID(a, b): a bit for each argument, the first one the highest, that is 1
-// where the row's set does not have it.
+// where the row's set does not have it. GROUP_ID() is how many of the sets before the row's are the same.
 func (x *exprBinder) groupingCall(e *ast.Call, name string) scalar.Expr {
 	g := x.agg
+	most := 62
+	if name == "GROUP_ID" {
+		most = 0
+	}
 	switch {
 	case g == nil:
 		x.Diags.Errorf(codes.Aggregate, e.Sp, "%s cannot stand in %s", name, x.clause).Help("it stands in SELECT and HAVING of a query with GROUP BY")
 		return nil
-	case len(e.Args) == 0 || len(e.Args) > 62:
-		x.Diags.Errorf(codes.Arguments, e.Sp, "%s takes 1 to 62 expressions of GROUP BY, not %d", name, len(e.Args))
+	case most == 0 && len(e.Args) > 0:
+		x.Diags.Errorf(codes.Arguments, e.Sp, "%s takes no arguments, not %d", name, len(e.Args)).Help("GROUPING_ID(a, b) tells which of its arguments a set lacks")
+		return nil
+	case most > 0 && (len(e.Args) == 0 || len(e.Args) > most):
+		x.Diags.Errorf(codes.Arguments, e.Sp, "%s takes 1 to %d expressions of GROUP BY, not %d", name, most, len(e.Args))
 		return nil
 	}
 	var keys []int
@@ -185,24 +192,40 @@ func (x *exprBinder) groupingCall(e *ast.Call, name string) scalar.Expr {
 	if g.sets == nil {
 		return number(0)
 	}
+	value := func(set int) *scalar.Literal {
+		if name == "GROUP_ID" {
+			return number(g.sets.twins(set))
+		}
+		return number(g.sets.bits(set, keys))
+	}
+	last := len(g.sets.sets) - 1
+	if last == 0 {
+		return value(0)
+	}
 	var cases []scalar.Expr
-	var value int64
-	for set := range g.sets.sets {
-		value = 0
-		for _, k := range keys {
-			value <<= 1
-			if !g.sets.has(set, k) {
-				value++
-			}
-		}
-		if set == len(g.sets.sets)-1 {
-			break // the last one is what is left
-		}
-		is := x.apply("=", []scalar.Expr{g.keyColumn(g.sets.id, e.Sp), number(int64(set))}, e.Sp)
-		cases = append(cases, is, number(value))
+	for set := range last {
+		cases = append(cases, x.apply("=", []scalar.Expr{g.keyColumn(g.sets.id, e.Sp), number(int64(set))}, e.Sp), value(set))
 	}
-	if len(cases) == 0 {
-		return number(value)
+	return x.apply("CASE", append(cases, value(last)), e.Sp)
+}
+
+// bits has a bit for each of the keys, the first one the highest, that is 1 where a set does not have it.
+func (s *groupingSets) bits(set int, keys []int) (v int64) {
+	for _, k := range keys {
+		v <<= 1
+		if !s.has(set, k) {
+			v++
+		}
 	}
-	return x.apply("CASE", append(cases, number(value)), e.Sp)
+	return v
+}
+
+// twins is how many of the sets before a set have the same keys.
+func (s *groupingSets) twins(set int) (n int64) {
+	for _, before := range s.sets[:set] {
+		if slices.Equal(before, s.sets[set]) {
+			n++
+		}
+	}
+	return n
 }

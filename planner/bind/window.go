@@ -293,7 +293,7 @@ func (b *Binder) timeAttribute(c logical.Column, at diag.Span) bool {
 	return false
 }
 
-// newWindowTVF adds the window's columns behind those of in.
+// newWindowTVF adds the window's columns behind those of in. The column that the window is of stays a time attribute, as in Flink, beside window_time.
 func newWindowTVF(in logical.Node, time int, w logical.Window, at diag.Span) *logical.WindowTVF {
 	t := &logical.WindowTVF{Base: logical.Base{Sp: at}, Input: in, Time: time, Window: w}
 	t.Columns = append(t.Columns, in.Cols()...)
@@ -306,8 +306,5 @@ func newWindowTVF(in logical.Node, time int, w logical.Window, at diag.Span) *lo
 	wt.Prec = 3
 	t.Columns = append(t.Columns, logical.Column{Name: "window_time", Type: wt, Time: rt.Time})
 	t.Win = &logical.WindowColumns{Start: n, End: n + 1, Time: n + 2, Spec: w}
-	// Flink: behind the window the original time attribute is a plain column, window_time takes its place.
-	t.Columns[time].Time = catalog.NoTime
-	t.Columns[time].Lost = &logical.Lost{Column: t.Columns[n+2].Name, Why: "behind the window its time attribute is " + t.Columns[n+2].Name, Help: "use DESCRIPTOR(" + t.Columns[n+2].Name + ")", Span: at}
 	return t
 }

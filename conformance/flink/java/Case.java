@@ -1,5 +1,6 @@
 import java.util.*;
 import java.util.concurrent.*;
+import java.util.regex.Pattern;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.configuration.Configuration;
@@ -26,6 +27,10 @@ class Case {
     private final ObjectNode result;
     private final List<ModifyOperation> inserts = new ArrayList<>();
     private int queries;
+    private boolean batch; // all tables have an end, and the job is one of Flink's batch jobs
+
+    /** What makes a job a batch job; it must be known before the statements are executed. */
+    private static final Pattern BATCH = Pattern.compile("(?i)SET\\s+'execution\\.runtime-mode'\\s*=\\s*'batch'");
 
     /** The running cases, by key: sources and sinks find theirs here. */
     static final Map<String, Case> RUNNING = new ConcurrentHashMap<>();
@@ -80,9 +85,12 @@ class Case {
     private JobGraph plan() throws Exception {
         StreamExecutionEnvironment exec = StreamExecutionEnvironment.getExecutionEnvironment(
                 new Configuration().set(CoreOptions.CHECK_LEAKED_CLASSLOADER, false));
-        StreamTableEnvironment env = StreamTableEnvironment.create(exec);
+        List<String> statements = Script.split(request.get("script").asText());
+        batch = statements.stream().anyMatch(s -> BATCH.matcher(s).matches());
+        StreamTableEnvironment env = StreamTableEnvironment.create(exec,
+                batch ? EnvironmentSettings.inBatchMode() : EnvironmentSettings.inStreamingMode());
         request.path("settings").fields().forEachRemaining(s -> set(env, s.getKey(), s.getValue().asText()));
-        for (String statement : Script.split(request.get("script").asText())) {
+        for (String statement : statements) {
             execute(env, statement);
         }
         if (inserts.isEmpty()) {
@@ -96,6 +104,10 @@ class Case {
             {"state.backend.type", "hashmap"}, {"execution.checkpointing.storage", "jobmanager"}, {"execution.buffer-timeout.interval", "0 ms"},
             {"table.exec.source.idle-timeout", "0 ms"}}) {
             env.getConfig().set(s[0], s[1]);
+        }
+        if (batch) { // all tasks run at once, as those of a stream do
+            env.getConfig().set("execution.batch-shuffle-mode", "ALL_EXCHANGES_PIPELINED");
+            env.getConfig().set("jobmanager.scheduler", "Default");
         }
         for (String gone : List.of("execution.checkpointing.dir", "execution.checkpointing.savepoint-dir", "state.checkpoints.dir",
                 "execution.checkpointing.externalized-checkpoint-retention", "execution.checkpointing.num-retained")) {
@@ -241,9 +253,9 @@ class Case {
         }
     }
 
-    /** Returns when a barrier has passed through the job; one that was declined is sent again. */
+    /** Returns when a barrier has passed through a stream's job; one that was declined is sent again. */
     private void settle(Cluster cluster, JobID id) throws Exception {
-        for (;;) {
+        while (!batch) { // which has no barriers, and no order between its tables
             check(cluster, id);
             try {
                 cluster.barrier(id);

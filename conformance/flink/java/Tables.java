@@ -1,6 +1,7 @@
 import java.time.*;
 import java.util.*;
 import java.util.concurrent.*;
+import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.common.eventtime.*;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.configuration.*;
@@ -56,6 +57,7 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
         final ResolvedSchema schema;
         final DataType physical;
         final ZoneId zone;
+        final boolean bounded; // a batch job's
 
         Def(Context context) {
             var o = context.getCatalogTable().getOptions();
@@ -65,6 +67,7 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
             schema = context.getCatalogTable().getResolvedSchema();
             physical = context.getPhysicalRowDataType();
             String z = context.getConfiguration().get(org.apache.flink.table.api.config.TableConfigOptions.LOCAL_TIME_ZONE);
+            bounded = context.getConfiguration().get(ExecutionOptions.RUNTIME_MODE) == RuntimeExecutionMode.BATCH;
             zone = z.equals("default") ? ZoneId.systemDefault() : ZoneId.of(z);
         }
 
@@ -129,7 +132,7 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
         @Override
         public ScanRuntimeProvider getScanRuntimeProvider(ScanContext context) {
             RowType row = (RowType) def.row(keys).getLogicalType();
-            return SourceFunctionProvider.of(new Feed(def.key, def.name, row, watermarks), false);
+            return SourceFunctionProvider.of(new Feed(def.key, def.name, row, watermarks), def.bounded);
         }
     }
 
