@@ -53,7 +53,7 @@ func Type(n *ast.TypeName, diags *diag.List) (t types.Type, ok bool) {
 		t.Kind, t.Len = types.Char, param(0, 1, 1, types.MaxLen, "the length")
 		atMost(1)
 	case "VARCHAR", "CHARACTER VARYING", "CHAR VARYING":
-		t.Kind, t.Len = types.VarChar, param(0, 1, 1, types.MaxLen, "the length")
+		t.Kind, t.Len = types.VarChar, param(0, types.MaxLen, 1, types.MaxLen, "the length") // without one it is STRING, as in Flink
 		atMost(1)
 	case "STRING":
 		t.Kind, t.Len = types.VarChar, types.MaxLen
@@ -62,7 +62,7 @@ func Type(n *ast.TypeName, diags *diag.List) (t types.Type, ok bool) {
 		t.Kind, t.Len = types.Binary, param(0, 1, 1, types.MaxLen, "the length")
 		atMost(1)
 	case "VARBINARY", "BINARY VARYING":
-		t.Kind, t.Len = types.VarBinary, param(0, 1, 1, types.MaxLen, "the length")
+		t.Kind, t.Len = types.VarBinary, param(0, types.MaxLen, 1, types.MaxLen, "the length")
 		atMost(1)
 	case "BYTES":
 		t.Kind, t.Len = types.VarBinary, types.MaxLen
