@@ -30,13 +30,13 @@ const (
 	CodePartitioned       = "SQ5009" // PARTITIONED BY where it is not supported
 	CodeFormatColumn      = "SQ5101" // a column that the format cannot carry
 	CodeFormatOption      = "SQ5102" // a format option that cannot be understood
-	CodeGenerator         = "SQ5201" // a datagen field option that does not fit its column
+	CodeGenerator         = "SQ5201" // a column that the generator cannot make, or an option that does not fit it
 )
 
 // Registry is every connector and format of this build. The result is the caller's.
 func Registry() *catalog.Registry {
 	r := &catalog.Registry{Connectors: map[string]*catalog.ConnectorSpec{}, Formats: map[string]*catalog.FormatSpec{}}
-	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), datagen(), print(), blackhole(), values()} {
+	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), datagen(), nexmark(), print(), blackhole(), values()} {
 		r.Connectors[c.Name] = c
 	}
 	for _, f := range []*catalog.FormatSpec{json(), csv(), raw()} {

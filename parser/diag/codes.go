@@ -103,7 +103,7 @@ var Codes = map[string]string{
 	"SQ5009": "PARTITIONED BY is not supported by the connector",
 	"SQ5101": "a format cannot carry a column",
 	"SQ5102": "an option of a format cannot be understood",
-	"SQ5201": "an option of a generated column does not fit it",
+	"SQ5201": "a generated column, or an option of it, does not fit",
 
 	"SQ6011": "a comment that ignores a finding is malformed, or gives no reason",
 	"SQ6012": "a comment ignores what is not found",

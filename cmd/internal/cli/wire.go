@@ -12,6 +12,7 @@ import (
 	"weir/connectors/formats/json"
 	"weir/connectors/formats/raw"
 	"weir/connectors/kafka"
+	"weir/connectors/nexmark"
 	"weir/connectors/print"
 	"weir/connectors/spec"
 	"weir/connectors/values"
@@ -57,6 +58,6 @@ func connectorRegistry(out, errOut io.Writer) exec.Registry {
 		}
 	}
 	add(kafka.Connectors(known)...)
-	add(filesystem.Connector(known), datagen.Connector(), print.Connector(out, errOut), blackhole.Connector(), values.Connector())
+	add(filesystem.Connector(known), datagen.Connector(), nexmark.Connector(), print.Connector(out, errOut), blackhole.Connector(), values.Connector())
 	return r
 }

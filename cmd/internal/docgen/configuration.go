@@ -23,7 +23,7 @@ an enumeration may be written in any case.
 `
 
 // connectorOrder is the order of the page; connectors that it does not name follow by name.
-var connectorOrder = []string{"kafka", "upsert-kafka", "filesystem", "datagen", "print", "blackhole", "values"}
+var connectorOrder = []string{"kafka", "upsert-kafka", "filesystem", "datagen", "nexmark", "print", "blackhole", "values"}
 
 func configuration() string {
 	p := &page{}
