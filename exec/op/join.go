@@ -398,12 +398,7 @@ func (p *pairs) init(sides *[2]joinSide, e physical.Equi, filter scalar.Expr, en
 	l, r := sides[0].types, sides[1].types
 	p.types = append(append([]types.Type(nil), l...), r...)
 	p.first = [2]int{0, len(l)}
-	for i, safe := range e.NullSafe {
-		if !safe {
-			p.nullable[0] = append(p.nullable[0], e.Left[i])
-			p.nullable[1] = append(p.nullable[1], e.Right[i])
-		}
-	}
+	p.nullable = nullable(e)
 	p.cand = batch.New(p.types, batch.TargetRows)
 	if filter == nil {
 		return nil
@@ -453,8 +448,24 @@ func (p *pairs) n() int { return len(p.rows) }
 
 // partnerless reports a row with a NULL in its key.
 func (p *pairs) partnerless(in *batch.Batch, i, from int) bool {
-	for _, c := range p.nullable[from] {
-		if in.Cols[c].IsNull(i) {
+	return anyNull(in, p.nullable[from], i)
+}
+
+// nullable is the key columns of each side in which a NULL has no partner.
+func nullable(e physical.Equi) (cols [2][]int) {
+	for i, safe := range e.NullSafe {
+		if !safe {
+			cols[0] = append(cols[0], e.Left[i])
+			cols[1] = append(cols[1], e.Right[i])
+		}
+	}
+	return cols
+}
+
+// anyNull reports that one of the columns is NULL in row i.
+func anyNull(b *batch.Batch, cols []int, i int) bool {
+	for _, c := range cols {
+		if b.Cols[c].IsNull(i) {
 			return true
 		}
 	}

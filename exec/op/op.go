@@ -79,6 +79,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 			return &procTimeJoin{*byProcessingTime(o, n.LeftTime), o, n.RightTime}, nil
 		}
 		return o, err
+	case *physical.TemporalJoin:
+		return newTemporalJoin(n, env)
 	}
 	return nil, fmt.Errorf("this is a bug: a plan node of type %T is no operator", node)
 }

@@ -253,7 +253,7 @@ func (b *builder) sink(n *physical.Sink) (*vertex, error) {
 func stateful(n physical.Node) bool {
 	switch n.(type) {
 	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
-		*physical.Join, *physical.IntervalJoin, *physical.Over, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
+		*physical.Join, *physical.IntervalJoin, *physical.TemporalJoin, *physical.Over, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
 		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin:
 		return true
 	}

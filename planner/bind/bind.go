@@ -44,6 +44,8 @@ type Binder struct {
 	ctes  []*cte   // in scope, innermost last
 	views []string // being expanded, against circles
 	used  []Use
+	// versioned is the right side of the join that is being bound, when it has FOR SYSTEM_TIME AS OF.
+	versioned *ast.TableName
 	// around is the expression that the sub-query being bound stands in; nil outside of sub-queries.
 	around *exprBinder
 }

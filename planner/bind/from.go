@@ -42,9 +42,10 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 }
 
 func (b *Binder) tableName(t *ast.TableName) (logical.Node, *scope) {
-	if t.SysAsOf != nil {
-		b.Diags.Errorf(codes.NoSystemTime, t.SysAsOf.Span(), "FOR SYSTEM_TIME AS OF is not supported yet").
-			At("reading a table as of a time needs a lookup or a temporal join")
+	if t.SysAsOf != nil && b.versioned != t {
+		b.Diags.Errorf(codes.NoSystemTime, t.SysAsOf.Span(), "FOR SYSTEM_TIME AS OF stands on the right side of a join").
+			At("there is no row on the left whose time this could be").
+			Help("write FROM a JOIN %s FOR SYSTEM_TIME AS OF a.row_time AS b ON a.key = b.key", t.Name)
 		return nil, nil
 	}
 	if len(t.Name.Parts) == 1 {

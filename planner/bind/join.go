@@ -21,12 +21,17 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 		at = t.Sp
 	}
 	left, ls := b.from(t.Left)
+	b.versioned = versioned(t)
 	right, rs := b.from(t.Right)
 	if left == nil || right == nil {
 		return nil, nil
 	}
 	s := joinScope(ls, rs)
 	kind := joinKinds[t.Kind]
+	asOf, ok := b.asOf(t, kind, right, ls)
+	if !ok {
+		return nil, nil
+	}
 	using := t.Using
 	if t.Natural {
 		for _, c := range ls.cols {
@@ -43,7 +48,12 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 			return nil, nil
 		}
 	case len(using) > 0:
-		return b.joinUsing(kind, left, right, ls, rs, using, at)
+		return b.joinUsing(kind, left, right, ls, rs, using, asOf, at)
+	}
+	if asOf != nil {
+		j := logical.NewTemporalJoin(kind, left, right, asOf, cond, at)
+		s.cols = j.Cols()
+		return j, s
 	}
 	j := joinWhere(left, right, kind, cond, at, b.Functions["AND"])
 	s.cols = j.Cols()
@@ -68,7 +78,7 @@ func joinScope(l, r *scope) *scope {
 }
 
 // joinUsing binds USING (a, b): equal columns of both sides, which are one column to whoever names them without a table.
-func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, rs *scope, using []ast.Ident, at diag.Span) (logical.Node, *scope) {
+func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, rs *scope, using []ast.Ident, asOf *logical.AsOf, at diag.Span) (logical.Node, *scope) {
 	s := joinScope(ls, rs)
 	n := len(ls.cols)
 	var conds []scalar.Expr
@@ -105,7 +115,13 @@ func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, 
 	if !ok {
 		return nil, nil
 	}
-	j := joinWhere(left, right, kind, scalar.And(b.Functions["AND"], conds), at, b.Functions["AND"])
+	cond := scalar.And(b.Functions["AND"], conds)
+	if asOf != nil {
+		j := logical.NewTemporalJoin(kind, left, right, asOf, cond, at)
+		s.cols = j.Cols()
+		return j, s
+	}
+	j := joinWhere(left, right, kind, cond, at, b.Functions["AND"])
 	s.cols = j.Cols()
 	if kind != logical.FullJoin {
 		return j, s
@@ -159,7 +175,7 @@ func sink(left, right logical.Node, cond scalar.Expr, and *fn.Func) (l, r logica
 
 // where keeps the rows of in that satisfy cond: a filter, or, over an inner join, a further condition of it.
 func where(in logical.Node, cond scalar.Expr, and *fn.Func) logical.Node {
-	if j, ok := in.(*logical.Join); ok && j.Kind == logical.InnerJoin && scalar.Deterministic(cond) {
+	if j, ok := in.(*logical.Join); ok && j.AsOf == nil && j.Kind == logical.InnerJoin && scalar.Deterministic(cond) {
 		l, r, rest := sink(j.Left, j.Right, cond, and)
 		if l != j.Left || r != j.Right {
 			j = j.WithInputs(l, r)

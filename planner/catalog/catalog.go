@@ -200,10 +200,12 @@ const (
 
 // ConnectorSpec describes a connector to the planner: package connectors/spec holds them as data.
 type ConnectorSpec struct {
-	Name     string
-	Doc      string
-	Source   bool
-	Sink     bool
+	Name   string
+	Doc    string
+	Source bool
+	Sink   bool
+	// Lookup: rows can be asked for by key, for joins FOR SYSTEM_TIME AS OF processing time.
+	Lookup   bool
 	Options  []OptionSpec
 	Metadata []MetadataSpec
 	// AnyMetadata is set for a connector that takes every metadata key, in the type that the column is declared in.

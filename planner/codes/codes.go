@@ -35,6 +35,7 @@ const (
 	StateGrows         = "SQ2103"
 	ConnectorRole      = "SQ2104"
 	Unbounded          = "SQ2105"
+	TemporalJoin       = "SQ2110"
 )
 
 // Types.

@@ -106,6 +106,8 @@ func Kind(n physical.Node) string {
 		return "Join"
 	case *physical.IntervalJoin:
 		return "IntervalJoin"
+	case *physical.TemporalJoin:
+		return "TemporalJoin"
 	case *physical.WindowJoin:
 		return "WindowJoin"
 	case *physical.Exchange:
@@ -230,6 +232,14 @@ func arguments(n physical.Node) []string {
 		if n.Filter != nil {
 			add("where", scalar.Format(n.Filter, false))
 		}
+	case *physical.TemporalJoin:
+		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
+		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
+		add("as of", scalar.QuoteName(l.Name))
+		add("versions by", scalar.QuoteName(r.Name))
+		if n.Filter != nil {
+			add("where", scalar.Format(n.Filter, false))
+		}
 	case *physical.IntervalJoin:
 		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
 		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
@@ -318,6 +328,8 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, state(n.TTL))
 	case *physical.Join:
 		out = append(out, state(n.LeftTTL))
+	case *physical.TemporalJoin:
+		out = append(out, "rows until the watermark passes them", "versions: "+state(n.TTL))
 	case *physical.IntervalJoin:
 		out = append(out, "state until the times are too far apart")
 	}

@@ -272,6 +272,8 @@ func stateOf(n physical.Node) *State {
 		return kept("one row of each key", n.TTL)
 	case *physical.Join:
 		return kept("all rows of both sides", n.LeftTTL)
+	case *physical.TemporalJoin:
+		return kept("rows until the watermark passes them, and of each key its last version", n.TTL)
 	case *physical.IntervalJoin:
 		return &State{What: "the rows of both sides", Until: "the watermark says that no partner can come"}
 	}

@@ -1,6 +1,7 @@
 package logical
 
 import (
+	"weir/parser/diag"
 	"weir/planner/catalog"
 	"weir/planner/scalar"
 	"weir/planner/types"
@@ -25,7 +26,7 @@ func (j *Join) Bounds() *TimeBounds {
 
 // splitBounds also gives the conjuncts of the condition that the bounds do not express.
 func (j *Join) splitBounds() (*TimeBounds, []scalar.Expr) {
-	if j.Kind.OnlyLeft() {
+	if j.Kind.OnlyLeft() || j.AsOf != nil {
 		return nil, scalar.Conjuncts(j.Cond)
 	}
 	n := len(j.Left.Cols())
@@ -138,6 +139,31 @@ func timeTerm(e scalar.Expr, pairs []Column) (col int, off int64, ok bool) {
 	return 0, 0, false
 }
 
+// NewTemporalJoin is a join whose left rows see right as it was as of a time of theirs. Its output has the time attributes and the
+// windows of the left side.
+func NewTemporalJoin(kind JoinKind, left, right Node, asOf *AsOf, cond scalar.Expr, at diag.Span) *Join {
+	j := &Join{Base: Base{Sp: at}, Kind: kind, Left: left, Right: right, Cond: cond, AsOf: asOf}
+	j.derive()
+	return j
+}
+
+// deriveAsOf is derive for a temporal join.
+func (j *Join) deriveAsOf() {
+	n := len(j.Left.Cols())
+	j.Columns = JoinPairs(j.Left, j.Right)
+	for i := n; i < len(j.Columns); i++ {
+		c := &j.Columns[i]
+		if j.Kind.KeepsLeft() {
+			c.Type = c.Type.WithNullable(true)
+		}
+		if c.Time != catalog.NoTime {
+			c.Time = catalog.NoTime
+			c.Lost = &Lost{Column: c.Name, Why: "of a version that was found as of another row's time it is a plain value", Help: "use the row time of the left side", Span: j.Sp}
+		}
+	}
+	j.Win = j.Left.Windows()
+}
+
 // WithCond is j under a further condition, over the same pairs. It is for inner joins.
 func (j *Join) WithCond(cond scalar.Expr) *Join {
 	c := *j
@@ -166,7 +192,7 @@ func (j *Join) WithKind(kind JoinKind) *Join {
 // and their ends: a row meets rows of its own window only.
 func (j *Join) JoinsWindows() bool {
 	l, r := j.Left.Windows(), j.Right.Windows()
-	if l == nil || r == nil || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 || !l.Spec.alike(r.Spec) {
+	if j.AsOf != nil || l == nil || r == nil || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 || !l.Spec.alike(r.Spec) {
 		return false
 	}
 	return j.equates(l.Start, r.Start) && j.equates(l.End, r.End)

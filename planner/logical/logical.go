@@ -193,6 +193,9 @@ type (
 		LeftKeys, RightKeys []int
 		// NullSafe says for each pair of keys whether two NULLs are equal (IS NOT DISTINCT FROM).
 		NullSafe []bool
+		// AsOf is set for a join with FOR SYSTEM_TIME AS OF: each row of Left meets Right as it was at a time of the row's. Such
+		// a join is an inner or a left one.
+		AsOf *AsOf
 	}
 )
 
@@ -246,6 +249,17 @@ func JoinPairs(left, right Node) []Column {
 	return append(append([]Column(nil), left.Cols()...), right.Cols()...)
 }
 
+// AsOf says as of when each row of the left side of a join sees the right side.
+type AsOf struct {
+	// Left is the row time of the left side, and Right the one by which the right side's versions are ordered. Both are -1
+	// where rows look the right side up as it is when they come: by processing time.
+	Left, Right int
+	Sp          diag.Span // the time behind AS OF
+}
+
+// Looks reports a lookup: there is no row time.
+func (a *AsOf) Looks() bool { return a.Left < 0 }
+
 // NewJoin is a join whose columns follow from its inputs and its kind. Time attributes become plain
 // timestamps, but in a join whose condition bounds how far the two sides' times are apart (see Bounds), and those of the
 // windows in a join of windows (see JoinsWindows).
@@ -257,6 +271,10 @@ func NewJoin(kind JoinKind, left, right Node, cond scalar.Expr, at diag.Span) *J
 
 // derive sets the output columns.
 func (j *Join) derive() {
+	if j.AsOf != nil {
+		j.deriveAsOf()
+		return
+	}
 	windowed := j.JoinsWindows()
 	keepsTime := !windowed && j.Bounds() != nil
 	pairs := JoinPairs(j.Left, j.Right)

@@ -389,6 +389,19 @@ type IntervalJoin struct {
 	Filter              scalar.Expr // as of Join
 }
 
+// TemporalJoin joins each row of Left with the row of Right that was valid at the row's time: the one with the latest row time
+// that is not after it. Right gives the versions of a key as changes; a deletion ends one. Rows of Left wait until
+// the watermark has passed their time. Output as that of Join, with the change kinds of Left.
+type TemporalJoin struct {
+	Props
+	Left, Right         Node
+	Kind                JoinKind    // InnerJoin or LeftJoin
+	Equi                Equi        // tells the rows of Right apart
+	LeftTime, RightTime int         // row-time columns
+	Filter              scalar.Expr // as of Join
+	TTL                 time.Duration
+}
+
 // WindowJoin joins rows that are in the same window, over insert-only inputs that carry their windows, when the watermark passes
 // the window's end. Output as that of Join, insert-only.
 type WindowJoin struct {
@@ -454,5 +467,6 @@ func (n *Deduplicate) Inputs() []Node        { return []Node{n.Input} }
 func (n *Join) Inputs() []Node               { return []Node{n.Left, n.Right} }
 func (n *WindowJoin) Inputs() []Node         { return []Node{n.Left, n.Right} }
 func (n *IntervalJoin) Inputs() []Node       { return []Node{n.Left, n.Right} }
+func (n *TemporalJoin) Inputs() []Node       { return []Node{n.Left, n.Right} }
 func (n *Exchange) Inputs() []Node           { return []Node{n.Input} }
 func (n *Sink) Inputs() []Node               { return []Node{n.Input} }

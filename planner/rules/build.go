@@ -694,6 +694,8 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "join %s %v %v %v %v %v\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)), [][]int{n.LeftKey, n.RightKey})
 		case *physical.WindowJoin:
 			fmt.Fprintf(h, "window-join %s %v %v %v %v\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)))
+		case *physical.TemporalJoin:
+			fmt.Fprintf(h, "temporal-join %s %v %v %v\n", id, n.Equi, rowTypes(in(0)), rowTypes(in(1)))
 		case *physical.IntervalJoin:
 			fmt.Fprintf(h, "interval-join %s %v %v %v %v %d %d\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)), n.Lower, n.Upper)
 		}

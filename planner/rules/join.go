@@ -74,9 +74,9 @@ func (o *Optimizer) sinkFilter(c *logical.Calc, j *logical.Join) logical.Node {
 		switch {
 		case l && !r && !j.Kind.KeepsRight():
 			left = append(left, e)
-		case r && !l && !j.Kind.KeepsLeft() && !j.Kind.OnlyLeft():
+		case r && !l && j.AsOf == nil && !j.Kind.KeepsLeft() && !j.Kind.OnlyLeft():
 			right = append(right, shiftBy(e, -n))
-		case l && r && j.Kind == logical.InnerJoin && scalar.Deterministic(e):
+		case r && j.Kind == logical.InnerJoin && scalar.Deterministic(e):
 			cond = append(cond, e)
 		default:
 			stay = append(stay, e)
@@ -127,9 +127,9 @@ func (o *Optimizer) sinkCondition(j *logical.Join) *logical.Join {
 		switch {
 		case l && !r && (j.Kind == logical.InnerJoin || j.Kind == logical.RightJoin || j.Kind == logical.SemiJoin):
 			left = append(left, e)
-		case r && !l && !j.Kind.KeepsRight():
+		case r && !l && j.AsOf == nil && !j.Kind.KeepsRight():
 			right = append(right, shiftBy(e, -n))
-		default:
+		default: // also what is asked of a version: it is not the version before that answers instead
 			stay = append(stay, e)
 		}
 	}
@@ -276,6 +276,9 @@ func (o *Optimizer) pruneJoin(n *logical.Join, need []bool) (logical.Node, []int
 			mark(i)
 		}
 	}
+	if n.AsOf != nil && !n.AsOf.Looks() {
+		left[n.AsOf.Left], right[n.AsOf.Right] = true, true
+	}
 	l, toL := o.prune(n.Left, left)
 	r, toR := o.prune(n.Right, right)
 	at := func(i int) int {
@@ -288,6 +291,11 @@ func (o *Optimizer) pruneJoin(n *logical.Join, need []bool) (logical.Node, []int
 		return len(l.Cols()) + toR[i-w]
 	}
 	j := *n
+	if n.AsOf != nil && !n.AsOf.Looks() {
+		asOf := *n.AsOf
+		asOf.Left, asOf.Right = toL[asOf.Left], toR[asOf.Right]
+		j.AsOf = &asOf
+	}
 	j.LeftKeys, j.RightKeys = moved(n.LeftKeys, toL), moved(n.RightKeys, toR)
 	if n.LeftKeys == nil {
 		j.LeftKeys, j.RightKeys = nil, nil
@@ -304,6 +312,9 @@ func (o *Optimizer) pruneJoin(n *logical.Join, need []bool) (logical.Node, []int
 
 // joinTraits is what is known of a join's changes.
 func (b *builder) joinTraits(n *logical.Join) traits {
+	if n.AsOf != nil {
+		return b.asOfTraits(n)
+	}
 	l, r := b.traitsOf(n.Left), b.traitsOf(n.Right)
 	t := traits{updating: l.updating, clause: l.clause, at: l.at}
 	if !t.updating {
@@ -373,8 +384,11 @@ func uniqueOn(keys [][]int, on []int) bool {
 	return slices.ContainsFunc(keys, func(k []int) bool { return subset(k, on) })
 }
 
-// join makes a regular, an interval or a window join.
+// join makes a regular, an interval, a window or a temporal join.
 func (b *builder) join(n *logical.Join) (built, bool) {
+	if n.AsOf != nil {
+		return b.temporalJoin(n)
+	}
 	lt, rt := b.traitsOf(n.Left), b.traitsOf(n.Right)
 	windowed := n.JoinsWindows() && !lt.updating && !rt.updating
 	bounds, residual := n.SplitBounds()
