@@ -177,6 +177,7 @@ type committer struct {
 
 	committed exec.Epoch // of the last Commit
 	fresh     bool       // committed since the last Release
+	settled   time.Time  // when the broker has most likely written the markers of the last Commit
 
 	mu      sync.Mutex
 	writers []*writer
@@ -188,6 +189,11 @@ type committer struct {
 var _ exec.Committer = (*committer)(nil)
 
 const idSuffix = "weir"
+
+// settle is how long rows are still held behind a commit. The broker answers a commit before it has written the transaction's markers, and
+// refuses to begin another until then (CONCURRENT_TRANSACTIONS); librdkafka asks again 20 ms later, whatever its settings. With checkpoints
+// every 20 ms that was every third epoch.
+const settle = 2 * time.Millisecond
 
 func (c *committer) open(ctx context.Context) error {
 	s := c.spec
@@ -657,7 +663,7 @@ func (c *committer) Commit(ctx context.Context, m exec.Marker) error {
 		return c.failed(doing, err)
 	}
 	c.started.Store(0)
-	c.committed, c.fresh = m.Epoch, true
+	c.committed, c.fresh, c.settled = m.Epoch, true, time.Now().Add(settle)
 	if err := c.prod.p.BeginTransaction(); err != nil {
 		return c.failed(doing+": begin the next transaction", err)
 	}
@@ -680,6 +686,9 @@ func (c *committer) Release() error {
 			}
 			w.mu.Unlock()
 		}
+	}
+	if c.fresh {
+		time.Sleep(time.Until(c.settled))
 	}
 	c.fresh = false
 	for _, w := range ws {
