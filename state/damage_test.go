@@ -151,10 +151,11 @@ func TestDeadRunFilesAreDeleted(t *testing.T) {
 func TestADamagedOrMissingPartIsRefused(t *testing.T) {
 	cases := map[string]func(j *job) error{
 		"manifest": func(j *job) error {
-			return flip(filepath.Join(j.dir, "manifest.json"), 150)
+			// Both slots: of one alone, a crash may have been the cause.
+			return errors.Join(flip(filepath.Join(j.dir, manifestName), 150), flip(filepath.Join(j.dir, secondSlot), 150))
 		},
 		"empty manifest": func(j *job) error {
-			return os.WriteFile(filepath.Join(j.dir, "manifest.json"), nil, 0o644)
+			return errors.Join(os.WriteFile(filepath.Join(j.dir, manifestName), nil, 0o644), os.WriteFile(filepath.Join(j.dir, secondSlot), nil, 0o644))
 		},
 		"no data": func(j *job) error { return os.RemoveAll(filepath.Join(j.dir, "data-1")) },
 		"older data": func(j *job) error {
@@ -289,6 +290,20 @@ func (f fullFS) Create(name string) (File, error) {
 	return w, err
 }
 
+func (f fullFS) OpenRandom(name string) (RandomFile, error) {
+	w, err := f.osFS.OpenRandom(name)
+	if err == nil && f.write {
+		return fullRandom{w}, nil
+	}
+	return w, err
+}
+
+type fullRandom struct{ RandomFile }
+
+func (f fullRandom) WriteAt([]byte, int64) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+}
+
 type fullFile struct{ File }
 
 func (f fullFile) Write([]byte) (int, error) {
@@ -309,7 +324,9 @@ func TestAFullDiskIsNamedAndTheLastEpochStays(t *testing.T) {
 				}
 				want := maps.Clone(j.live)
 				j.change(false)
-				j.store.fs = disk
+				j.must(j.store.slots.close())
+				slots := j.store.slots
+				j.store.fs, j.store.slots.file[0].fs, j.store.slots.file[1].fs = disk, disk, disk
 				if cp {
 					j.cp.fs = disk
 				}
@@ -318,7 +335,7 @@ func TestAFullDiskIsNamedAndTheLastEpochStays(t *testing.T) {
 				if !errors.As(err, &f) || !errors.Is(err, syscall.ENOSPC) {
 					t.Fatalf("got %v", err)
 				}
-				j.store.fs = osFS{}
+				j.store.fs, j.store.slots = osFS{}, slots
 				if cp {
 					j.cp.fs = osFS{}
 				}
@@ -505,5 +522,62 @@ func TestWriteTheFixture(t *testing.T) {
 	j.must(j.store.Close())
 	for _, name := range []string{"LOCK", "data-1/DISCARD"} { // made anew when they are missing
 		j.must(os.Remove(filepath.Join(j.dir, name)))
+	}
+}
+
+// A power cut while a slot is written leaves any of its blocks new and the others old. The epoch before is there then.
+func TestAHalfWrittenManifestIsTheEpochBefore(t *testing.T) {
+	j := newJob(t, false)
+	j.prepare()
+	j.commit()
+	before := j.store.Manifest().Epoch
+	slot := j.store.slots.file[j.store.slots.next].path
+	old, err := os.ReadFile(slot)
+	j.must(err)
+	committed := maps.Clone(j.live)
+	j.change(true)
+	j.prepare()
+	j.must(j.store.Close())
+	whole, err := os.ReadFile(slot)
+	j.must(err)
+	if len(whole) != len(old) {
+		t.Fatalf("the slot was %d bytes and is %d: it was not written in place", len(old), len(whole))
+	}
+	end := strings.LastIndexByte(string(whole), '}')
+	for at := 0; at <= len(whole); at += 512 {
+		torn := append(append([]byte{}, whole[:at]...), old[at:]...)
+		j.must(os.WriteFile(slot, torn, 0o644))
+		want := before
+		if at > end {
+			want++ // all that counts was written
+		}
+		s, err := Open(j.dir, Options{Job: "li"})
+		if err != nil {
+			t.Fatalf("%d bytes of %d: %v", at, len(whole), err)
+		}
+		if got := s.Manifest().Epoch; got != want {
+			t.Fatalf("%d bytes of %d: epoch %d, not %d", at, len(whole), got, want)
+		}
+		j.must(s.Close())
+	}
+	j.must(os.WriteFile(slot, append(append([]byte{}, whole[:512]...), old[512:]...), 0o644))
+	j.open()
+	j.start(j.store.Manifest(), 2)
+	j.check(committed)
+	j.must(j.store.Close())
+}
+
+// One that was committed was written to its end: if it cannot be read, that is no power cut.
+func TestADamagedManifestOfACommittedEpochIsRefused(t *testing.T) {
+	j := newJob(t, false)
+	j.change(true)
+	j.prepare()
+	j.commit()
+	slot := j.store.slots.file[1-j.store.slots.next].path
+	j.must(j.store.Close())
+	j.must(flip(slot, 150))
+	var c *CorruptError
+	if err := j.reopenErr(); !errors.As(err, &c) || !strings.Contains(err.Error(), slot) {
+		t.Fatalf("got %v, want a CorruptError of %s", err, slot)
 	}
 }

@@ -12,7 +12,7 @@
 //	   +--- fetch, Scan, load (load.go) <---- run files (runfile.go), and
 //	        by the directory (dir.go)         | Badger, version = epoch + 1 (badger.go)
 //	                                          | the same pages: checkpoint directory (pagefile.go, checkpoint.go)
-//	                                          | manifest.json, last (manifest.go)
+//	                                          | the manifest, last (manifest.go)
 //	                                       Commit, Undo, RestoreFrom (store.go, restore.go)
 //
 // # Hot tables

@@ -69,7 +69,21 @@ func (osFS) RemoveAll(name string) error                { return os.RemoveAll(na
 func (osFS) At(string) error                            { return nil }
 
 func (osFS) OpenRandom(name string) (RandomFile, error) {
-	return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return randomFile{f}, nil
+}
+
+// randomFile is a file whose Sync leaves out the times of the last change, for which a file system would write to its journal.
+type randomFile struct{ *os.File }
+
+func (f randomFile) Sync() error {
+	if err := datasync(f.File); err != nil {
+		return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
+	}
+	return nil
 }
 
 func (osFS) SyncDir(name string) error {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 
 // FormatVersion is the version of the state directory's and the checkpoints' format that this build writes. It
 // reads the older ones: 2 differs from 1 in that larger runs lie in run files (runfile.go).
-const FormatVersion = 2
+const FormatVersion = 3
 
 // Manifest describes one prepared epoch: everything that a job needs to go on from it. The
 // runtime fills in what it knows; Prepare fills in Format, Nonce, Made, Entries, Pages,
@@ -64,15 +65,16 @@ type CheckpointRef struct {
 	Bytes int64    `json:"bytes"` // that this checkpoint added
 }
 
-// manifestFile is manifest.json: the two newest manifests and the data folder they speak of,
-// replaced as one.
+// manifestFile is a manifest's file. The state directory has two, which are written in turns (slots); a checkpoint has one.
 type manifestFile struct {
 	Format   int             `json:"format"`
 	Checksum string          `json:"checksum"` // xxHash64 of Body
 	Body     json.RawMessage `json:"body"`
 }
 
+// manifestBody is what a slot holds: the two newest manifests and the data folder they speak of, replaced as one.
 type manifestBody struct {
+	Seq      uint64    `json:"seq"` // one more than in the slot written before; the higher one counts
 	Data     string    `json:"data"`
 	Current  *Manifest `json:"current"`
 	Previous *Manifest `json:"previous,omitempty"`
@@ -85,7 +87,8 @@ type commitRecord struct {
 }
 
 const (
-	manifestName  = "manifest.json"
+	manifestName  = "manifest.json" // also the first slot
+	secondSlot    = "manifest.2.json"
 	committedName = "committed.json"
 )
 
@@ -182,33 +185,167 @@ func beside(syncs ...func() error) error {
 	return errors.Join(errs...)
 }
 
-// readManifests reads manifest.json into the store; false when there is none.
-func (s *Store) readManifests() (bool, error) {
-	path := filepath.Join(s.dir, manifestName)
-	b, err := s.fs.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+// slots are the two files that hold the manifests. They are written in turns and in place, so that making an epoch durable is the sync of one
+// block: replacing a file changes a folder and frees blocks, which a file system writes to its journal together with all that other
+// programs are writing just then. A slot that a crash left half written does not count; the other one is the epoch before.
+type slots struct {
+	file [2]inPlace
+	next int    // the one to be written
+	seq  uint64 // of the last one written
+}
+
+func newSlots(f FS, dir string) slots {
+	return slots{file: [2]inPlace{{fs: f, path: filepath.Join(dir, manifestName)}, {fs: f, path: filepath.Join(dir, secondSlot)}}}
+}
+
+// read is the newest body; nil when there is none. damaged is the error of a slot that does not count.
+func (l *slots) read() (newest *manifestBody, damaged, err error) {
+	for i := range l.file {
+		b, err := l.file[i].read()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		var body manifestBody
+		if err := decodeManifest(l.file[i].path, b, &body); err != nil {
+			if f := (*FormatError)(nil); errors.As(err, &f) {
+				return nil, nil, err
+			}
+			damaged = err
+			continue
+		}
+		if newest == nil || body.Seq > newest.Seq {
+			newest, l.next, l.seq = &body, 1-i, body.Seq
+		}
 	}
+	return newest, damaged, nil
+}
+
+// write makes the manifests durable. An error may have left the slot half written: the epoch before it is not touched.
+func (l *slots) write(data string, current, previous *Manifest) error {
+	b, err := encodeManifest(manifestBody{Seq: l.seq + 1, Data: data, Current: current, Previous: previous})
 	if err != nil {
-		return false, s.diskError("read the manifest", err)
+		return err
 	}
-	var body manifestBody
-	if err := decodeManifest(path, b, &body); err != nil {
+	if err := l.file[l.next].write(b, true); err != nil {
+		return err
+	}
+	l.seq++
+	l.next = 1 - l.next
+	return nil
+}
+
+// forget deletes the older slot, to which nothing may go back.
+func (l *slots) forget() error { return l.file[l.next].remove() }
+
+func (l *slots) close() error { return errors.Join(l.file[0].close(), l.file[1].close()) }
+
+// inPlace is a small file whose content is written again and again. What is behind the content is blank.
+type inPlace struct {
+	fs   FS
+	path string
+	size int        // of the file; 0: not known to be there
+	f    RandomFile // nil: not open
+}
+
+func (p *inPlace) read() ([]byte, error) {
+	b, err := p.fs.ReadFile(p.path)
+	p.size = len(b)
+	return b, err
+}
+
+// write replaces the content, where it has room in one step but for a power cut. It is durable on return if sync is set.
+func (p *inPlace) write(b []byte, sync bool) error {
+	const block = 4096
+	size := p.size
+	if len(b) > size {
+		size = (len(b) + len(b)/4 + block - 1) / block * block
+	}
+	b = append(b, bytes.Repeat([]byte{'\n'}, size-len(b))...)
+	if size > p.size {
+		if err := p.close(); err != nil {
+			return err
+		}
+		if err := writeFile(p.fs, p.path, b, sync); err != nil {
+			return err
+		}
+		p.size = size
+		return nil
+	}
+	if p.f == nil {
+		f, err := p.fs.OpenRandom(p.path)
+		if err != nil {
+			return err
+		}
+		p.f = f
+	}
+	if _, err := p.f.WriteAt(b, 0); err != nil {
+		return err
+	}
+	if !sync {
+		return nil
+	}
+	return p.f.Sync()
+}
+
+// remove deletes the file, durably.
+func (p *inPlace) remove() error {
+	if err := p.close(); err != nil {
+		return err
+	}
+	p.size = 0
+	if err := p.fs.Remove(p.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return p.fs.SyncDir(filepath.Dir(p.path))
+}
+
+// close closes the file; it is opened again when it is written.
+func (p *inPlace) close() error {
+	if p.f == nil {
+		return nil
+	}
+	f := p.f
+	p.f = nil
+	return f.Close()
+}
+
+// readManifests reads the newest slot into the store; false when there is none. A damaged slot is taken for one that a crash has
+// left half written, unless the record of the last commit knows a later epoch than the other slot.
+func (s *Store) readManifests() (bool, error) {
+	body, damaged, err := s.slots.read()
+	var f *FormatError
+	switch {
+	case errors.As(err, &f):
 		return false, err
+	case err != nil:
+		return false, s.diskError("read the manifest", err)
+	case body == nil:
+		return false, damaged
 	}
+	path := s.slots.file[1-s.slots.next].path
 	if body.Current == nil || body.Data == "" || filepath.Base(body.Data) != body.Data {
 		return false, &CorruptError{Path: path, What: "the manifest", Cause: errors.New("it names no epoch")}
 	}
 	s.data, s.current, s.previous = body.Data, body.Current, body.Previous
+	if damaged != nil {
+		if r, err := s.readRecord(); err == nil && r.Epoch > s.current.Epoch {
+			return false, damaged
+		}
+		s.log.Info("a manifest was not written to its end: the one before it counts", "epoch", s.current.Epoch, "cause", damaged)
+	}
 	return true, nil
 }
 
+// writeManifests makes current and previous the only manifests.
 func (s *Store) writeManifests(current, previous *Manifest, data string) error {
-	b, err := encodeManifest(manifestBody{Data: data, Current: current, Previous: previous})
-	if err != nil {
-		return fmt.Errorf("encode the manifest of epoch %d: %w", current.Epoch, err)
+	err := s.slots.write(data, current, previous)
+	if err == nil {
+		err = s.slots.forget()
 	}
-	return s.diskError(fmt.Sprintf("write the manifest of epoch %d", current.Epoch), writeFile(s.fs, filepath.Join(s.dir, manifestName), b, true))
+	return s.diskError(fmt.Sprintf("write the manifest of epoch %d", current.Epoch), err)
 }
 
 // readCommitted finds the last epoch known to be committed. The record may be lost in a power cut; the
@@ -217,19 +354,23 @@ func (s *Store) readCommitted() {
 	if s.previous != nil {
 		s.done = &commitRecord{Epoch: s.previous.Epoch, Nonce: s.previous.Nonce}
 	}
-	path := filepath.Join(s.dir, committedName)
-	b, err := s.fs.ReadFile(path)
+	r, err := s.readRecord()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		s.log.Warn("the record of the last commit is unreadable; the epoch before the newest counts as committed", "path", s.record.path, "error", err)
+	case r.Epoch == s.current.Epoch && r.Nonce == s.current.Nonce:
+		s.done = r
+	}
+}
+
+func (s *Store) readRecord() (*commitRecord, error) {
+	b, err := s.record.read()
 	if err != nil {
-		return
+		return nil, err
 	}
-	var r commitRecord
-	if err := decodeManifest(path, b, &r); err != nil {
-		s.log.Warn("the record of the last commit is unreadable; the epoch before the newest counts as committed", "path", path, "error", err)
-		return
-	}
-	if r.Epoch == s.current.Epoch && r.Nonce == s.current.Nonce {
-		s.done = &r
-	}
+	r := new(commitRecord)
+	return r, decodeManifest(s.record.path, b, r)
 }
 
 func (s *Store) writeCommitted(r *commitRecord) error {
@@ -237,5 +378,5 @@ func (s *Store) writeCommitted(r *commitRecord) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(s.fs, filepath.Join(s.dir, committedName), b, false)
+	return s.record.write(b, false)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"math/bits"
-	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -116,46 +115,31 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 	return s.fs.At("prepare:done")
 }
 
-// publish makes the checkpoint cp (unless nil) and then the manifest m valid and durable. Syncs are most of what a small epoch takes. So
-// all contents are synced at the same time, and after them all names: a name that a crash has kept without its content
-// would be a damaged manifest. The checkpoint's name comes before the manifest's.
+// publish makes the checkpoint cp (unless nil) and then the manifest m valid and durable: all contents of the checkpoint, then its name, then
+// the manifest, which names it. Syncs are most of what a small epoch takes, so those of one step are made at the same time.
 func (s *Store) publish(m *Manifest, cp *checkpointWriter) error {
-	doing := fmt.Sprintf("write the manifest of epoch %d", m.Epoch)
-	var contents, names []func() error
-	var err error
-	if cp != nil { // first, since the manifest names it
-		if contents, names, err = cp.seal(m); err != nil {
+	if cp != nil {
+		contents, names, err := cp.seal(m)
+		if err != nil {
 			return err
 		}
-	}
-	b, err := encodeManifest(manifestBody{Data: s.data, Current: m, Previous: s.current})
-	if err != nil {
-		return fmt.Errorf("encode the manifest of epoch %d: %w", m.Epoch, err)
-	}
-	file, err := createFile(s.fs, filepath.Join(s.dir, manifestName), b)
-	if err != nil {
-		return s.diskError(doing, err)
-	}
-	contents = append(contents, func() error { return s.diskError(doing, file.close(true)) })
-	names = append(names, func() error { return s.diskError(doing, s.fs.SyncDir(s.dir)) })
-	if err := beside(contents...); err != nil {
-		return err
-	}
-	if cp != nil {
+		if err := beside(contents...); err != nil {
+			return err
+		}
 		if err := s.fs.At("checkpoint:manifest"); err != nil {
 			return err
 		}
 		if err := cp.publish(); err != nil {
 			return err
 		}
+		if err := beside(names...); err != nil {
+			return err
+		}
 	}
 	if err := s.fs.At("prepare:manifest"); err != nil {
 		return err
 	}
-	if err := file.publish(); err != nil {
-		return s.diskError(doing, err)
-	}
-	return beside(names...)
+	return s.diskError(fmt.Sprintf("write the manifest of epoch %d", m.Epoch), s.slots.write(s.data, m, s.current))
 }
 
 // diskRoom refuses to write to a disk that is about to be full.

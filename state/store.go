@@ -24,7 +24,7 @@ import (
 // The life of an epoch in the state directory. The Badger version of epoch n is n+1, since Badger
 // treats version 0 as "nothing".
 //
-//	          Freeze            Prepare writes pages        Prepare writes manifest.json          Commit
+//	          Freeze            Prepare writes pages        Prepare writes the manifest           Commit
 //	RUNNING n -------> FROZEN n ------------------> WRITTEN n ----------------------> PREPARED n ------> COMMITTED n
 //	                                                    |                                  |
 //	                                                    +------------- Undo(n-1) ----------+--> as COMMITTED n-1
@@ -34,14 +34,14 @@ import (
 //	             belong to Prepare; tasks go on with n+1.
 //	WRITTEN n    some or all pages of version n+1 are    Crash: Badger's newest version is above the manifest's.
 //	             in Badger, perhaps also the checkpoint. Start undoes it; the checkpoint has no marker and is deleted.
-//	PREPARED n   manifest.json names n, and n-1 as the   Crash: the marker decides: go on from n, or Undo(n-1).
+//	PREPARED n   the newer slot names n, and n-1 as the  Crash: the marker decides: go on from n, or Undo(n-1).
 //	             one before. Versions of n-1 are all kept.
 //	COMMITTED n  versions before n may be discarded.     Crash: go on from n. The record of the commit is a hint; the
 //	                                                     marker is the truth, so it is written without a sync.
 //
-// Undo first makes manifest.json name n-1 alone, which is WRITTEN n again, and then takes the pages back; both
-// steps may be repeated. RestoreFrom fills a new data folder and then makes manifest.json name that folder;
-// a crash before leaves a folder that nothing names, which Open deletes.
+// The manifests lie in two slots that are written in turns (manifest.go); one that is half written is WRITTEN n. Undo first makes n-1
+// the only one, which is WRITTEN n again, and then takes the pages back; both steps may be repeated. RestoreFrom fills a new data folder
+// and then writes a manifest that names it; a crash before leaves a folder that nothing names, which Open deletes.
 
 // Hash is the 64-bit hash of an encoded key that the whole package goes by (xxHash64).
 func Hash(key []byte) uint64 { return xxhash.Sum64(key) }
@@ -75,6 +75,8 @@ type Store struct {
 	db       *badger.DB
 	runs     *runFiles
 	data     string // name of the data folder
+	slots    slots
+	record   inPlace // committed.json
 	current  *Manifest
 	previous *Manifest
 	done     *commitRecord // nil: nothing known to be committed
@@ -115,6 +117,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
+	s.slots, s.record = newSlots(s.fs, dir), inPlace{fs: s.fs, path: filepath.Join(dir, committedName)}
 	if s.budget <= 0 {
 		s.budget = DefaultMemory
 	}
@@ -502,7 +505,7 @@ func (s *Store) Close() error {
 	if s.db != nil {
 		err = s.closeData(s.db, s.runs)
 	}
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(err, s.slots.close(), s.record.close(), s.lock.Close())
 }
 
 func (s *Store) corrupt(what string, cause error) error {
