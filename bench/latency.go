@@ -57,6 +57,8 @@ func latency(ctx context.Context, args []string) error {
 	rate := f.Int("rate", 50_000, "records a second")
 	took := f.Duration("for", 20*time.Second, "how long to measure, a case and round")
 	only := f.String("case", "", "only the case of this `name`: direct, 'at-least-once', 'exactly-once, 20 ms', ...")
+	warm := f.Duration("warm", 3*time.Second, "how long records travel before any is measured, a case and round")
+	linger := f.Int("linger", 5, "linger.ms of the producer; 5 is the default of librdkafka and of Kafka 4's own producer")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds, in turns")
 	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one")
 	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
@@ -77,7 +79,7 @@ func latency(ctx context.Context, args []string) error {
 			if *only != "" && c.name != *only {
 				continue
 			}
-			d, err := b.travel(ctx, c, *rate, *took, *log)
+			d, err := b.travel(ctx, c, *rate, *warm, *took, *linger, *log)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -104,7 +106,7 @@ func latency(ctx context.Context, args []string) error {
 }
 
 // travel is one round of a case.
-func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.Duration, log string) (delays, error) {
+func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took time.Duration, linger int, log string) (delays, error) {
 	b.serial++
 	in, out := fmt.Sprintf("bench_in_%d", b.serial), fmt.Sprintf("bench_out_%d", b.serial)
 	for _, t := range []string{in, out} {
@@ -123,7 +125,7 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.D
 	}
 	defer witness.Close()
 	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.servers, "enable.idempotence": true, "enable.metrics.push": false,
-		"linger.ms": 1, "go.delivery.reports": false})
+		"linger.ms": linger, "go.delivery.reports": false})
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +158,6 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, took time.D
 		}()
 	}
 
-	const warm = 3 * time.Second
 	ctx, stop := context.WithTimeout(ctx, warm+took+20*time.Second)
 	defer stop()
 	base := time.Now()

@@ -120,7 +120,9 @@ log.retention.check.interval.ms=1000
 
 // start runs the broker and returns when it answers.
 func (b *Broker) start() error {
-	cmd := exec.Command("java", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-cp", b.lib+"/*", "kafka.Kafka", filepath.Join(b.dir, "server.properties"))
+	// As kafka-server-start.sh has it, but for the smaller heap to begin with.
+	cmd := exec.Command("java", "-server", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+		"-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent", "-cp", b.lib+"/*", "kafka.Kafka", filepath.Join(b.dir, "server.properties"))
 	proc, err := jvm.Start(cmd, filepath.Join(b.dir, "server.log"))
 	if err != nil {
 		return err
