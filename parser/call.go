@@ -109,8 +109,8 @@ func (p *parser) behindCall(c *ast.Call, t token.Token) {
 		p.closing(") behind the condition")
 	}
 	if p.is("RESPECT", "NULLS") || p.is("IGNORE", "NULLS") {
-		p.notSupported(p.i, p.here().To(p.span(p.peek(1))), p.tok().Key+" NULLS")
-		return
+		c.Nulls = p.next().Key
+		p.next()
 	}
 	if p.accept("OVER") {
 		if p.is("(") {

@@ -31,7 +31,7 @@ func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract, m
 	a := &aggCalls{}
 	specs := make([]agg.Call, len(calls))
 	for i, c := range calls {
-		specs[i] = agg.Call{Func: c.Func, Args: c.Args, Types: pick(in, c.Args), Result: c.Type, Retract: retract}
+		specs[i] = agg.Call{Func: c.Func, Args: c.Args, Types: pick(in, c.Args), Result: c.Type, Retract: retract, IgnoreNulls: c.IgnoreNulls}
 		if !merge {
 			specs[i].Table = fmt.Sprintf("values%d", i)
 		}

@@ -2,6 +2,7 @@ package op_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func modelResult(rows []modelRow) string {
 	}
 	text := func(x int64) string { return fmt.Sprintf("v%05d", x) }
 	if len(vals) == 0 {
-		return fmt.Sprintf("%d, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL", len(rows))
+		return fmt.Sprintf("%d, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL", len(rows))
 	}
 	sum := int64(0)
 	for _, v := range vals {
@@ -42,13 +43,17 @@ func modelResult(rows []modelRow) string {
 	}
 	distinct := slices.Clone(vals)
 	slices.Sort(distinct)
+	place := 0.75 * float64(len(vals)-1)
+	below := distinct[int(place)]
+	above := distinct[min(int(place)+1, len(vals)-1)]
+	percentile := float64(below) + (place-math.Floor(place))*float64(above-below) // exact: quarters
 	distinct = slices.Compact(distinct)
-	return fmt.Sprintf("%d, %d, %d, %d, %d, %s, %d, %d, %d, %s", len(rows), len(vals), sum,
-		slices.Min(vals), slices.Max(vals), text(slices.Min(vals)), len(distinct), vals[0], vals[len(vals)-1], text(slices.Max(vals)))
+	return fmt.Sprintf("%d, %d, %d, %d, %d, %s, %d, %d, %d, %s, %v", len(rows), len(vals), sum,
+		slices.Min(vals), slices.Max(vals), text(slices.Min(vals)), len(distinct), vals[0], vals[len(vals)-1], text(slices.Max(vals)), percentile)
 }
 
 const modelPlan = `
-input k STRING, v BIGINT, s STRING
+input k STRING, v BIGINT, s STRING, d DOUBLE, p DOUBLE
 changelog retract
 group k before
 agg COUNT(*) BIGINT
@@ -61,6 +66,7 @@ agg COUNT(DISTINCT v) BIGINT
 agg FIRST_VALUE(v) BIGINT
 agg LAST_VALUE(v) BIGINT
 agg MAX(s) STRING
+agg PERCENTILE(d,p) DOUBLE
 `
 
 // lines is an Emitter that writes rows as text.
@@ -142,9 +148,9 @@ func TestGroupAggregateAgreesWithItsModelOnRandomChangelogs(t *testing.T) {
 					} else {
 						groups[key] = append(slices.Clone(old), r)
 					}
-					row := optest.Row{Kind: kind, Vals: []types.Value{r.key, nil, nil}}
+					row := optest.Row{Kind: kind, Vals: []types.Value{r.key, nil, nil, nil, 0.75}}
 					if !r.null {
-						row.Vals = []types.Value{r.key, r.val, fmt.Sprintf("v%05d", r.val)}
+						row.Vals = []types.Value{r.key, r.val, fmt.Sprintf("v%05d", r.val), float64(r.val), 0.75}
 					}
 					in = append(in, row)
 					want.change(key, old, groups[key])

@@ -534,6 +534,7 @@ type (
 		Args     []Expr
 		OrderBy  []*OrderItem // inside the brackets, as in LISTAGG
 		Filter   Expr         // FILTER (WHERE ...)
+		Nulls    string       // IGNORE or RESPECT: what is done about NULLs; empty when not said
 		Over     *WindowSpec  // OVER (...) or OVER name
 	}
 	// Keyword is a bare word as an argument: SECOND, BOTH.

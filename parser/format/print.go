@@ -676,6 +676,9 @@ func (p *printer) call(c *ast.Call) {
 		p.expr(c.Filter, 0)
 		p.w(")")
 	}
+	if c.Nulls != "" {
+		p.w(" ", c.Nulls, " NULLS")
+	}
 	if c.Over != nil {
 		p.w(" OVER ")
 		p.window(c.Over)

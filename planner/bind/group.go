@@ -397,6 +397,10 @@ func (x *exprBinder) aggregate(e *ast.Call, f *fn.Func) scalar.Expr {
 		return nil
 	}
 	g := x.agg
+	if e.Nulls != "" {
+		x.noNulls(e)
+		return nil
+	}
 	if e.Star && f.Name != "COUNT" {
 		x.Diags.Errorf(codes.Arguments, e.Sp, "%s(*) has no meaning", f.Name).Help("only COUNT takes a star")
 		return nil

@@ -94,8 +94,11 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 	case e.Star && name != "COUNT":
 		x.Diags.Errorf(codes.Arguments, e.Sp, "%s(*) has no meaning", name).Help("only COUNT takes a star")
 		return nil
-	case e.Distinct:
-		x.Diags.Errorf(codes.Over, e.Sp, "DISTINCT is not supported with OVER").Help("de-duplicate in a sub-query first")
+	case e.Distinct && f.Kind != fn.Aggregate:
+		x.Diags.Errorf(codes.Over, e.Sp, "DISTINCT has no meaning in %s", name)
+		return nil
+	case e.Nulls != "" && name != "LAG" && name != "LEAD":
+		x.noNulls(e)
 		return nil
 	case len(e.OrderBy) > 0:
 		x.Diags.Errorf(codes.NoCallForm, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported yet")
@@ -106,7 +109,7 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 	inner.over, inner.subs = nil, nil
 	inner.clause = "OVER"
 	w := inner.overWindow(e.Over, name, x.over)
-	c := overCall{agg: logical.Agg{Func: f.Name, Filter: -1, Span: e.Sp}}
+	c := overCall{agg: logical.Agg{Func: f.Name, Distinct: e.Distinct, IgnoreNulls: e.Nulls == "IGNORE", Filter: -1, Span: e.Sp}}
 	ok := w != nil
 	for _, a := range e.Args {
 		v := inner.bind(a)
@@ -132,7 +135,7 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 		return nil
 	}
 	c.window = x.over.window(w)
-	c.digest = c.window.digest + " " + f.Name
+	c.digest = fmt.Sprintf("%s %s %t %t", c.window.digest, f.Name, e.Distinct, c.agg.IgnoreNulls)
 	for _, a := range c.args {
 		c.digest += " " + scalar.Digest(a)
 	}
@@ -151,6 +154,19 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 		x.over.calls = append(x.over.calls, c)
 	}
 	return &scalar.Column{Index: overBase + at, Name: x.over.calls[at].agg.Name, Typ: t, Sp: e.Sp}
+}
+
+// noNulls refuses IGNORE NULLS and RESPECT NULLS where they have no meaning.
+func (x *exprBinder) noNulls(e *ast.Call) {
+	name := strings.ToUpper(e.Name.Name)
+	d := x.Diags.Errorf(codes.NoCallForm, e.Sp, "%s takes no %s NULLS", name, e.Nulls)
+	switch {
+	case name == "FIRST_VALUE" || name == "LAST_VALUE":
+		d.Note("it skips NULL always")
+	case name == "LAG" || name == "LEAD":
+		d.Note("it needs OVER (PARTITION BY ... ORDER BY ...)")
+	}
+	d.Help("leave it out")
 }
 
 // lagArguments checks LAG(x, offset, default), whose offset is a constant.
@@ -173,31 +189,8 @@ func (x *exprBinder) lagArguments(c *overCall, e *ast.Call) bool {
 // overWindow binds a window, written in place or by its name.
 func (x *exprBinder) overWindow(s *ast.WindowSpec, call string, o *overs) *overWindow {
 	spec := *s
-	if s.Ref != nil {
-		named := o.named[s.Ref.Name]
-		if named == nil {
-			d := x.Diags.Errorf(codes.Over, s.Ref.Sp, "window %s is not defined", s.Ref.Name)
-			var names []string
-			for n := range o.named {
-				names = append(names, n)
-			}
-			if g, ok := diag.Suggest(s.Ref.Name, names); ok {
-				d.Help("did you mean %s?", scalar.QuoteName(g))
-			} else {
-				d.Help("define it behind FROM: WINDOW %s AS (PARTITION BY ... ORDER BY ...)", s.Ref.Name)
-			}
-			return nil
-		}
-		base := named.Spec
-		if len(spec.PartitionBy) == 0 {
-			spec.PartitionBy = base.PartitionBy
-		}
-		if len(spec.OrderBy) == 0 {
-			spec.OrderBy = base.OrderBy
-		}
-		if !spec.Frame {
-			spec.Frame, spec.Rows, spec.From, spec.To = base.Frame, base.Rows, base.From, base.To
-		}
+	if !x.named(&spec, o, len(o.named)) {
+		return nil
 	}
 	w := &overWindow{at: s.Sp, frame: logical.Frame{Preceding: logical.Unbounded, Span: s.Sp}}
 	ok := true
@@ -237,6 +230,45 @@ func (x *exprBinder) overWindow(s *ast.WindowSpec, call string, o *overs) *overW
 	}
 	w.digest += fmt.Sprintf(" %t %d", w.frame.Rows, w.frame.Preceding)
 	return w
+}
+
+// named completes s with the window that it builds on, which may build on another one in turn, at most so many deep.
+func (x *exprBinder) named(s *ast.WindowSpec, o *overs, depth int) bool {
+	if s.Ref == nil {
+		return true
+	}
+	named := o.named[s.Ref.Name]
+	switch {
+	case named == nil:
+		d := x.Diags.Errorf(codes.Over, s.Ref.Sp, "window %s is not defined", s.Ref.Name)
+		var names []string
+		for n := range o.named {
+			names = append(names, n)
+		}
+		if g, ok := diag.Suggest(s.Ref.Name, names); ok {
+			d.Help("did you mean %s?", scalar.QuoteName(g))
+		} else {
+			d.Help("define it behind FROM: WINDOW %s AS (PARTITION BY ... ORDER BY ...)", s.Ref.Name)
+		}
+		return false
+	case depth == 0:
+		x.Diags.Errorf(codes.Over, s.Ref.Sp, "window %s builds on itself", s.Ref.Name)
+		return false
+	}
+	base := *named.Spec
+	if !x.named(&base, o, depth-1) {
+		return false
+	}
+	if len(s.PartitionBy) == 0 {
+		s.PartitionBy = base.PartitionBy
+	}
+	if len(s.OrderBy) == 0 {
+		s.OrderBy = base.OrderBy
+	}
+	if !s.Frame {
+		s.Frame, s.Rows, s.From, s.To = base.Frame, base.Rows, base.From, base.To
+	}
+	return true
 }
 
 // frame reads ROWS and RANGE.

@@ -501,6 +501,9 @@ func agg(a physical.AggCall, in []physical.Column) string {
 		text = "DISTINCT " + text
 	}
 	text = a.Func + "(" + text + ")"
+	if a.IgnoreNulls {
+		text += " IGNORE NULLS"
+	}
 	if a.Filter >= 0 {
 		text += " FILTER (WHERE " + scalar.QuoteName(in[a.Filter].Name) + ")"
 	}

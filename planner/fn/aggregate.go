@@ -3,6 +3,7 @@ package fn
 import (
 	"fmt"
 
+	"weir/planner/decimal"
 	"weir/planner/types"
 )
 
@@ -10,7 +11,7 @@ func aggregateFuncs() []*Func {
 	f := func(name, syntax, doc string, r ResolveFunc) *Func {
 		return &Func{Name: name, Kind: Aggregate, Family: "aggregate", Syntax: syntax, Doc: doc, Deterministic: true, Nulls: NullsToKernel, Resolve: r}
 	}
-	sum := func(name string, nulls func([]Arg) bool) ResolveFunc {
+	sum := func(nulls func([]Arg) bool) ResolveFunc {
 		return resolve(form(func(a []Arg) types.Type {
 			if t := a[0].Type; t.Kind == types.Decimal {
 				return types.MakeDecimal(maxPrecision, t.Scale)
@@ -28,11 +29,15 @@ func aggregateFuncs() []*Func {
 		}, aNumber).nulls(always)))
 	}
 	anyValue := resolve(form(arg(0), anything).nulls(always))
+	value, frequency := aDouble, anInt
+	frequency.cast = func(t types.Type) types.Type { return types.TBigInt.WithNullable(t.Nullable) }
+	countable := param{what: "a value that can be compared", null: types.TInt, ok: func(t types.Type) bool { return t.Nested == nil }}
 	return []*Func{
 		f("COUNT", "COUNT(*), COUNT([DISTINCT] x)", "The number of rows, or of those where x is not NULL, or of different values of x.",
 			resolve(form(is(types.TBigInt)).variadic(anything).nulls(never))),
-		f("SUM", "SUM([DISTINCT] x)", "The sum of the values that are not NULL; NULL of none. It has the type of x, so that a sum of INT wraps around: CAST to BIGINT where it may be large. Of DECIMAL(p, s) it is DECIMAL(38, s).", sum("SUM", always)),
-		f("SUM0", "SUM0(x)", "As SUM, but 0 of no value.", sum("SUM0", never)),
+		f("SUM", "SUM([DISTINCT] x)", "The sum of the values that are not NULL; NULL of none. It has the type of x, so that a sum of INT wraps around: CAST to BIGINT where it may be large. Of DECIMAL(p, s) it is DECIMAL(38, s).", sum(always)),
+		f("$SUM0", "`$SUM0`(x)", "As SUM, but 0 of no value.", sum(never)),
+		f("SUM0", "SUM0(x)", "The same by a name that needs no quotes; Flink does not know it.", sum(never)),
 		f("AVG", "AVG([DISTINCT] x)", "The mean of the values that are not NULL, in the type of x (whole numbers are cut towards zero). Of DECIMAL(p, s) it is DECIMAL(38, at least 6).",
 			resolve(form(func(a []Arg) types.Type {
 				if t := a[0].Type; t.Kind == types.Decimal {
@@ -44,6 +49,11 @@ func aggregateFuncs() []*Func {
 		f("MAX", "MAX(x)", "The greatest value.", resolve(form(arg(0), ordered).nulls(always))),
 		f("FIRST_VALUE", "FIRST_VALUE(x)", "The value of the first row.", anyValue),
 		f("LAST_VALUE", "LAST_VALUE(x)", "The value of the last row.", anyValue),
+		f("SINGLE_VALUE", "SINGLE_VALUE(x)", "The value of the only row; NULL of no row, and an error when there are more.", anyValue),
+		f("PERCENTILE", "PERCENTILE([DISTINCT] x, percentage [, frequency])", "The value below which a part of the values is, from 0 to 1: 0.5 is the median. Between two values it is in proportion. With a frequency x counts so many times; not at all where it is NULL or less than 1.",
+			percentile(resolve(form(is(types.TDouble), value, aPercentage, frequency).opt(1).nulls(always)))),
+		f("APPROX_COUNT_DISTINCT", "APPROX_COUNT_DISTINCT(x)", "About how many different values of x there are, to about one in a hundred, in at most 16 kB for each group. Rows cannot be taken back from it.",
+			resolve(form(is(types.TBigInt), countable).nulls(never))),
 		f("LISTAGG", "LISTAGG(s [, separator])", "The strings put together with a separator, a comma when not given.", resolve(form(is(types.TString), aString, aSeparator).opt(1).nulls(always))),
 		f("COLLECT", "COLLECT([DISTINCT] x)", "The values as a MULTISET.", func(args []Arg) (types.Type, []types.Type, error) {
 			if len(args) != 1 {
@@ -58,6 +68,40 @@ func aggregateFuncs() []*Func {
 		variance("VARIANCE", "The sample variance."),
 		variance("VAR_POP", "The population variance."),
 		variance("VAR_SAMP", "The sample variance."),
+	}
+}
+
+// aPercentage is a literal number from 0 to 1.
+var aPercentage = param{what: "a number from 0 to 1", ok: types.Type.IsNumeric, null: types.TDouble, cast: toDouble,
+	lit: func(v types.Value) string {
+		if v == nil {
+			return "a number from 0 to 1"
+		}
+		return ""
+	},
+}
+
+// percentile is the types of PERCENTILE, whose percentage is looked at.
+func percentile(of ResolveFunc) ResolveFunc {
+	return func(args []Arg) (types.Type, []types.Type, error) {
+		t, casts, err := of(args)
+		if err != nil {
+			return t, casts, err
+		}
+		p := args[1]
+		var x float64
+		switch v := p.Value.(type) {
+		case int64:
+			x = float64(v)
+		case float64:
+			x = v
+		case types.Dec:
+			x = decimal.Float(v, p.Type.Scale)
+		}
+		if !(x >= 0 && x <= 1) {
+			return types.Type{}, nil, fmt.Errorf("argument 2 must be a number from 0 to 1")
+		}
+		return t, casts, nil
 	}
 }
 

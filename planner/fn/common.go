@@ -131,6 +131,15 @@ func fit(prec, scale int) types.Type {
 
 // The types of arithmetic on DECIMALs.
 
+// Product is the type of a * b.
+func Product(a, b types.Type) types.Type { return mulType(a, b) }
+
+// Quotient is the type of a / b.
+func Quotient(a, b types.Type) types.Type { return divType(a, b) }
+
+// Difference is the type of a - b.
+func Difference(a, b types.Type) types.Type { return addType(a, b) }
+
 func addType(a, b types.Type) types.Type {
 	s := max(a.Scale, b.Scale)
 	return fit(max(a.Prec-a.Scale, b.Prec-b.Scale)+s+1, s)

@@ -312,10 +312,12 @@ type Agg struct {
 	Func     string
 	Args     []int
 	Distinct bool
-	Filter   int // a BOOLEAN column, -1 for none
-	Type     types.Type
-	Name     string
-	Span     diag.Span
+	// IgnoreNulls: LAG and LEAD count only rows whose value is not NULL.
+	IgnoreNulls bool
+	Filter      int // a BOOLEAN column, -1 for none
+	Type        types.Type
+	Name        string
+	Span        diag.Span
 }
 
 // Inputs of each node.

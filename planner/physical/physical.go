@@ -161,10 +161,12 @@ type AggCall struct {
 	Func     string // COUNT, SUM, MIN, MAX, AVG, ...
 	Args     []int  // columns of the input; none for COUNT(*)
 	Distinct bool
-	Filter   int // a BOOLEAN column of the input, -1 for none
-	Type     types.Type
-	Name     string // output column
-	Span     diag.Span
+	// IgnoreNulls: LAG and LEAD count only rows whose value is not NULL.
+	IgnoreNulls bool
+	Filter      int // a BOOLEAN column of the input, -1 for none
+	Type        types.Type
+	Name        string // output column
+	Span        diag.Span
 }
 
 // WindowAggregate aggregates by key and window. It puts out, insert-only, when the watermark passes a

@@ -465,7 +465,7 @@ func (b *builder) sessionTVF(n *logical.WindowTVF) (built, bool) {
 func aggCalls(aggs []logical.Agg) []physical.AggCall {
 	out := make([]physical.AggCall, len(aggs))
 	for i, a := range aggs {
-		out[i] = physical.AggCall{Func: a.Func, Args: a.Args, Distinct: a.Distinct, Filter: a.Filter, Type: a.Type, Name: a.Name, Span: a.Span}
+		out[i] = physical.AggCall{Func: a.Func, Args: a.Args, Distinct: a.Distinct, IgnoreNulls: a.IgnoreNulls, Filter: a.Filter, Type: a.Type, Name: a.Name, Span: a.Span}
 	}
 	return out
 }
@@ -505,6 +505,7 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 	in = b.exchange(in, n.Keys, id)
 	ttl := b.cfg.Duration(config.StateTTL)
 	if in.updating {
+		b.takesBack(n.Aggs, "the input changes rows")
 		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
 	}
 	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before, TTL: ttl}
@@ -514,6 +515,15 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 		b.grows(n)
 	}
 	return built{node: g, updating: true, before: before, spread: key, bounded: in.bounded}, true
+}
+
+// takesBack reports the aggregates that cannot take rows back, where why asks for it.
+func (b *builder) takesBack(aggs []logical.Agg, why string) {
+	for _, a := range aggs {
+		if a.Func == "APPROX_COUNT_DISTINCT" {
+			b.diags.Errorf(codes.Aggregate, a.Span, "%s cannot take rows back", a.Func).At("%s", why).Help("take COUNT(DISTINCT ...)")
+		}
+	}
 }
 
 // constantKeys reports that there is one group at most.
@@ -653,6 +663,9 @@ func Shape(sinks []*physical.Sink) string {
 			s := ""
 			for _, a := range list {
 				s += fmt.Sprintf("%s(%s)%t/%t:%s;", a.Func, keyTypes(a.Args), a.Distinct, a.Filter >= 0, a.Type)
+				if a.IgnoreNulls {
+					s += "ignore nulls;"
+				}
 			}
 			return s
 		}

@@ -353,6 +353,9 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 		}
 		return built{}, false
 	}
+	if n.Frame.Preceding != logical.Unbounded {
+		b.takesBack(n.Calls, "rows leave a frame that has a beginning")
+	}
 	id := b.id("over")
 	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
 	if !ok {
@@ -362,6 +365,15 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 	time := n.Order[0].Column
 	v := &physical.Over{Input: in.node, Partition: n.Partition, Time: time, ProcTime: n.Input.Cols()[time].Time == catalog.ProcTime,
 		Rows: n.Frame.Rows, Preceding: n.Frame.Preceding, Calls: aggCalls(n.Calls), TTL: b.cfg.Duration(config.StateTTL)}
+	if v.ProcTime && v.Preceding < 0 {
+		// Rows come one after the other, also those that come within one tick of the clock.
+		v.Rows = true
+		for i, c := range v.Calls {
+			if c.Func == "RANK" || c.Func == "DENSE_RANK" {
+				v.Calls[i].Func = "ROW_NUMBER"
+			}
+		}
+	}
 	v.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	if t := b.traitsOf(n); len(t.keys) > 0 {
 		v.Changelog.Key = t.keys[0]

@@ -18,6 +18,8 @@ type Call struct {
 	Types   []types.Type // of the arguments
 	Result  types.Type
 	Retract bool // rows may be taken back
+	// IgnoreNulls: of LAG.
+	IgnoreNulls bool
 	// Table is a name for a table of its own in which the aggregate may keep more than fits into an entry; empty
 	// where accumulators are merged (windows).
 	Table string
@@ -145,27 +147,30 @@ func (s *Set) Merge(dst, src *Rows) error {
 func Supported(name string) bool { return makers[name] != nil }
 
 var makers = map[string]func(c *Call) (Func, error){
-	"COUNT":       newCount,
-	"SUM":         newSum,
-	"$SUM0":       newSum,
-	"SUM0":        newSum,
-	"AVG":         newAvg,
-	"MIN":         newExtreme,
-	"MAX":         newExtreme,
-	"FIRST_VALUE": newEnd,
-	"LAST_VALUE":  newEnd,
-	"LISTAGG":     newListAgg,
-	"COLLECT":     newCollect,
-	"STDDEV":      newVariance,
-	"STDDEV_POP":  newVariance,
-	"STDDEV_SAMP": newVariance,
-	"VARIANCE":    newVariance,
-	"VAR_POP":     newVariance,
-	"VAR_SAMP":    newVariance,
-	"ROW_NUMBER":  newCount,
-	"RANK":        newRank,
-	"DENSE_RANK":  newRank,
-	"LAG":         newLag,
+	"COUNT":                 newCount,
+	"SUM":                   newSum,
+	"$SUM0":                 newSum,
+	"SUM0":                  newSum,
+	"AVG":                   newAvg,
+	"MIN":                   newExtreme,
+	"MAX":                   newExtreme,
+	"FIRST_VALUE":           newEnd,
+	"LAST_VALUE":            newEnd,
+	"LISTAGG":               newListAgg,
+	"COLLECT":               newCollect,
+	"STDDEV":                newVariance,
+	"SINGLE_VALUE":          newSingle,
+	"PERCENTILE":            newPercentile,
+	"APPROX_COUNT_DISTINCT": newApprox,
+	"STDDEV_POP":            newVariance,
+	"STDDEV_SAMP":           newVariance,
+	"VARIANCE":              newVariance,
+	"VAR_POP":               newVariance,
+	"VAR_SAMP":              newVariance,
+	"ROW_NUMBER":            newCount,
+	"RANK":                  newRank,
+	"DENSE_RANK":            newRank,
+	"LAG":                   newLag,
 }
 
 func newFunc(c *Call) (Func, error) {

@@ -9,14 +9,16 @@ import (
 	"weir/state"
 )
 
-// bigBag is MIN and MAX of values that may be taken back, over groups of any number of values: the MAX over a million
-// sums must not rewrite a million values a row.
+// bigBag is a bag of any number of values, as MIN and MAX of values that may be taken back and PERCENTILE need one: the MAX over a
+// million sums must not rewrite a million values a row.
 //
-// The section in the group's entry is a byte and then, while the values take up to chunkBytes, a bag
-// (inline); after that a directory of chunks, each a bag of that size at most in a table of its own, under the
-// group's key and the chunk's number:
+// The section in the group's entry is a header, where there is one, a byte and then, while the values take up to chunkBytes
+// or there is no table for more, a bag (inline); after that a directory of chunks, each a bag of that size at most in a table of
+// its own, under the group's key and the chunk's number:
 //
+//	header:     number of words (1 byte), words of 8 bytes
 //	directory:  next number (4 bytes), then for each chunk, ascending: number (4 bytes), bound
+//	chunk:      number of values (8 bytes, where they are counted); variable part: a bag
 //
 // A chunk has the values up to and including its bound and above the bound of the chunk before; the last one
 // also those above its bound. The directory changes when a chunk is split or becomes empty, not with every
@@ -24,11 +26,14 @@ import (
 type bigBag struct {
 	place
 	bag
-	arg   int
-	max   bool
-	name  string
-	spec  state.TableSpec
-	table state.Table
+	arg     int
+	max     bool
+	headed  bool   // sections have a header
+	head    []byte // that of a section which is written
+	counted bool   // chunks have the number of their values
+	name    string // of the table of chunks; empty for none
+	spec    state.TableSpec
+	table   state.Table
 
 	dir   []byte
 	key   []byte
@@ -46,7 +51,13 @@ func (a *bigBag) size() (int, bool) { return 0, true }
 func (a *bigBag) format() string    { return "bigbag" + a.cell.format() }
 
 func (a *bigBag) open(st state.Scope, ttl time.Duration) (err error) {
+	if a.name == "" {
+		return nil
+	}
 	a.spec = state.TableSpec{Name: a.name, TTL: ttl, Prefixed: true, Schema: "chunks1 " + a.cell.format()}
+	if a.counted {
+		a.spec.Fixed = 8
+	}
 	a.table, err = st.Table(a.spec)
 	return err
 }
@@ -69,19 +80,28 @@ func (a *bigBag) Update(r *Rows) error {
 	return nil
 }
 
+// body is the section of row k behind its header.
+func (a *bigBag) body(r *Rows, k int) []byte {
+	sec := a.getVar(r, k)
+	if a.headed && len(sec) > 0 {
+		sec = sec[1+8*int(sec[0]):]
+	}
+	return sec
+}
+
 // put makes the section of row k kind and data.
 func (a *bigBag) put(r *Rows, k int, kind byte, data []byte) (err error) {
 	if len(data) == 0 {
 		a.whole, err = a.putVar(r, k, nil, a.whole)
 		return err
 	}
-	a.inner = append(append(a.inner[:0], kind), data...)
+	a.inner = append(append(append(a.inner[:0], a.head...), kind), data...)
 	a.whole, err = a.putVar(r, k, a.inner, a.whole)
 	return err
 }
 
 func (a *bigBag) change(r *Rows, k int, val []byte, n int64) error {
-	sec := a.getVar(r, k)
+	sec := a.body(r, k)
 	if len(sec) > 0 && sec[0] == bagDirectory {
 		return a.changeChunk(r, k, sec[1:], val, n)
 	}
@@ -89,7 +109,7 @@ func (a *bigBag) change(r *Rows, k int, val []byte, n int64) error {
 		sec = sec[1:]
 	}
 	data := a.add(sec, val, n)
-	if len(data) <= chunkBytes {
+	if len(data) <= chunkBytes || a.name == "" {
 		return a.put(r, k, bagInline, data)
 	}
 	// The values move into a first chunk, without a bound yet, which is then split.
@@ -152,6 +172,10 @@ func (a *bigBag) changeChunk(r *Rows, k int, dir, val []byte, n int64) error {
 		a.dir = append(append(append(a.dir[:0], dir[:4]...), before...), after...)
 		return a.put(r, k, bagDirectory, a.dir)
 	case len(data) <= chunkBytes:
+		if a.counted {
+			s := m.Fixed(ref)
+			putWord(s, word(s)+uint64(n))
+		}
 		return m.SetVar(ref, data)
 	}
 	a.dir = append(a.dir[:0], dir...)
@@ -210,12 +234,44 @@ func (a *bigBag) setChunk(r *Rows, k int, id uint32, data []byte) error {
 	if err != nil {
 		return err
 	}
+	if a.counted {
+		putWord(m.Fixed(ref), uint64(a.size64(data)))
+	}
 	return m.SetVar(ref, data)
 }
 
+// size64 is the number of values in a bag.
+func (a *bigBag) size64(data []byte) (n int64) {
+	a.each(data, func(_ []byte, c int64) bool {
+		n += c
+		return true
+	})
+	return n
+}
+
 // Merge is for windows, whose groups have no chunks.
-func (a *bigBag) Merge(_, _ *Rows) error {
-	return fmt.Errorf("this is a bug: accumulators with chunks cannot be merged")
+func (a *bigBag) Merge(dst, src *Rows) error {
+	for k := range src.Slots {
+		sec := a.body(src, k)
+		if len(sec) == 0 {
+			continue
+		}
+		if a.name != "" {
+			return fmt.Errorf("this is a bug: accumulators with chunks cannot be merged")
+		}
+		if a.headed {
+			whole := a.getVar(src, k)
+			a.head = append(a.head[:0], whole[:len(whole)-len(sec)]...)
+		}
+		for data := sec[1:]; len(data) > 0; {
+			v, rest := a.cell.next(data)
+			if err := a.change(dst, k, v, int64(word(rest))); err != nil {
+				return err
+			}
+			data = rest[8:]
+		}
+	}
+	return nil
 }
 
 func (a *bigBag) Values(r *Rows, out *batch.Vector, at []int32) error {

@@ -60,7 +60,7 @@ func newLag(c *Call) (Func, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &lag{arg: c.Args[0], offset: -1, def: -1, cell: cl}
+	a := &lag{arg: c.Args[0], offset: -1, def: -1, cell: cl, ignoreNulls: c.IgnoreNulls}
 	if len(c.Args) > 1 {
 		a.offset = c.Args[1]
 	}
@@ -73,6 +73,7 @@ func newLag(c *Call) (Func, error) {
 type lag struct {
 	place
 	arg, offset, def int // columns; -1 where there is none
+	ignoreNulls      bool
 	cell             cell
 	buf, whole       []byte
 }
@@ -102,6 +103,9 @@ func (a *lag) Update(r *Rows) (err error) {
 	v := r.In.Cols[a.arg]
 	var tmp [16]byte
 	for k, i := range r.Pos {
+		if a.ignoreNulls && v.IsNull(int(i)) {
+			continue
+		}
 		s := r.Slots[k]
 		n := word(s[a.off:])
 		seq := a.getVar(r, k)
@@ -129,7 +133,12 @@ func (a *lag) Values(r *Rows, out *batch.Vector, at []int32) error {
 	var tmp [16]byte
 	for k, s := range r.Slots {
 		p := int(at[k])
-		if word(s[a.off:]) <= a.rows(r, k) {
+		have, back := word(s[a.off:]), a.rows(r, k)
+		// The row itself is the last one, unless it was ignored.
+		if a.ignoreNulls && back > 0 && r.In.Cols[a.arg].IsNull(int(r.Pos[k])) {
+			back--
+		}
+		if have <= back {
 			if a.def < 0 || r.In.Cols[a.def].IsNull(int(r.Pos[k])) {
 				out.SetNull(p)
 			} else {
@@ -138,6 +147,9 @@ func (a *lag) Values(r *Rows, out *batch.Vector, at []int32) error {
 			continue
 		}
 		seq := a.getVar(r, k)
+		for ; have > back+1; have-- {
+			seq = a.skip(seq)
+		}
 		if seq[0] == 1 {
 			out.SetNull(p)
 			continue

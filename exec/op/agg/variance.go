@@ -6,21 +6,26 @@ import (
 	"strings"
 
 	"weir/exec/batch"
+	"weir/planner/decimal"
+	"weir/planner/fn"
 	"weir/planner/types"
 )
 
 // newVariance makes VAR_POP, VAR_SAMP (VARIANCE), STDDEV_POP and STDDEV_SAMP (STDDEV).
 //
 // As in Flink they are made of sums, (SUM(x*x) - SUM(x)*SUM(x)/n) / n, or n-1 for a sample: over integers in
-// 64-bit integers, without fractions; over decimals in DOUBLE, rounded to the result's scale. A sample of one
+// 64-bit integers, without fractions; over decimals in decimals, each step rounded to its type. A sample of one
 // value has none: NULL.
 func newVariance(c *Call) (Func, error) {
 	a := &variance{
-		arg: c.Args[0], scale: c.Types[0].Scale, in: class(c.Types[0]), shift: wrap(c.Result),
+		arg: c.Args[0], in: class(c.Types[0]), shift: wrap(c.Result),
 		sample: !strings.HasSuffix(c.Func, "_POP"), root: strings.HasPrefix(c.Func, "STDDEV"),
 	}
 	if !c.Types[0].IsNumeric() {
 		return nil, fmt.Errorf("%s of a value of type %s is not supported; it needs a number", c.Func, c.Types[0])
+	}
+	if a.in == batch.ClassDec {
+		return newVarianceDec(a, c.Types[0]), nil
 	}
 	return a, nil
 }
@@ -29,7 +34,6 @@ func newVariance(c *Call) (Func, error) {
 type variance struct {
 	place
 	arg    int
-	scale  int
 	in     batch.Class
 	shift  uint
 	sample bool
@@ -68,12 +72,7 @@ func (a *variance) Update(r *Rows) error {
 			putWord(s[8:], word(s[8:])+uint64(sq))
 			continue
 		}
-		var x float64
-		if a.in == batch.ClassDec {
-			x = decFloat(v.Dec[i], a.scale)
-		} else {
-			x = v.Flt[i]
-		}
+		x := v.Flt[i]
 		sq := x * x
 		if neg {
 			x, sq = -x, -sq
@@ -142,14 +141,113 @@ func (a *variance) Values(r *Rows, out *batch.Vector, at []int32) error {
 				x = float64(float32(x))
 			}
 			out.Flt[i] = x
-		default:
-			d, ok := floatDec(x, out.Type.Scale)
-			if !ok {
-				out.SetNull(i)
-				continue
-			}
-			out.Dec[i] = d
 		}
 	}
 	return nil
+}
+
+// varianceDec: SUM(x) and SUM(x*x), 16 bytes each, the number of values, 8, and a byte that is 1 when a sum has no room in its type.
+type varianceDec struct {
+	place
+	arg          int
+	sample, root bool
+	x, sum       types.Type // of a value, and of the sum of them
+	square, sq   types.Type // of a value's square, and of the sum of them
+}
+
+func newVarianceDec(a *variance, t types.Type) *varianceDec {
+	v := &varianceDec{arg: a.arg, sample: a.sample, root: a.root, x: t, square: fn.Product(t, t)}
+	v.sum, v.sq = types.MakeDecimal(maxDigits, t.Scale), types.MakeDecimal(maxDigits, v.square.Scale)
+	return v
+}
+
+// maxDigits is the most digits of a DECIMAL.
+const maxDigits = 38
+
+func (a *varianceDec) size() (int, bool) { return 41, false }
+func (a *varianceDec) format() string    { return fmt.Sprintf("vardec%d", a.x.Scale) }
+
+func (a *varianceDec) Update(r *Rows) error {
+	v := r.In.Cols[a.arg]
+	for k, i := range r.Pos {
+		if v.IsNull(int(i)) {
+			continue
+		}
+		x := v.Dec[i]
+		square, ok := decimal.MulTo(x, a.x.Scale, x, a.x.Scale, a.square.Prec, a.square.Scale)
+		n := uint64(1)
+		if r.retracts(k) {
+			x, square, n = negDec(x), negDec(square), ^uint64(0)
+		}
+		a.add(r.Slots[k][a.off:a.off+41], x, square, n, ok)
+	}
+	return nil
+}
+
+// add adds sums to an accumulator.
+func (a *varianceDec) add(s []byte, x, square types.Dec, n uint64, ok bool) {
+	sum, fine := addDec(getDec(s), x)
+	ok = ok && fine && fits38(sum)
+	putDec(s, sum)
+	sum, fine = addDec(getDec(s[16:]), square)
+	ok = ok && fine && fits38(sum)
+	putDec(s[16:], sum)
+	putWord(s[32:], word(s[32:])+n)
+	if !ok {
+		s[40] = 1
+	}
+}
+
+func (a *varianceDec) Merge(dst, src *Rows) error {
+	for k, s := range src.Slots {
+		s = s[a.off : a.off+41]
+		a.add(dst.Slots[k][a.off:a.off+41], getDec(s), getDec(s[16:]), word(s[32:]), s[40] == 0)
+	}
+	return nil
+}
+
+func (a *varianceDec) Values(r *Rows, out *batch.Vector, at []int32) error {
+	for k, s := range r.Slots {
+		i := int(at[k])
+		d, ok := a.value(s[a.off:a.off+41], out.Type)
+		if !ok {
+			out.SetNull(i)
+			continue
+		}
+		out.Dec[i] = d
+	}
+	return nil
+}
+
+// value is the result in type t; ok is false for NULL.
+func (a *varianceDec) value(s []byte, t types.Type) (d types.Dec, ok bool) {
+	n := int64(word(s[32:]))
+	div := n
+	if a.sample {
+		div--
+	}
+	if n <= 0 || div <= 0 || s[40] != 0 {
+		return d, false
+	}
+	count := types.MakeDecimal(19, 0) // of a BIGINT
+	product := fn.Product(a.sum, a.sum)
+	if d, ok = decimal.MulTo(getDec(s), a.sum.Scale, getDec(s), a.sum.Scale, product.Prec, product.Scale); !ok {
+		return d, false
+	}
+	mean := fn.Quotient(product, count)
+	if d, ok = decimal.DivTo(d, product.Scale, decimal.FromInt(n), 0, mean.Prec, mean.Scale); !ok {
+		return d, false
+	}
+	rest := fn.Difference(a.sq, mean)
+	if d, ok = decimal.AddTo(getDec(s[16:]), a.sq.Scale, negDec(d), mean.Scale, rest.Prec, rest.Scale); !ok {
+		return d, false
+	}
+	result := fn.Quotient(rest, count)
+	if d, ok = decimal.DivTo(d, rest.Scale, decimal.FromInt(div), 0, result.Prec, result.Scale); !ok {
+		return d, false
+	}
+	if a.root {
+		return floatDec(math.Sqrt(decFloat(d, result.Scale)), t.Scale)
+	}
+	return decimal.Convert(d, result.Scale, t.Prec, t.Scale)
 }
