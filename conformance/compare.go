@@ -45,6 +45,9 @@ func seen(o Outcome, how Comparison, keys Outcome) string {
 			}
 		}
 		t.Changes = essential(t)
+		for i := range t.Changes {
+			t.Changes[i].Row = inOrder(t.Changes[i].Row)
+		}
 		switch how {
 		case Remaining:
 			t.Changes = remains(t)
@@ -92,6 +95,40 @@ func essential(t Output) []Change {
 		out = append(out, c)
 	}
 	return out
+}
+
+// inOrder is a row with the entries of its maps and multisets sorted: they have no order of their own.
+func inOrder(row string) string {
+	from := strings.IndexByte(row, '{')
+	if from < 0 {
+		return row
+	}
+	var entries []string
+	depth, start := 0, from+1
+	for i := from; i < len(row); i++ {
+		switch row[i] {
+		case '{', '[', '(':
+			depth++
+			continue
+		case '}', ']', ')':
+			if depth--; depth > 0 {
+				continue
+			}
+		case ',':
+			if depth > 1 {
+				continue
+			}
+		default:
+			continue
+		}
+		entries = append(entries, inOrder(strings.TrimPrefix(row[start:i], " ")))
+		start = i + 1
+		if depth == 0 {
+			slices.Sort(entries)
+			return row[:from+1] + strings.Join(entries, ", ") + "}" + inOrder(row[start:])
+		}
+	}
+	return row
 }
 
 func sortChanges(c []Change) {

@@ -81,11 +81,9 @@ func (v *Vector) Rows() int {
 		if len(v.Children) > 0 {
 			return v.Children[0].Rows()
 		}
-	case ClassBool, ClassNone:
-		// A vector of NULLs counts its rows in Bool.
-		return len(v.Bool)
 	}
-	return 0
+	// A vector of NULLs, or of rows without fields, counts its rows in Bool.
+	return len(v.Bool)
 }
 
 // Reset empties v and keeps its memory, but for Data that was given by Share.
@@ -153,6 +151,9 @@ func (v *Vector) Resize(n int) {
 	case ClassBytes, ClassList:
 		v.Off, v.Len = resize(v.Off, n), resize(v.Len, n)
 	case ClassRow:
+		if len(v.Children) == 0 {
+			v.Bool = resize(v.Bool, n)
+		}
 		for _, c := range v.Children {
 			c.Resize(n)
 		}
@@ -189,6 +190,9 @@ func (v *Vector) appendZero() {
 	case ClassBytes, ClassList:
 		v.Off, v.Len = append(v.Off, 0), append(v.Len, 0)
 	case ClassRow:
+		if len(v.Children) == 0 {
+			v.Bool = append(v.Bool, false)
+		}
 		for _, c := range v.Children {
 			c.AppendNull()
 		}
@@ -254,6 +258,9 @@ func (v *Vector) AppendValue(x types.Value) {
 		v.AppendBytes(x)
 	case []types.Value:
 		if ClassOf(v.Type) == ClassRow {
+			if len(v.Children) == 0 {
+				v.Bool = append(v.Bool, false)
+			}
 			for i, c := range v.Children {
 				c.AppendValue(x[i])
 			}

@@ -64,16 +64,70 @@ func (v *Vector) AppendFrom(src *Vector, i int) {
 		v.AppendBytes(src.Bytes(i))
 	case ClassList:
 		v.BeginList()
-		for j := src.Off[i]; j < src.Off[i]+src.Len[i]; j++ {
-			for c, child := range v.Children {
-				child.AppendFrom(src.Children[c], int(j))
-			}
+		for c, child := range v.Children {
+			child.appendRange(src.Children[c], src.Off[i], src.Len[i])
 		}
 		v.EndList()
 	case ClassRow:
+		if len(v.Children) == 0 {
+			v.Bool = append(v.Bool, false)
+		}
 		for c, child := range v.Children {
 			child.AppendFrom(src.Children[c], i)
 		}
+	}
+}
+
+// SetFrom makes row dst, which is there already and not NULL, row i of src, a vector of the same class. Strings and elements
+// are copied behind those that v has; what was at dst before stays in the arena.
+func (v *Vector) SetFrom(dst int, src *Vector, i int) {
+	if src.IsNull(i) {
+		v.SetNull(dst)
+		return
+	}
+	switch ClassOf(v.Type) {
+	case ClassBool:
+		v.Bool[dst] = src.Bool[i]
+	case ClassInt:
+		v.Int[dst] = src.Int[i]
+	case ClassFloat:
+		v.Flt[dst] = src.Flt[i]
+	case ClassDec:
+		v.Dec[dst] = src.Dec[i]
+	case ClassBytes:
+		s := src.Bytes(i)
+		v.Off[dst], v.Len[dst] = uint32(len(v.Data)), uint32(len(s))
+		v.Data = append(v.Data, s...)
+	case ClassList:
+		v.Off[dst], v.Len[dst] = uint32(v.Children[0].Rows()), src.Len[i]
+		for c, child := range v.Children {
+			child.appendRange(src.Children[c], src.Off[i], src.Len[i])
+		}
+	case ClassRow:
+		for c, child := range v.Children {
+			child.SetFrom(dst, src.Children[c], i)
+		}
+	}
+}
+
+// appendRange appends n rows of src from row off on, by copy.
+func (v *Vector) appendRange(src *Vector, off, n uint32) {
+	from, to := int(off), int(off+n)
+	if len(src.Nulls) == 0 && src.Type.Kind != types.Null {
+		switch ClassOf(v.Type) {
+		case ClassBool:
+			v.Bool = append(v.Bool, src.Bool[from:to]...)
+			return
+		case ClassInt:
+			v.Int = append(v.Int, src.Int[from:to]...)
+			return
+		case ClassFloat:
+			v.Flt = append(v.Flt, src.Flt[from:to]...)
+			return
+		}
+	}
+	for i := from; i < to; i++ {
+		v.AppendFrom(src, i)
 	}
 }
 
@@ -109,6 +163,13 @@ func (v *Vector) AppendMany(src *Vector, sel []int32, n int) {
 		v.Dec = gather(v.Dec, src.Dec, sel)
 	case ClassBytes:
 		v.appendViews(src, sel, n)
+	case ClassRow:
+		if len(v.Children) == 0 {
+			v.Bool = resize(v.Bool, at+n)
+		}
+		for c, child := range v.Children {
+			child.AppendMany(src.Children[c], sel, n)
+		}
 	default:
 		for k := range n {
 			v.AppendFrom(src, row(k))

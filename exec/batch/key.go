@@ -332,6 +332,19 @@ func appendNested(dst []byte, v *Vector, i int) []byte {
 	return dst
 }
 
+// AppendValue appends the encoding of row i of v, which is not NULL, as a value within another: it says itself how long it is.
+func AppendValue(dst []byte, v *Vector, i int) []byte { return appendNested(dst, v, i) }
+
+// DecodeValue appends the value that AppendValue encoded to v, of the same type.
+func DecodeValue(data []byte, v *Vector) error {
+	d := keyDecoder{rest: data}
+	d.value(v)
+	if d.bad || len(d.rest) > 0 {
+		return fmt.Errorf("%d bytes that are not a value of type %s", len(data), v.Type)
+	}
+	return nil
+}
+
 // DecodeKey appends the columns of a key that EncodeKeys made to into, one vector a column, with the types
 // that the encoded columns had. An error means that the bytes are not such a key; into may then
 // have got some of the columns.
@@ -436,6 +449,9 @@ func (d *keyDecoder) value(v *Vector) {
 		}
 		v.EndList()
 	case ClassRow:
+		if len(v.Children) == 0 {
+			v.Bool = append(v.Bool, false)
+		}
 		for _, c := range v.Children {
 			d.elem(c)
 		}

@@ -135,7 +135,7 @@ func putConst(out *batch.Vector, c *constant, rows []int32) {
 		out.Data = append(out.Data, s...)
 	default:
 		for _, i := range rows {
-			putNested(out, c.v, int(i), 0)
+			out.SetFrom(int(i), c.v, 0)
 		}
 	}
 }
@@ -182,53 +182,8 @@ func putRows(out, v *batch.Vector, rows []int32) {
 	case batch.ClassNone:
 	default:
 		for _, i := range rows {
-			if !v.IsNull(int(i)) {
-				putNested(out, v, int(i), int(i))
-			}
+			out.SetFrom(int(i), v, int(i))
 		}
-	}
-}
-
-// putNested copies the list or row at src of v to dst of out.
-func putNested(out, v *batch.Vector, dst, src int) {
-	if batch.ClassOf(out.Type) == batch.ClassList {
-		out.Off[dst], out.Len[dst] = uint32(out.Children[0].Rows()), v.Len[src]
-		for c, child := range out.Children {
-			for j := v.Off[src]; j < v.Off[src]+v.Len[src]; j++ {
-				child.AppendFrom(v.Children[c], int(j))
-			}
-		}
-		return
-	}
-	one := batch.NewVector(out.Type, 1)
-	one.AppendFrom(v, src)
-	for c, child := range out.Children {
-		f := one.Children[c]
-		switch {
-		case f.IsNull(0):
-			child.SetNull(dst)
-		case batch.ClassOf(child.Type) >= batch.ClassList:
-			putNested(child, f, dst, 0)
-		case batch.ClassOf(child.Type) == batch.ClassBytes:
-			s := f.Bytes(0)
-			child.Off[dst], child.Len[dst] = uint32(len(child.Data)), uint32(len(s))
-			child.Data = append(child.Data, s...)
-		default:
-			putScalar(child, f, dst)
-		}
-	}
-}
-
-func putScalar(out, v *batch.Vector, dst int) {
-	switch batch.ClassOf(out.Type) {
-	case batch.ClassBool:
-		out.Bool[dst] = v.Bool[0]
-	case batch.ClassInt:
-		out.Int[dst] = v.Int[0]
-	case batch.ClassFloat:
-		out.Flt[dst] = v.Flt[0]
-	case batch.ClassDec:
-		out.Dec[dst] = v.Dec[0]
 	}
 }
 

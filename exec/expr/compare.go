@@ -180,7 +180,7 @@ func orderOf(cl batch.Class, sa, sb int) func(a, b *batch.Vector, i int) int {
 			return cmp.Compare(bit(a.Flt[i] != a.Flt[i]), bit(b.Flt[i] != b.Flt[i]))
 		}
 	}
-	return func(a, b *batch.Vector, i int) int { return 0 }
+	return func(a, b *batch.Vector, i int) int { return bit(!sameNested(a, i, b, i)) } // there is no order, only 0
 }
 
 func bit(b bool) int {
@@ -342,6 +342,8 @@ func (k *rowKernel) copyRow(i int, v *batch.Vector) {
 		k.out.Dec[i] = v.Dec[i]
 	case batch.ClassBytes:
 		k.setStr(i, v.Bytes(i))
+	default:
+		k.out.SetFrom(i, v, i)
 	}
 }
 
@@ -433,6 +435,8 @@ func (c *compiler) in(e *scalar.Call) (node, error) {
 			k.strs[string(v)] = struct{}{}
 		case types.Dec:
 			k.decs[v] = struct{}{}
+		default: // of a list or a row there are no sets
+			return c.inList(e, x)
 		}
 	}
 	if len(k.ints) <= fewInts {

@@ -225,6 +225,8 @@ func (c *compiler) node(e scalar.Expr) (node, error) {
 		return newConstant(e.Value, e.Typ), nil
 	case *scalar.Cast:
 		return c.cast(e)
+	case *scalar.Field:
+		return c.field(e)
 	case *scalar.Call:
 		return c.call(e)
 	}
@@ -275,7 +277,7 @@ var kernels map[string]builder
 func init() {
 	kernels = map[string]builder{}
 	for _, family := range []map[string]builder{
-		compareKernels, logicKernels, arithmeticKernels, numericKernels, stringKernels, patternKernels, timeKernels, miscKernels, jsonKernels,
+		compareKernels, logicKernels, arithmeticKernels, numericKernels, stringKernels, patternKernels, timeKernels, miscKernels, jsonKernels, nestedKernels,
 	} {
 		for name, b := range family {
 			kernels[name] = b

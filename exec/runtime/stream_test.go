@@ -1,8 +1,10 @@
 package runtime_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/exec/expr"
+	texts "weir/exec/expr/text"
 	"weir/exec/killpoint"
 	"weir/exec/runtime"
 	"weir/exec/runtime/runtimetest"
@@ -188,10 +191,62 @@ func parseValue(ty types.Type, s string) (types.Value, error) {
 		_, err := fmt.Sscanf(s, "%d:%d:%d", &h, &m, &sec)
 		return (h*3600 + m*60 + sec) * 1e6, err
 	}
+	if ty.Nested != nil { // as JSON
+		d := json.NewDecoder(strings.NewReader(s))
+		d.UseNumber()
+		var x any
+		if err := d.Decode(&x); err != nil {
+			return nil, fmt.Errorf("%s: %w", s, err)
+		}
+		return nestedValue(ty, x)
+	}
 	return nil, fmt.Errorf("no notation for values of type %s", ty)
 }
 
+// nestedValue is x, of a JSON text, as a value of ty. The entries of a map are put into the order of their keys.
+func nestedValue(ty types.Type, x any) (types.Value, error) {
+	var bad error
+	part := func(ty types.Type, x any) types.Value {
+		v, err := nestedValue(ty, x)
+		bad = errors.Join(bad, err)
+		return v
+	}
+	switch x := x.(type) {
+	case nil:
+		return nil, nil
+	case []any:
+		list := make([]types.Value, 0, len(x))
+		for _, e := range x {
+			list = append(list, part(ty.Nested.Elem, e))
+		}
+		return list, bad
+	case map[string]any:
+		if ty.Kind == types.Row {
+			row := make([]types.Value, len(ty.Nested.Fields))
+			for i, f := range ty.Nested.Fields {
+				row[i] = part(f.Type, x[f.Name])
+			}
+			return row, bad
+		}
+		key, elem := ty.Nested.Key, ty.Nested.Elem
+		if ty.Kind == types.Multiset {
+			key, elem = ty.Nested.Elem, types.TInt
+		}
+		var pairs [][2]types.Value
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			pairs = append(pairs, [2]types.Value{part(key, k), part(elem, x[k])})
+		}
+		return pairs, bad
+	}
+	return parseValue(ty, fmt.Sprint(x))
+}
+
 func showValue(ty types.Type, v types.Value) string {
+	if ty.Nested != nil {
+		c := batch.NewVector(ty, 1)
+		c.AppendValue(v)
+		return string(texts.AppendValue(nil, c, 0, nil))
+	}
 	n, ok := v.(int64)
 	if !ok || !ty.IsTimestamp() {
 		return strings.Trim(runtimetest.Format([]types.Value{v}), "[]")

@@ -94,10 +94,19 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 	case *ast.Exists:
 		return x.existsValue(e)
 	case *ast.FieldAccess:
-		if v := x.bind(e.X); v != nil {
-			x.noField(e.Field, v.Type(), e.Sp)
+		v := x.bind(e.X)
+		if v == nil {
+			return nil
 		}
-		return nil
+		return x.field(v, e.Field, e.Sp)
+	case *ast.RowExpr:
+		return x.applyTo("ROW", e.Sp, e.Items...)
+	case *ast.ArrayExpr:
+		return x.applyTo("ARRAY", e.Sp, e.Items...)
+	case *ast.MapExpr:
+		return x.applyTo("MAP", e.Sp, e.Items...)
+	case *ast.Index:
+		return x.applyTo("[]", e.Sp, e.X, e.I)
 	}
 	return x.refuse(e)
 }
@@ -105,14 +114,6 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 // refuse reports the forms that weir does not run yet.
 func (x *exprBinder) refuse(e ast.Expr) scalar.Expr {
 	switch e := e.(type) {
-	case *ast.RowExpr:
-		x.Diags.Errorf(codes.NoConstructor, e.Sp, "ROW values are not supported yet").Help("write the fields as columns of their own")
-	case *ast.ArrayExpr:
-		x.Diags.Errorf(codes.NoConstructor, e.Sp, "ARRAY values are not supported yet")
-	case *ast.MapExpr:
-		x.Diags.Errorf(codes.NoConstructor, e.Sp, "MAP values are not supported yet")
-	case *ast.Index:
-		x.Diags.Errorf(codes.NoFieldAccess, e.Sp, "reading an element of an ARRAY or MAP is not supported yet")
 	case *ast.AtTimeZone:
 		x.Diags.Errorf(codes.NoCallForm, e.Sp, "AT TIME ZONE is not supported").
 			Help("use CONVERT_TZ, or SET 'table.local-time-zone' and a CAST between TIMESTAMP and TIMESTAMP_LTZ")
@@ -137,34 +138,54 @@ func (x *exprBinder) columnRef(e *ast.ColumnRef) scalar.Expr {
 		return nil
 	}
 	if x.agg != nil && x.within == "" {
+		if k := x.agg.keyPath(x, col, path, e.Sp); k != nil {
+			return k
+		}
 		x.agg.notGrouped(x, e, col)
 		return nil
 	}
-	if len(path) > 0 {
-		x.noField(path[0], col.Typ, e.Sp)
-		return nil
-	}
-	return col
+	return x.path(col, path, e.Sp)
 }
 
-// noField reports the access to a field: of something that has none, that is not there, or of a ROW.
-func (x *exprBinder) noField(f ast.Ident, t types.Type, at diag.Span) {
+// path is what the names path lead to in the ROW v; nil after a finding.
+func (b *Binder) path(v scalar.Expr, path []ast.Ident, at diag.Span) scalar.Expr {
+	for _, f := range path {
+		if v = b.field(v, f, at); v == nil {
+			return nil
+		}
+	}
+	return v
+}
+
+// field is the field f of v; nil after a finding.
+func (b *Binder) field(v scalar.Expr, f ast.Ident, at diag.Span) scalar.Expr {
+	t := v.Type()
 	if t.Kind != types.Row {
-		x.Diags.Errorf(codes.UnknownColumn, at, "%s has no field %s: it is %s and not a ROW", strings.TrimSuffix(at.Text(), "."+f.Name), f.Name, t)
-		return
+		text := at.Text()
+		if i := strings.LastIndexByte(text, '.'); i > 0 {
+			text = strings.TrimSpace(text[:i])
+		}
+		d := b.Diags.Errorf(codes.UnknownColumn, f.Sp, "%s has no field %s: it is %s and not a ROW", text, f.Name, t.WithNullable(true))
+		switch t.Kind {
+		case types.Array:
+			d.Help("an element is read as in %s[1]", text)
+		case types.Map:
+			d.Help("the value of a key is read as in %s['%s']", text, f.Name)
+		}
+		return nil
 	}
 	var names []string
-	for _, n := range t.Nested.Fields {
+	for i, n := range t.Nested.Fields {
 		if n.Name == f.Name {
-			x.Diags.Errorf(codes.NoFieldAccess, at, "reading a field of a ROW is not supported yet")
-			return
+			return b.fold(scalar.NewField(v, i, at))
 		}
 		names = append(names, n.Name)
 	}
-	d := x.Diags.Errorf(codes.UnknownColumn, f.Sp, "there is no field %s in %s", f.Name, t)
+	d := b.Diags.Errorf(codes.UnknownColumn, f.Sp, "there is no field %s in %s", f.Name, t.WithNullable(true))
 	if s, ok := diag.Suggest(f.Name, names); ok {
 		d.Help("did you mean %s?", scalar.QuoteName(s))
 	}
+	return nil
 }
 
 func (x *exprBinder) unary(e *ast.Unary) scalar.Expr {
@@ -204,6 +225,9 @@ func (x *exprBinder) not(not bool, v scalar.Expr, at diag.Span) scalar.Expr {
 }
 
 func (x *exprBinder) binary(e *ast.Binary) scalar.Expr {
+	if l, r, ok := rowOperands(e); ok {
+		return x.sameRow(l, r, e)
+	}
 	switch e.Op {
 	case "AND", "OR":
 		// The chain nests to the left and may be long: it is taken apart by a loop.
@@ -231,6 +255,33 @@ func (x *exprBinder) binary(e *ast.Binary) scalar.Expr {
 		return x.apply(e.Op, args, e.Sp)
 	}
 	return x.applyTo(e.Op, e.Sp, e.X, e.Y)
+}
+
+// rowOperands is the values of (a, b) = (c, d), which is a comparison of each pair.
+func rowOperands(e *ast.Binary) (l, r []ast.Expr, ok bool) {
+	a, isRow := e.X.(*ast.RowExpr)
+	b, areRows := e.Y.(*ast.RowExpr)
+	if !isRow || !areRows || e.Op != "=" || len(a.Items) != len(b.Items) || len(a.Items) == 0 {
+		return nil, nil, false
+	}
+	return a.Items, b.Items, true
+}
+
+// sameRow compares values pair by pair: a pair with a NULL is unknown, unless another pair decides.
+func (x *exprBinder) sameRow(l, r []ast.Expr, e *ast.Binary) scalar.Expr {
+	pairs := make([]scalar.Expr, len(l))
+	ok := true
+	for i := range l {
+		pairs[i] = x.binary(&ast.Binary{At: e.At, Op: "=", OpSpan: e.OpSpan, X: l[i], Y: r[i]})
+		ok = ok && pairs[i] != nil
+	}
+	if !ok {
+		return nil
+	}
+	if len(pairs) == 1 {
+		return pairs[0]
+	}
+	return x.apply("AND", pairs, e.Sp)
 }
 
 // condition binds e where only a BOOLEAN makes sense; of says of what.
@@ -313,6 +364,11 @@ func (x *exprBinder) in(e *ast.In) scalar.Expr {
 	if e.Query != nil {
 		return x.not(e.Not, x.inValue(e), e.Sp)
 	}
+	if _, isRow := e.X.(*ast.RowExpr); isRow {
+		if r, done := x.inRows(e); done {
+			return r
+		}
+	}
 	v := x.bind(e.X)
 	args := []scalar.Expr{v}
 	ok, constant := v != nil, true
@@ -344,6 +400,32 @@ func (x *exprBinder) in(e *ast.In) scalar.Expr {
 		return x.not(e.Not, alts[0], e.Sp)
 	}
 	return x.not(e.Not, x.apply("OR", alts, e.Sp), e.Sp)
+}
+
+// inRows is (a, b) IN ((c, d), ...): comparisons pair by pair. done is false when the list has something else.
+func (x *exprBinder) inRows(e *ast.In) (v scalar.Expr, done bool) {
+	var alts []scalar.Expr
+	ok := true
+	for _, item := range e.List {
+		eq := &ast.Binary{At: e.At, Op: "=", X: e.X, Y: item}
+		if _, _, rows := rowOperands(eq); !rows {
+			return nil, false
+		}
+	}
+	for _, item := range e.List {
+		eq := x.binary(&ast.Binary{At: e.At, Op: "=", X: e.X, Y: item})
+		ok = ok && eq != nil
+		alts = append(alts, eq)
+	}
+	switch {
+	case !ok:
+		return nil, true
+	case len(alts) == 1:
+		v = alts[0]
+	default:
+		v = x.apply("OR", alts, e.Sp)
+	}
+	return x.not(e.Not, v, e.Sp), true
 }
 
 // literalList reports whether the list of an IN is still constants after the casts.
@@ -559,6 +641,9 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 		return nil
 	case f == nil:
 		x.unknownFunction(e)
+		return nil
+	case name == "ARRAY" || name == "MAP":
+		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not known", e.Name.Name).Help("it is written in square brackets: %s", f.Syntax)
 		return nil
 	case e.Distinct, e.Filter != nil, e.Star, len(e.OrderBy) > 0:
 		x.Diags.Errorf(codes.Aggregate, e.Sp, "%s is not an aggregate: DISTINCT, FILTER, ORDER BY and * have no meaning for it", name)

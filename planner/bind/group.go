@@ -359,6 +359,24 @@ func (g *grouping) key(x *exprBinder, e ast.Expr) scalar.Expr {
 	return nil
 }
 
+// keyPath is the field of a group key that the names path lead to from the column col: GROUP BY r lets r.a be read, GROUP
+// BY r.a lets r.a.b. nil when there is no such key, or no such field.
+func (g *grouping) keyPath(x *exprBinder, col *scalar.Column, path []ast.Ident, at diag.Span) scalar.Expr {
+	quiet := *x.Binder
+	quiet.Diags = &diag.List{}
+	var v scalar.Expr = col
+	for n := 0; v != nil; n++ {
+		if i, ok := g.lookup[scalar.Digest(v)]; ok {
+			return x.path(g.keyColumn(i, at), path[n:], at)
+		}
+		if n == len(path) {
+			break
+		}
+		v = quiet.field(v, path[n], at)
+	}
+	return nil
+}
+
 func (g *grouping) notGrouped(x *exprBinder, e *ast.ColumnRef, col *scalar.Column) {
 	d := x.Diags.Errorf(codes.NotGrouped, e.Sp, "column %s is neither grouped by nor inside an aggregate", e.Name)
 	if len(g.keys) == 0 {

@@ -232,6 +232,9 @@ func (x *exprBinder) items(c *ast.SelectCore) (exprs []scalar.Expr, names []stri
 		}
 		start, end := 0, len(x.scope.cols)
 		if it.Of != nil {
+			if x.starOfRow(it, add) {
+				continue
+			}
 			r := x.relation(*it.Of)
 			if r == nil {
 				ok = false
@@ -263,6 +266,31 @@ func (x *exprBinder) items(c *ast.SelectCore) (exprs []scalar.Expr, names []stri
 		}
 	}
 	return exprs, names, ok
+}
+
+// starOfRow adds the fields of the ROW that it is the star of, t.r.* or r.*; false when it names no column.
+func (x *exprBinder) starOfRow(it *ast.SelectItem, add func(scalar.Expr, string)) bool {
+	if len(it.Of.Parts) == 1 && x.scope.has(it.Of.Last().Name) {
+		return false
+	}
+	quiet := *x.Binder
+	quiet.Diags = &diag.List{}
+	probe := *x
+	probe.Binder = &quiet
+	ref := &ast.ColumnRef{At: it.Of.At, Name: *it.Of}
+	if probe.bind(ref) == nil {
+		return false
+	}
+	v := x.bind(ref)
+	if v.Type().Kind != types.Row {
+		x.Diags.Errorf(codes.UnknownColumn, it.Of.Sp, "%s has no fields: it is %s and not a ROW", it.Of, v.Type().WithNullable(true))
+		add(nil, "")
+		return true
+	}
+	for i, f := range v.Type().Nested.Fields {
+		add(x.fold(scalar.NewField(v, i, it.Sp)), f.Name)
+	}
+	return true
 }
 
 // relation is the relation that t in t.* names.

@@ -185,7 +185,7 @@ func zeroCounts(b *Binder, g *grouping, e scalar.Expr) scalar.Expr {
 
 // outerColumn is the column of the query around this one that n names, if it names none of this query. done is false
 // when n has nothing to do with that query.
-func (x *exprBinder) outerColumn(n *ast.ColumnRef) (col scalar.Expr, done bool) {
+func (x *exprBinder) outerColumn(n *ast.ColumnRef) (v scalar.Expr, done bool) {
 	if x.around == nil {
 		return nil, false
 	}
@@ -198,8 +198,9 @@ func (x *exprBinder) outerColumn(n *ast.ColumnRef) (col scalar.Expr, done bool) 
 	quiet.around = around.outer
 	quiet.Diags = &diag.List{}
 	around.Binder = &quiet
-	c, ok := around.bind(n).(*scalar.Column)
-	further := ok && c.Index >= outerBase || slices.ContainsFunc(quiet.Diags.All, func(d *diag.Diagnostic) bool { return d.Code == codes.NoSubquery })
+	c := around.bind(n)
+	ok := c != nil
+	further := ok && readsOuter(c) || slices.ContainsFunc(quiet.Diags.All, func(d *diag.Diagnostic) bool { return d.Code == codes.NoSubquery })
 	switch {
 	case further:
 		x.Diags.Errorf(codes.NoSubquery, n.Sp, "column %s is of a query further out than the one around this sub-query", n.Name).
@@ -212,9 +213,7 @@ func (x *exprBinder) outerColumn(n *ast.ColumnRef) (col scalar.Expr, done bool) 
 			Help("it may stand in conditions of the sub-query's WHERE")
 		return nil, true
 	}
-	d := *c
-	d.Index += outerBase
-	return &d, true
+	return scalar.Shift(c, func(i int) int { return i + outerBase }), true
 }
 
 // readsOuter reports that e is over columns of the query around; readsInner that it is over some of its own.

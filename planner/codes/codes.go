@@ -57,13 +57,11 @@ const (
 	NoLimit         = "SQ2505"
 	NoGroupingSets  = "SQ2506"
 	NoSubquery      = "SQ2508"
-	NoConstructor   = "SQ2509"
 	NoSystemTime    = "SQ2510"
 	NoTableFunction = "SQ2513"
 	NoHint          = "SQ2514"
 	NoInsertForm    = "SQ2515"
 	NoTableForm     = "SQ2516"
-	NoFieldAccess   = "SQ2517"
 	NoStatement     = "SQ2518"
 	NoCallForm      = "SQ2519"
 )

@@ -11,12 +11,12 @@ func comparisonFuncs() []*Func {
 	op := func(symbol, doc string, ex ...string) *Func {
 		return &Func{
 			Name: symbol, Family: "comparison", Syntax: "a " + symbol + " b", Doc: doc, Deterministic: true,
-			Resolve: resolveCompare(is(types.TBoolean), anyNullable), Examples: examples(ex...),
+			Resolve: resolveCompare(is(types.TBoolean), anyNullable, symbol != "=" && symbol != "<>"), Examples: examples(ex...),
 		}
 	}
 	distinct := func(name, doc string, ex ...string) *Func {
 		f := op(name, doc, ex...)
-		f.Nulls, f.Resolve = NullsToKernel, resolveCompare(is(types.TBoolean), never)
+		f.Nulls, f.Resolve = NullsToKernel, resolveCompare(is(types.TBoolean), never, false)
 		return f
 	}
 	extreme := func(name, doc string, ex ...string) *Func {
@@ -82,7 +82,7 @@ func comparing(a, b Arg) (ta, tb types.Type, err error) {
 	case ta.Kind == types.Timestamp && tb.Kind == types.TimestampLTZ:
 		return types.MakeTimestampLTZ(ta.Prec).WithNullable(ta.Nullable), tb, nil
 	case ta.Nested != nil || tb.Nested != nil:
-		return ta, tb, fmt.Errorf("ARRAY, MAP and ROW values cannot be compared as a whole yet; compare their elements")
+		return comparingNested(ta, tb)
 	case ta.Kind == tb.Kind:
 		return ta, tb, nil
 	}
@@ -112,7 +112,8 @@ func checkTime(a Arg, t types.Type) error {
 	return nil
 }
 
-func resolveCompare(result func([]Arg) types.Type, nullable func([]Arg) bool) ResolveFunc {
+// resolveCompare takes two operands that can be compared; ordered: that one may come before the other.
+func resolveCompare(result func([]Arg) types.Type, nullable func([]Arg) bool, ordered bool) ResolveFunc {
 	return func(args []Arg) (types.Type, []types.Type, error) {
 		if len(args) != 2 {
 			return types.Type{}, nil, fmt.Errorf("it takes 2 operands, not %d", len(args))
@@ -120,6 +121,9 @@ func resolveCompare(result func([]Arg) types.Type, nullable func([]Arg) bool) Re
 		a, b, err := comparing(args[0], args[1])
 		if err != nil {
 			return types.Type{}, nil, err
+		}
+		if ordered && a.Nested != nil {
+			return types.Type{}, nil, fmt.Errorf("values of type %s have no order", a.WithNullable(true))
 		}
 		seen := []Arg{{Type: a}, {Type: b}}
 		return result(seen).WithNullable(nullable(seen)), []types.Type{a, b}, nil

@@ -172,7 +172,7 @@ func mergeable(up, down *logical.Calc) bool {
 	count(up.Filter)
 	for i, e := range down.Exprs {
 		switch x := e.(type) {
-		case *scalar.Column, *scalar.Literal:
+		case *scalar.Column, *scalar.Literal, *scalar.Field: // a field costs nothing to read again
 		default:
 			if reads[i] > 1 || !scalar.Deterministic(x) && (reads[i] != handed[i] || up.Filter != nil) {
 				return false
@@ -187,7 +187,7 @@ func (o *Optimizer) mergeTwo(up, down *logical.Calc) *logical.Calc {
 		return scalar.Rewrite(e, func(x scalar.Expr) scalar.Expr {
 			c, ok := x.(*scalar.Column)
 			if !ok {
-				return x
+				return fieldOfRow(x)
 			}
 			below := down.Exprs[c.Index]
 			if r, plain := below.(*scalar.Column); plain && c.Sp != r.Sp && !c.Sp.IsZero() {
@@ -371,6 +371,18 @@ func pullWindow(w *logical.WindowAggregate) bool {
 	return true
 }
 
+// fieldOfRow is the value behind ROW(a, b).f.
+func fieldOfRow(e scalar.Expr) scalar.Expr {
+	f, ok := e.(*scalar.Field)
+	if !ok {
+		return e
+	}
+	if c, isCall := f.X.(*scalar.Call); isCall && c.Func.Name == "ROW" {
+		return c.Args[f.Index]
+	}
+	return e
+}
+
 // condition simplifies a filter; nil when every row satisfies it.
 func (o *Optimizer) condition(e scalar.Expr) scalar.Expr {
 	e = scalar.Rewrite(e, o.simplify)
@@ -399,6 +411,7 @@ var negated = map[string]string{
 
 // simplify rewrites one node of a condition to an equal, simpler one.
 func (o *Optimizer) simplify(e scalar.Expr) scalar.Expr {
+	e = fieldOfRow(e)
 	c, ok := e.(*scalar.Call)
 	if !ok {
 		return e

@@ -35,7 +35,7 @@ type Literal struct {
 // Special forms, by Func.Name: AND and OR (two or more arguments, three-valued, evaluated left to right; a row
 // decided by an earlier argument is not evaluated by a later one); CASE (cond, value, cond, value, ..., else: always
 // an odd number; values evaluated only for the rows they are chosen for); IN (x, literal, literal, ...);
-// COALESCE and IF likewise lazy.
+// COALESCE and IF likewise lazy. ROW, ARRAY and MAP make a value of their arguments, [] is x[i].
 type Call struct {
 	Func *fn.Func
 	Args []Expr
@@ -53,14 +53,33 @@ type Cast struct {
 	Sp       diag.Span
 }
 
+// Field is a field of a ROW: NULL where the ROW is.
+type Field struct {
+	X     Expr // a ROW
+	Index int  // of the field
+	Typ   types.Type
+	Sp    diag.Span
+}
+
+// NewField is field i of x, with the type that follows.
+func NewField(x Expr, i int, at diag.Span) *Field {
+	t := x.Type().Nested.Fields[i].Type
+	return &Field{X: x, Index: i, Typ: t.WithNullable(t.Nullable || x.Type().Nullable), Sp: at}
+}
+
+// Name is the field's name.
+func (e *Field) Name() string { return e.X.Type().Nested.Fields[e.Index].Name }
+
 // Type is the type of the expression.
 func (e *Column) Type() types.Type  { return e.Typ }
 func (e *Literal) Type() types.Type { return e.Typ }
 func (e *Call) Type() types.Type    { return e.Typ }
 func (e *Cast) Type() types.Type    { return e.Typ }
+func (e *Field) Type() types.Type   { return e.Typ }
 
 // Span is the place of the expression.
 func (e *Column) Span() diag.Span  { return e.Sp }
 func (e *Literal) Span() diag.Span { return e.Sp }
 func (e *Call) Span() diag.Span    { return e.Sp }
 func (e *Cast) Span() diag.Span    { return e.Sp }
+func (e *Field) Span() diag.Span   { return e.Sp }

@@ -33,8 +33,42 @@ func ValueText(v types.Value, t types.Type) string {
 		return decText(v, t.Scale)
 	case int64:
 		return intText(v, t)
+	case []types.Value:
+		var b strings.Builder
+		if t.Kind == types.Row {
+			b.WriteString("ROW(")
+			for i, f := range v {
+				separate(&b, i)
+				b.WriteString(ValueText(f, t.Nested.Fields[i].Type))
+			}
+			return b.String() + ")"
+		}
+		b.WriteString("ARRAY[")
+		for i, e := range v {
+			separate(&b, i)
+			b.WriteString(ValueText(e, t.Nested.Elem))
+		}
+		return b.String() + "]"
+	case [][2]types.Value:
+		key, elem := t.Nested.Key, t.Nested.Elem
+		if t.Kind == types.Multiset {
+			key, elem = t.Nested.Elem, types.TInt
+		}
+		var b strings.Builder
+		b.WriteString(t.Kind.String() + "[")
+		for i, p := range v {
+			separate(&b, i)
+			b.WriteString(ValueText(p[0], key) + ", " + ValueText(p[1], elem))
+		}
+		return b.String() + "]"
 	}
 	return fmt.Sprint(v)
+}
+
+func separate(b *strings.Builder, i int) {
+	if i > 0 {
+		b.WriteString(", ")
+	}
 }
 
 // floatText prints small and large numbers with an exponent and the others without, always as a DOUBLE.

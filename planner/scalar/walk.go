@@ -17,6 +17,8 @@ func Children(e Expr) []Expr {
 		return e.Args
 	case *Cast:
 		return []Expr{e.X}
+	case *Field:
+		return []Expr{e.X}
 	}
 	return nil
 }
@@ -56,6 +58,12 @@ func Rewrite(e Expr, f func(Expr) Expr) Expr {
 			return f(&c)
 		}
 	case *Cast:
+		if y := Rewrite(x.X, f); y != x.X {
+			c := *x
+			c.X = y
+			return f(&c)
+		}
+	case *Field:
 		if y := Rewrite(x.X, f); y != x.X {
 			c := *x
 			c.X = y
@@ -170,6 +178,10 @@ func digest(b *strings.Builder, e Expr) {
 		b.WriteString(" AS ")
 		b.WriteString(e.Typ.String())
 		b.WriteByte(')')
+	case *Field:
+		digest(b, e.X)
+		b.WriteByte('.')
+		b.WriteString(strconv.Itoa(e.Index))
 	case *Call:
 		b.WriteString(e.Func.Name)
 		b.WriteByte('(')
@@ -226,9 +238,40 @@ func format(b *strings.Builder, e Expr, level int, all bool) {
 		b.WriteString("CAST(")
 		format(b, e.X, 0, all)
 		b.WriteString(" AS " + e.Typ.WithNullable(true).String() + ")")
+	case *Field:
+		formatOperand(b, e.X, all)
+		b.WriteByte('.')
+		b.WriteString(QuoteName(e.Name()))
 	case *Call:
 		formatCall(b, e, level, all)
 	}
+}
+
+// postfixLevel is the level of x[i] and x.f, above that of all operators.
+const postfixLevel = 10
+
+// formatOperand prints what stands before [i] or .f, in brackets unless it is a name or such an access itself.
+func formatOperand(b *strings.Builder, e Expr, all bool) {
+	for !all {
+		c, ok := e.(*Cast)
+		if !ok || !c.Implicit {
+			break
+		}
+		e = c.X
+	}
+	switch x := e.(type) {
+	case *Column, *Field:
+		format(b, e, postfixLevel, all)
+		return
+	case *Call:
+		if x.Func.Name == "[]" {
+			format(b, e, postfixLevel, all)
+			return
+		}
+	}
+	b.WriteByte('(')
+	format(b, e, 0, all)
+	b.WriteByte(')')
 }
 
 func formatCall(b *strings.Builder, e *Call, level int, all bool) {
@@ -289,31 +332,39 @@ func formatCall(b *strings.Builder, e *Call, level int, all bool) {
 		b.WriteString(" ELSE ")
 		format(b, e.Args[len(e.Args)-1], 0, all)
 		b.WriteString(" END")
+	case name == "[]":
+		formatOperand(b, e.Args[0], all)
+		b.WriteByte('[')
+		format(b, e.Args[1], 0, all)
+		b.WriteByte(']')
+	case name == "ARRAY" || name == "MAP":
+		b.WriteString(name + "[")
+		formatList(b, e.Args, all)
+		b.WriteByte(']')
 	case name == "IN" || name == "NOT IN":
 		if level > 6 {
 			b.WriteByte('(')
 		}
 		format(b, e.Args[0], 7, all)
 		b.WriteString(" " + name + " (")
-		for i, a := range e.Args[1:] {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			format(b, a, 0, all)
-		}
+		formatList(b, e.Args[1:], all)
 		b.WriteByte(')')
 		if level > 6 {
 			b.WriteByte(')')
 		}
 	default:
 		b.WriteString(name + "(")
-		for i, a := range e.Args {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			format(b, a, 0, all)
-		}
+		formatList(b, e.Args, all)
 		b.WriteByte(')')
+	}
+}
+
+func formatList(b *strings.Builder, es []Expr, all bool) {
+	for i, e := range es {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		format(b, e, 0, all)
 	}
 }
 

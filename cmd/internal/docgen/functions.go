@@ -21,6 +21,7 @@ var families = []struct{ name, title string }{
 	{"comparison", "Comparison"},
 	{"logic", "Logic"},
 	{"conditional", "Conditions"},
+	{"collection", "Rows, arrays, maps"},
 	{"arithmetic", "Arithmetic"},
 	{"numeric", "Numbers"},
 	{"string", "Strings"},

@@ -11,29 +11,39 @@ import (
 )
 
 // cell is the encoding of one value of a type: 8 bytes for booleans, integers, times and floats, 16 for
-// decimals, the bytes themselves for strings.
+// decimals, the bytes themselves for strings, and that of package batch for lists and rows.
 type cell struct {
-	class batch.Class
-	size  int // bytes; 0: any number
+	class  batch.Class
+	size   int     // bytes; 0: any number
+	nested *nested // of lists and rows
+}
+
+// nested is what a cell of lists or rows works with.
+type nested struct {
+	buf []byte        // the encoding that was read last
+	one *batch.Vector // the value that was decoded last
 }
 
 func newCell(fn string, t types.Type) (cell, error) {
 	switch c := class(t); c {
 	case batch.ClassBool, batch.ClassInt, batch.ClassFloat:
-		return cell{c, 8}, nil
+		return cell{c, 8, nil}, nil
 	case batch.ClassDec:
-		return cell{c, 16}, nil
+		return cell{c, 16, nil}, nil
 	case batch.ClassBytes:
-		return cell{c, 0}, nil
+		return cell{c, 0, nil}, nil
+	case batch.ClassList, batch.ClassRow:
+		return cell{c, 0, &nested{one: batch.NewVector(t, 1)}}, nil
 	}
 	return cell{}, fmt.Errorf("%s of a value of type %s is not supported", fn, t)
 }
 
 func (c cell) format() string {
-	return [...]string{"", "bool", "int", "float", "dec", "bytes"}[c.class]
+	return [...]string{"", "bool", "int", "float", "dec", "bytes", "list", "row"}[c.class]
 }
 
-// read is the encoding of row i of v, which is not NULL: in tmp, or a view of v.
+// read is the encoding of row i of v, which is not NULL: in tmp, a view of v, or in memory that the next read of a list or row
+// overwrites.
 func (c cell) read(v *batch.Vector, i int, tmp *[16]byte) []byte {
 	switch c.class {
 	case batch.ClassBytes:
@@ -41,6 +51,9 @@ func (c cell) read(v *batch.Vector, i int, tmp *[16]byte) []byte {
 	case batch.ClassDec:
 		putDec(tmp[:], v.Dec[i])
 		return tmp[:16]
+	case batch.ClassList, batch.ClassRow:
+		c.nested.buf = batch.AppendValue(c.nested.buf[:0], v, i)
+		return c.nested.buf
 	}
 	putWord(tmp[:], c.word(v, i))
 	return tmp[:8]
@@ -70,9 +83,20 @@ func (c cell) write(out *batch.Vector, i int, b []byte) {
 		out.Flt[i] = math.Float64frombits(word(b))
 	case batch.ClassDec:
 		out.Dec[i] = getDec(b)
-	default:
+	case batch.ClassBytes:
 		out.Off[i], out.Len[i] = uint32(len(out.Data)), uint32(len(b))
 		out.Data = append(out.Data, b...)
+	default:
+		c.nested.one.Reset()
+		c.decode(c.nested.one, b)
+		out.SetFrom(i, c.nested.one, 0)
+	}
+}
+
+// decode appends the list or row that b encodes.
+func (c cell) decode(out *batch.Vector, b []byte) {
+	if err := batch.DecodeValue(b, out); err != nil {
+		panic("agg: " + err.Error()) // the state's checksums have been verified
 	}
 }
 
@@ -87,8 +111,10 @@ func (c cell) appendTo(out *batch.Vector, b []byte) {
 		out.AppendFloat(math.Float64frombits(word(b)))
 	case batch.ClassDec:
 		out.AppendDec(getDec(b))
-	default:
+	case batch.ClassBytes:
 		out.AppendBytes(b)
+	default:
+		c.decode(out, b)
 	}
 }
 

@@ -87,9 +87,10 @@ func (a *endBytes) set(r *Rows, k int, x []byte) (err error) {
 
 func (a *endBytes) Update(r *Rows) error {
 	v := r.In.Cols[a.arg]
+	var tmp [16]byte
 	for k, i := range r.Pos {
 		if !v.IsNull(int(i)) {
-			if err := a.set(r, k, v.Bytes(int(i))); err != nil {
+			if err := a.set(r, k, a.cell.read(v, int(i), &tmp)); err != nil {
 				return err
 			}
 		}
