@@ -311,6 +311,17 @@ func (p *parser) wordExpr(t token.Token) ast.Expr {
 		}
 	case "INTERVAL":
 		return p.interval()
+	case "FINAL", "RUNNING":
+		if behind.Kind == token.Word && p.peek(2).Is("(") {
+			p.next()
+			c, ok := p.primary().(*ast.Call)
+			if !ok || p.failed {
+				p.unexpected("FIRST, LAST or an aggregate behind " + t.Key)
+				return nil
+			}
+			c.Sees, c.At = t.Key, p.from(start)
+			return c
+		}
 	case "CASE":
 		return p.caseExpr()
 	case "CAST", "TRY_CAST":

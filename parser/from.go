@@ -155,15 +155,7 @@ func (p *parser) behindTable(start int, r ast.TableRef) ast.TableRef {
 	if !p.is("MATCH_RECOGNIZE", "(") {
 		return r
 	}
-	end := p.match[p.i+1]
-	if end < 0 {
-		p.errorAt(p.i+1, p.span(p.peek(1)), "SQ1001", "the ( of MATCH_RECOGNIZE is not closed")
-		return r
-	}
-	p.i = end + 1
-	m := &ast.MatchRecognize{Input: r, Alias: p.tableAlias()}
-	m.At = p.from(start)
-	return m
+	return p.matchRecognize(start, r)
 }
 
 // tableAlias takes [AS] name [(columns)], or nothing.

@@ -15,7 +15,7 @@ import (
 // again, apart from the places. Names are quoted where they must be.
 //
 // Any node can be printed. An expression, a type or a piece of a statement comes on one
-// line. Of a MATCH_RECOGNIZE only the place is known, so it is copied from the source.
+// line. A MATCH_RECOGNIZE keeps the layout that it has in the source.
 func Print(node ast.Node) string {
 	switch n := node.(type) {
 	case ast.Statement:
@@ -656,6 +656,9 @@ func (p *printer) caseExpr(e *ast.Case) {
 }
 
 func (p *printer) call(c *ast.Call) {
+	if c.Sees != "" {
+		p.w(c.Sees, " ")
+	}
 	if c.Name.Quoted {
 		p.ident(c.Name)
 	} else {
