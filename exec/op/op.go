@@ -63,6 +63,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newReplicate(n)
 	case *physical.Over:
 		return newOver(n)
+	case *physical.Match:
+		return newMatch(n, env)
 	case *physical.Rank:
 		return newRank(n)
 	case *physical.WindowRank:

@@ -254,7 +254,7 @@ func stateful(n physical.Node) bool {
 	switch n.(type) {
 	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
 		*physical.Join, *physical.IntervalJoin, *physical.TemporalJoin, *physical.Over, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
-		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin:
+		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin, *physical.Match:
 		return true
 	}
 	return false

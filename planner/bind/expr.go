@@ -20,6 +20,7 @@ type exprBinder struct {
 	agg    *grouping   // set where aggregates and group keys are meant
 	within string      // the aggregate whose arguments are being bound
 	over   *overs      // set where OVER may stand
+	match  *matching   // set in MATCH_RECOGNIZE
 	subs   *subqueries // set where sub-queries may be values
 	// correlated: columns of the query around this one may be named.
 	correlated bool
@@ -129,6 +130,9 @@ func (x *exprBinder) columnRef(e *ast.ColumnRef) scalar.Expr {
 		if alias := x.over.aliases[name]; alias != nil && !slices.Contains(x.scope.names(), name) {
 			return x.bind(alias)
 		}
+	}
+	if x.match != nil {
+		return x.matchColumn(e)
 	}
 	if col, done := x.outerColumn(e); done {
 		return col
@@ -620,6 +624,11 @@ var auxiliary = map[string]string{
 func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	name := strings.ToUpper(e.Name.Name)
 	f := x.Functions[name]
+	if e.Over == nil {
+		if v, done := x.matchCall(e, name); done {
+			return v
+		}
+	}
 	switch {
 	case e.Over != nil:
 		return x.overCall(e, f)
@@ -630,6 +639,8 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	case f != nil && f.Unsupported != "" && f.Kind != fn.WindowTVF:
 		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not supported yet", name).Note("%s", f.Unsupported)
 		return nil
+	case f != nil && f.Kind == fn.Aggregate && x.match != nil:
+		return x.matchAggregate(e, f)
 	case f != nil && f.Kind == fn.Aggregate:
 		return x.aggregate(e, f)
 	case f != nil && f.Kind == fn.Window:

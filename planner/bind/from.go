@@ -34,7 +34,7 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 	case *ast.Unnest:
 		b.Diags.Errorf(codes.NoTableFunction, t.Sp, "UNNEST is not supported yet")
 	case *ast.MatchRecognize:
-		b.Diags.Errorf(codes.NoMatch, t.Sp, "MATCH_RECOGNIZE is not supported yet")
+		return b.matchRecognize(t)
 	default:
 		b.Diags.Errorf(codes.NoTableFunction, t.Span(), "this cannot stand in FROM")
 	}

@@ -20,6 +20,7 @@ const (
 	WindowFunction  = "SQ2022"
 	Over            = "SQ2023"
 	NeedsEventTime  = "SQ2024"
+	Match           = "SQ2040"
 	Watermark       = "SQ2030"
 	PrimaryKey      = "SQ2031"
 	ComputedColumn  = "SQ2032"

@@ -96,6 +96,8 @@ func Kind(n physical.Node) string {
 		return "Replicate"
 	case *physical.Over:
 		return "Over"
+	case *physical.Match:
+		return "Match"
 	case *physical.WindowRank:
 		return "WindowRank"
 	case *physical.Rank:
@@ -191,6 +193,8 @@ func arguments(n physical.Node) []string {
 		add("order", scalar.QuoteName(in()[n.Time].Name))
 		add("frame", frame(n))
 		add("calls", aggs(n.Calls, in()))
+	case *physical.Match:
+		args = append(args, matchArgs(n, in())...)
 	case *physical.WindowRank:
 		add("partition", optional(in(), n.Partition))
 		add("window", window(n.Window, in()))
@@ -314,6 +318,12 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, state(n.TTL))
 	case *physical.Over:
 		out = append(out, state(n.TTL))
+	case *physical.Match:
+		if n.Within > 0 {
+			out = append(out, "state within "+length(n.Within))
+		} else {
+			out = append(out, "state while a match may go on")
+		}
 	case *physical.Final:
 		out = append(out, "state until the end")
 	case *physical.Sort:

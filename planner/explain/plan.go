@@ -256,6 +256,12 @@ func stateOf(n physical.Node) *State {
 			s.What = "the aggregates of each partition and the rows of its frame"
 		}
 		return s
+	case *physical.Match:
+		s := &State{What: "the rows of matches that have begun", Until: "no match can go on with them"}
+		if n.Within > 0 {
+			s.Until = length(n.Within) + " after the first row of a match"
+		}
+		return s
 	case *physical.Final:
 		return &State{What: "the rows of the result", Until: "the input ends"}
 	case *physical.Sort:

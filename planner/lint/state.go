@@ -6,7 +6,6 @@ import (
 
 	"weir/parser/ast"
 	"weir/parser/diag"
-	"weir/parser/token"
 	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/logical"
@@ -216,48 +215,12 @@ func joinOneSided(p *pass) {
 	})
 }
 
-// matchWords is the words of a MATCH_RECOGNIZE behind its input.
-func matchWords(m *ast.MatchRecognize) []token.Token {
-	toks, _ := token.Lex(m.Sp.File, &diag.List{})
-	from := 0
-	for from < len(toks) && !(toks[from].Start >= m.Input.Span().End && toks[from].Is("MATCH_RECOGNIZE")) {
-		from++
-	}
-	to := from
-	for to < len(toks) && toks[to].End <= m.Sp.End {
-		to++
-	}
-	return toks[from:to]
-}
-
 func matchWithoutWithin(p *pass) {
-	each(p, func(m *ast.MatchRecognize, _ []ast.Node) {
-		toks := matchWords(m)
-		var at diag.Span
-		for i, t := range toks {
-			if t.Is("WITHIN") {
-				return
-			}
-			if t.Is("PATTERN") {
-				at = t.Span(m.Sp.File)
-				depth := 0
-				for _, u := range toks[i+1:] {
-					if u.Is("(") {
-						depth++
-					}
-					if u.Is(")") {
-						if depth--; depth == 0 {
-							at.End = u.End
-							break
-						}
-					}
-				}
-			}
+	each(p, func(m *ast.MatchRecognize, above []ast.Node) {
+		if m.Within != nil {
+			return
 		}
-		if at.IsZero() {
-			at = m.Sp
-		}
-		p.report(at, "this pattern waits for its end for ever").At("rows of every match that has begun are kept").
+		p.report(m.PatternAt, "this pattern waits for its end for ever").At("rows of every match that has begun are kept").
 			Help("add WITHIN INTERVAL '1' HOUR behind PATTERN (...)")
 	})
 }

@@ -69,18 +69,13 @@ func watermarkMissing(p *pass) {
 			return
 		}
 		t := rels[0].table
-		toks := matchWords(m)
-		for i := 0; i+2 < len(toks); i++ {
-			if !toks[i].Is("ORDER") || !toks[i+1].Is("BY") {
-				continue
-			}
-			name := strings.Trim(toks[i+2].Text(m.Sp.File), "`")
-			for k := range t.Columns {
-				if t.Columns[k].Name == name {
-					say(diag.Span{File: m.Sp.File, Start: toks[i+2].Start, End: toks[i+2].End}, t, &t.Columns[k], "MATCH_RECOGNIZE")
-				}
-			}
+		if len(m.OrderBy) == 0 {
 			return
+		}
+		if ref, ok := m.OrderBy[0].Expr.(*ast.ColumnRef); ok {
+			if _, c := column(rels, ref); c != nil {
+				say(ref.Sp, t, c, "MATCH_RECOGNIZE")
+			}
 		}
 	})
 }

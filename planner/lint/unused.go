@@ -133,11 +133,6 @@ func (p *pass) references() map[string]int {
 			}
 		}
 	})
-	each(p, func(m *ast.MatchRecognize, _ []ast.Node) {
-		for _, t := range matchWords(m) {
-			n[strings.Trim(t.Text(m.Sp.File), "`")]++
-		}
-	})
 	return n
 }
 

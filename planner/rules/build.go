@@ -288,6 +288,8 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.replicate(n)
 	case *logical.Over:
 		return b.over(n)
+	case *logical.Match:
+		return b.match(n)
 	case *logical.Rank:
 		if b.sorted(n) {
 			return b.final(columns(n.Columns), n.Order, n.Sp, func() (built, bool) { return b.rank(n, true) })
@@ -690,6 +692,8 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "materialize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
 		case *physical.Over:
 			fmt.Fprintf(h, "over %s %s %s %v %d\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Rows, n.Preceding)
+		case *physical.Match:
+			fmt.Fprintf(h, "match %s %s %v %s\n", id, keyTypes(n.Partition), rowTypes(in(0)), matchShape(n))
 		case *physical.WindowRank:
 			fmt.Fprintf(h, "window-rank %s %s %v %v %d %d %t\n", id, keyTypes(n.Partition), n.Order, rowTypes(in(0)), n.From, n.To, n.Latest)
 		case *physical.Rank:

@@ -82,6 +82,8 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		t := b.traitsOf(n.Inputs()[0])
 		t.keys = nil
 		return t
+	case *logical.Match:
+		return traits{}
 	case *logical.Over:
 		t := b.traitsOf(n.Input)
 		return t

@@ -86,6 +86,8 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		return logical.NewReplicate(in, to[n.Times], n.Sp), at
 	case *logical.Over:
 		return o.pruneOver(n, need)
+	case *logical.Match:
+		return o.pruneMatch(n, need)
 	case *logical.Rank:
 		return o.pruneRank(n, need)
 	case *logical.Union:

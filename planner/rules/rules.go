@@ -81,6 +81,10 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		return logical.NewExpand(ins[0], n.Null, n.ID, n.Sp)
 	case *logical.Replicate:
 		return logical.NewReplicate(ins[0], n.Times, n.Sp)
+	case *logical.Match:
+		c := *n
+		c.Input = ins[0]
+		return &c
 	case *logical.Over:
 		c := *n
 		c.Input = ins[0]

@@ -1,0 +1,518 @@
+package op
+
+import (
+	"bytes"
+	"container/heap"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/exec/expr"
+	"weir/exec/op/pattern"
+	"weir/planner/physical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// match looks for a pattern in the rows of each partition. Rows of event time wait in a timeBuffer; those that the watermark has passed
+// are looked at in the order of their times, in batches:
+//
+//	conditions  of the row alone are computed for the whole batch, one after the other
+//	waves       a wave has the first rows that are left of each partition: they do not depend on each other
+//	probes      conditions that read what a match has so far are computed for all runs of a wave at once
+//	offer       each row is offered to the runs of its partition
+//	measures    are computed for all matches of the batch at once
+//
+// Table partition has, by key: due 8, the time at which the queue has the partition, or 0; variable part: what package pattern stores. Partitions
+// that were touched since the last barrier are in memory; the table gets them there.
+type match struct {
+	node   *physical.Match
+	ctx    *exec.TaskContext
+	clock  func() time.Time
+	types  []types.Type
+	cols   []int
+	reads  []int // columns of rows that are kept
+	search *pattern.Search
+	conds  []*matchCond // by variable; nil: every row
+	found  *matchProbe  // the measures
+	out    *expr.Projection
+	keys   *batch.Batch // of the matches
+	result batch.Batch
+
+	table    state.Table
+	buffer   timeBuffer
+	progress progress
+	wm       exec.Watermark
+	queue    dueQueue
+	parts    map[string]*matchPart
+
+	enc    state.Keys
+	rows   state.Keys
+	kept   state.Keys
+	hashes []uint64
+	unused []uint64
+	all    []int32
+	cur    *batch.Batch
+	sorted *batch.Batch
+	order  [][]byte
+	at     []int32
+	waves  [][]matchRow
+	buf    []byte
+}
+
+// matchPart is a partition in memory.
+type matchPart struct {
+	p     *pattern.Partition
+	key   []byte
+	hash  uint64
+	due   int64 // when the queue has it; 0: never
+	level int   // rows of it in this batch so far
+}
+
+// matchRow is a row of the batch that is looked at.
+type matchRow struct {
+	part *matchPart
+	pos  int32
+	k    int // which key and kept row it is
+	time int64
+}
+
+// partsInMemory is how many partitions stay in memory between two barriers.
+const partsInMemory = 1 << 16
+
+func newMatch(n *physical.Match, env Env) (exec.Operator, error) {
+	o := &match{node: n, clock: env.Expr.Clock, types: columnTypes(n.Input), parts: map[string]*matchPart{}}
+	if o.clock == nil {
+		o.clock = time.Now
+	}
+	for c := range o.types {
+		o.cols = append(o.cols, c)
+	}
+	o.search = &pattern.Search{Skip: pattern.Skip(n.Skip.Kind), To: n.Skip.Var, Within: n.Within}
+	var vars []pattern.Variable
+	for _, v := range n.Vars {
+		vars = append(vars, pattern.Variable{Min: v.Min, Max: v.Max, Reluctant: v.Reluctant})
+		o.search.Names = append(o.search.Names, v.Name)
+	}
+	o.search.Machine = pattern.Compile(vars)
+	o.reads = matchReads(n)
+	for i, v := range n.Vars {
+		c, err := newMatchCond(n, i, v.Cond, o.types, o.reads, env)
+		if err != nil {
+			return nil, err
+		}
+		o.conds = append(o.conds, c)
+	}
+	var err error
+	if o.found, err = newMatchProbe(n, -1, n.Measures, o.types, o.reads); err != nil {
+		return nil, err
+	}
+	if o.out, err = expr.CompileProjection(o.found.exprs, env.Expr); err != nil {
+		return nil, err
+	}
+	for _, k := range n.Then {
+		if t := o.types[k.Column]; t.Nested != nil {
+			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
+		}
+	}
+	o.keys = batch.New(pick(o.types, n.Partition), 0)
+	o.cur, o.sorted = batch.New(o.types, batch.TargetRows), batch.New(o.types, 0)
+	return o, nil
+}
+
+// matchReads is the columns of earlier rows that conditions and measures read.
+func matchReads(n *physical.Match) []int {
+	var out []int
+	add := func(c int) {
+		if i, ok := slices.BinarySearch(out, c); !ok {
+			out = slices.Insert(out, i, c)
+		}
+	}
+	for _, r := range n.Refs {
+		if r.Func == "" && !r.Time {
+			add(r.Column)
+		}
+		for _, a := range r.Args {
+			for _, c := range scalar.Columns(a) {
+				add(c)
+			}
+		}
+	}
+	return out
+}
+
+func (o *match) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
+	o.ctx = ctx
+	n := o.node
+	schema := fmt.Sprintf("match%d key%d(%s) (%s) states%d within%d", pattern.Format, batch.KeyFormat, typeList(pick(o.types, n.Partition)),
+		typeList(pick(o.types, o.reads)), o.search.Machine.States(), n.Within)
+	if o.table, err = st.Table(state.TableSpec{Name: "partition", Fixed: 8, Schema: schema}); err != nil {
+		return err
+	}
+	m := o.table.Map(0)
+	err = m.Scan(func(r state.Ref) bool {
+		if at := due(m, r); at != 0 {
+			key := slices.Clone(m.Key(r))
+			o.queue = append(o.queue, duePartition{at, state.Hash(key), key})
+		}
+		return true
+	})
+	heap.Init(&o.queue)
+	if err != nil || n.ProcTime {
+		return err
+	}
+	if o.wm, err = o.progress.open(ctx, st); err != nil {
+		return err
+	}
+	return o.buffer.open(st, "pending", fmt.Sprintf("key%d(%s) (%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)), typeList(o.types)))
+}
+
+func (o *match) Process(in *batch.Batch, out exec.Emitter) error {
+	if in.Rows() == 0 {
+		return nil
+	}
+	if o.node.ProcTime {
+		now := o.clock().UnixMicro()
+		o.cur.Reset()
+		o.cur.AppendRows(in, positions(in, &o.all))
+		if err := o.sort(func(int) int64 { return now }); err != nil {
+			return err
+		}
+		if err := o.look(o.cur, func(int32) int64 { return now }, out); err != nil {
+			return err
+		}
+		return o.emit(out)
+	}
+	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
+	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	times := in.Cols[o.node.Time]
+	for k, i := range positions(in, &o.all) {
+		if times.IsNull(int(i)) {
+			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+		}
+		t := times.Int[i]
+		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
+			o.ctx.Metrics.Late.Add(1)
+			continue
+		}
+		o.buffer.add(t, o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]], o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+	}
+	return nil
+}
+
+func (o *match) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	if o.node.ProcTime || wm <= o.wm {
+		return nil
+	}
+	o.wm = wm
+	for o.buffer.due(int64(wm)) {
+		o.cur.Reset()
+		for o.buffer.due(int64(wm)) {
+			// Rows of one time belong together where they are ordered further.
+			if o.cur.N >= batch.TargetRows && (len(o.node.Then) == 0 || !o.buffer.due(o.cur.Cols[o.node.Time].Int[o.cur.N-1])) {
+				break
+			}
+			if err := batch.DecodeKey(o.buffer.pop().row, o.cur.Cols); err != nil {
+				return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+			}
+			o.cur.N++
+		}
+		times := func(i int) int64 { return o.cur.Cols[o.node.Time].Int[i] }
+		if err := o.sort(times); err != nil {
+			return err
+		}
+		if err := o.look(o.cur, func(i int32) int64 { return times(int(i)) }, out); err != nil {
+			return err
+		}
+	}
+	if err := o.pass(int64(wm), out); err != nil {
+		return err
+	}
+	return o.emit(out)
+}
+
+// sort puts rows of one time, which stand together, into their further order.
+func (o *match) sort(time func(int) int64) error {
+	n := o.cur.N
+	if len(o.node.Then) == 0 || n < 2 {
+		return nil
+	}
+	o.order, o.at = grow(o.order, n), grow(o.at, n)
+	for i := range o.order {
+		k := o.order[i][:0]
+		for _, s := range o.node.Then {
+			k = batch.AppendSortKey(k, o.cur.Cols[s.Column], i, s.Desc, s.NullsFirst)
+		}
+		o.order[i], o.at[i] = k, int32(i)
+	}
+	for from := 0; from < n; {
+		to := from + 1
+		for to < n && time(to) == time(from) {
+			to++
+		}
+		slices.SortStableFunc(o.at[from:to], func(a, b int32) int { return bytes.Compare(o.order[a], o.order[b]) })
+		from = to
+	}
+	o.sorted.Reset()
+	for c, v := range o.sorted.Cols {
+		v.AppendMany(o.cur.Cols[c], o.at, n)
+	}
+	o.sorted.N = n
+	o.cur, o.sorted = o.sorted, o.cur
+	return nil
+}
+
+// look offers the rows of a batch, which are in their order, to the runs of their partitions.
+func (o *match) look(in *batch.Batch, time func(int32) int64, out exec.Emitter) error {
+	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
+	o.unused = batch.EncodeKeys(in, o.reads, &o.kept, o.unused)
+	for _, c := range o.conds {
+		if c != nil {
+			c.begin(in)
+		}
+	}
+	waves := 0
+	for k := range in.N {
+		part, err := o.part(o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]])
+		if err != nil {
+			return err
+		}
+		if part.level == waves {
+			if waves == len(o.waves) {
+				o.waves = append(o.waves, nil)
+			}
+			o.waves[waves] = o.waves[waves][:0]
+			waves++
+		}
+		o.waves[part.level] = append(o.waves[part.level], matchRow{part, int32(k), k, time(int32(k))})
+		part.level++
+	}
+	for _, w := range o.waves[:waves] {
+		if err := o.wave(w); err != nil {
+			return err
+		}
+		if o.found.n >= batch.TargetRows {
+			if err := o.emit(out); err != nil {
+				return err
+			}
+		}
+	}
+	for _, w := range o.waves[:min(waves, 1)] {
+		for i := range w {
+			w[i].part.level = 0
+		}
+	}
+	return o.evict()
+}
+
+// wave offers rows of different partitions.
+func (o *match) wave(rows []matchRow) error {
+	for i := range rows {
+		w := &rows[i]
+		if err := o.search.Advance(w.part.p, w.time, o.take(w.part)); err != nil {
+			return o.broken(err)
+		}
+		data := o.kept.Data[o.kept.Off[w.k]:o.kept.Off[w.k+1]]
+		o.search.Runs(w.part.p, func(run *pattern.Run, needs []int) {
+			for _, v := range needs {
+				if c := o.conds[v]; c != nil && c.probe != nil {
+					c.add(run, w.pos, w.time, data)
+				}
+			}
+		})
+	}
+	for _, c := range o.conds {
+		if c != nil && c.probe != nil {
+			c.answer()
+		}
+	}
+	for i := range rows {
+		w := &rows[i]
+		data := o.kept.Data[o.kept.Off[w.k]:o.kept.Off[w.k+1]]
+		ask := func(run *pattern.Run, v int) (bool, error) {
+			if o.conds[v] == nil {
+				return true, nil
+			}
+			return o.conds[v].holds(run, w.pos, w.time, data)
+		}
+		if err := o.search.Offer(w.part.p, w.time, data, ask, o.take(w.part)); err != nil {
+			return o.broken(err)
+		}
+		o.enqueue(w.part)
+	}
+	for _, c := range o.conds {
+		if c != nil && c.probe != nil {
+			c.forget()
+		}
+	}
+	return nil
+}
+
+// broken is err, which trying again does not help against where a match cannot be skipped.
+func (o *match) broken(err error) error {
+	if skip := new(pattern.SkipError); errors.As(err, &skip) {
+		return exec.Fatalf("write AFTER MATCH SKIP TO NEXT ROW or SKIP PAST LAST ROW, or name a variable that takes rows in every match, and not its first one",
+			fmt.Sprintf("AFTER MATCH SKIP (%s)", o.node.Skip.Span), err)
+	}
+	return err
+}
+
+// take notes a match.
+func (o *match) take(part *matchPart) pattern.Found {
+	return func(last *pattern.Step, time int64) error {
+		if len(o.node.Partition) > 0 {
+			if err := batch.DecodeKey(part.key, o.keys.Cols); err != nil {
+				return fmt.Errorf("state of a partition of %s: %w", o.node.ID, err)
+			}
+		}
+		return o.found.add(last, -1, time, nil, nil)
+	}
+}
+
+// enqueue has the partition looked at when the run that began first is over.
+func (o *match) enqueue(part *matchPart) {
+	if at, ok := o.search.Due(part.p); ok && (part.due == 0 || at < part.due) {
+		part.due = at
+		heap.Push(&o.queue, duePartition{at, part.hash, part.key})
+	}
+}
+
+// pass drops the runs that are over at a time.
+func (o *match) pass(time int64, out exec.Emitter) error {
+	for len(o.queue) > 0 && o.queue[0].at <= time {
+		d := heap.Pop(&o.queue).(duePartition)
+		part, err := o.known(d.hash, d.key)
+		if err != nil {
+			return err
+		}
+		if part == nil || part.due != d.at {
+			continue // it has another place in the queue, or needs none
+		}
+		part.due = 0
+		if err := o.search.Advance(part.p, time, o.take(part)); err != nil {
+			return o.broken(err)
+		}
+		o.enqueue(part)
+		if o.found.n >= batch.TargetRows {
+			if err := o.emit(out); err != nil {
+				return err
+			}
+		}
+		if err := o.evict(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emit computes the measures of the matches and puts them out.
+func (o *match) emit(out exec.Emitter) error {
+	if o.found.n == 0 {
+		return nil
+	}
+	in, err := o.found.finish()
+	if err != nil {
+		return err
+	}
+	cols, err := o.out.Apply(in)
+	if err != nil {
+		return err
+	}
+	o.result = batch.Batch{N: in.N, Cols: append(append(o.result.Cols[:0], o.keys.Cols...), cols.Cols...)}
+	err = out.Emit(&o.result)
+	o.found.reset()
+	o.keys.Reset()
+	return err
+}
+
+// part is the partition of a key, made where there is none.
+func (o *match) part(hash uint64, key []byte) (*matchPart, error) {
+	part, err := o.known(hash, key)
+	if err != nil || part != nil {
+		return part, err
+	}
+	part = &matchPart{p: o.search.NewPartition(), key: slices.Clone(key), hash: hash}
+	o.parts[string(part.key)] = part
+	return part, nil
+}
+
+// known is the partition of a key, nil where there is none.
+func (o *match) known(hash uint64, key []byte) (*matchPart, error) {
+	if part := o.parts[string(key)]; part != nil {
+		return part, nil
+	}
+	m := o.table.Map(0)
+	r, err := m.Find(hash, key)
+	if err != nil || r == state.NoRef {
+		return nil, err
+	}
+	p, err := o.search.Read(m.Var(r))
+	if err != nil {
+		return nil, fmt.Errorf("state of a partition of %s: %w", o.node.ID, err)
+	}
+	part := &matchPart{p: p, key: slices.Clone(key), hash: hash, due: due(m, r)}
+	o.parts[string(part.key)] = part
+	return part, nil
+}
+
+// evict brings partitions to the table when there are many in memory.
+func (o *match) evict() error {
+	if len(o.parts) < partsInMemory {
+		return nil
+	}
+	return o.store()
+}
+
+// store brings the table up to date and forgets the partitions in memory.
+func (o *match) store() error {
+	m := o.table.Map(0)
+	for _, part := range o.parts {
+		if part.p.Empty() {
+			r, err := m.Find(part.hash, part.key)
+			if err != nil {
+				return err
+			}
+			if r != state.NoRef {
+				m.Delete(r)
+			}
+			continue
+		}
+		r, _, err := m.Upsert(part.hash, part.key)
+		if err != nil {
+			return err
+		}
+		binary.LittleEndian.PutUint64(m.Fixed(r), uint64(part.due))
+		o.buf = part.p.Append(o.buf[:0])
+		if err := m.SetVar(r, o.buf); err != nil {
+			return err
+		}
+	}
+	clear(o.parts)
+	return nil
+}
+
+func (o *match) Snapshot(_ state.Epoch, out exec.Emitter) error {
+	if o.node.ProcTime {
+		if err := o.pass(o.clock().UnixMicro(), out); err != nil {
+			return err
+		}
+		if err := o.emit(out); err != nil {
+			return err
+		}
+		return o.store()
+	}
+	if err := o.store(); err != nil {
+		return err
+	}
+	if err := o.progress.snapshot(o.wm); err != nil {
+		return err
+	}
+	return o.buffer.snapshot()
+}
+
+func (*match) Close() error { return nil }

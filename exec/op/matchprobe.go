@@ -1,0 +1,438 @@
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"weir/exec/batch"
+	"weir/exec/expr"
+	"weir/exec/op/agg"
+	"weir/exec/op/memstate"
+	"weir/exec/op/pattern"
+	"weir/planner/physical"
+	"weir/planner/scalar"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// matchProbe gathers what expressions read of the rows of matches, a row for each run or match, so that they are computed for many at once.
+// Its columns: those of the row that is looked at, then what is read of the rows before it.
+type matchProbe struct {
+	node     *physical.Match
+	variable int // whose condition it is, -1 for measures
+	exprs    []scalar.Expr
+	current  []int // columns of the row that is looked at
+	refs     []int // into node.Refs
+	groups   []*matchAggs
+	in       *batch.Batch
+	n        int
+
+	types   []types.Type
+	reads   []int
+	place   map[int]int  // of a column in reads
+	row     *batch.Batch // one kept row
+	decoded *pattern.Row
+}
+
+// matchAggs is the aggregates over the rows of one variable.
+type matchAggs struct {
+	variable int
+	refs     []int // places in the probe's columns
+	calls    *aggCalls
+	args     *expr.Projection
+	table    state.Table
+	rows     *batch.Batch // the kept rows of all runs
+	of       []int32      // which run each belongs to
+	steps    []*pattern.Step
+	keys     state.Keys
+	hashes   []uint64
+	entries  []state.Ref
+	created  []bool
+	update   agg.Rows
+	at       []int32
+}
+
+func newMatchProbe(n *physical.Match, variable int, exprs []scalar.Expr, ts []types.Type, reads []int) (*matchProbe, error) {
+	p := &matchProbe{node: n, variable: variable, types: ts, reads: reads, place: map[int]int{}}
+	for i, c := range reads {
+		p.place[c] = i
+	}
+	w := len(ts)
+	at := map[int]int{} // of an expression's column in the probe
+	var cols []types.Type
+	for _, e := range exprs {
+		for _, c := range scalar.Columns(e) {
+			if c < w {
+				if i, ok := slices.BinarySearch(p.current, c); !ok {
+					p.current = slices.Insert(p.current, i, c)
+				}
+			} else if i, ok := slices.BinarySearch(p.refs, c-w); !ok {
+				p.refs = slices.Insert(p.refs, i, c-w)
+			}
+		}
+	}
+	for _, c := range p.current {
+		at[c] = len(cols)
+		cols = append(cols, ts[c])
+	}
+	groups := map[int]*matchAggs{}
+	for _, r := range p.refs {
+		at[w+r] = len(cols)
+		x := n.Refs[r]
+		cols = append(cols, x.Type.WithNullable(true))
+		if x.Func != "" {
+			if groups[x.Var] == nil {
+				groups[x.Var] = &matchAggs{variable: x.Var}
+				p.groups = append(p.groups, groups[x.Var])
+			}
+			groups[x.Var].refs = append(groups[x.Var].refs, at[w+r])
+		}
+	}
+	for _, g := range p.groups {
+		if err := p.aggregates(g); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range exprs {
+		p.exprs = append(p.exprs, scalar.Shift(e, func(c int) int { return at[c] }))
+	}
+	p.in = batch.New(cols, 0)
+	p.row = batch.New(pick(ts, reads), 1)
+	return p, nil
+}
+
+// aggregates makes the accumulators of a group.
+func (p *matchProbe) aggregates(g *matchAggs) error {
+	var calls []physical.AggCall
+	var args []scalar.Expr
+	var in []types.Type
+	for _, at := range g.refs {
+		x := p.node.Refs[p.refs[at-len(p.current)]]
+		c := physical.AggCall{Func: x.Func, Filter: -1, Type: x.Type, Name: x.Name}
+		for _, a := range x.Args {
+			c.Args = append(c.Args, len(args))
+			args = append(args, scalar.Shift(a, func(c int) int { return p.place[c] }))
+			in = append(in, a.Type())
+		}
+		calls = append(calls, c)
+	}
+	var err error
+	if g.calls, err = newAggCalls(0, calls, in, false, false); err != nil {
+		return err
+	}
+	if g.args, err = expr.CompileProjection(args, expr.Env{}); err != nil {
+		return err
+	}
+	st := memstate.NewScope(nil)
+	if g.table, err = st.Table(state.TableSpec{Name: "acc", Fixed: g.calls.set.Fixed, Schema: g.calls.set.Schema}); err != nil {
+		return err
+	}
+	if err := g.calls.open(st, 0); err != nil {
+		return err
+	}
+	g.rows = batch.New(pick(p.types, p.reads), 0)
+	return nil
+}
+
+// reset forgets the rows.
+func (p *matchProbe) reset() {
+	p.in.Reset()
+	p.n = 0
+	p.decoded = nil
+	for _, g := range p.groups {
+		g.rows.Reset()
+		g.of = g.of[:0]
+	}
+}
+
+// add appends a row: what the match behind last has. Of a condition the row that is looked at is at pos of cur, with the kept columns data; of
+// measures there is none.
+func (p *matchProbe) add(last *pattern.Step, pos int32, time int64, cur *batch.Batch, data []byte) error {
+	for i, c := range p.current {
+		p.in.Cols[i].AppendFrom(cur.Cols[c], int(pos))
+	}
+	for i, r := range p.refs {
+		v := p.in.Cols[len(p.current)+i]
+		x := &p.node.Refs[r]
+		switch {
+		case x.Func != "": // by finish
+		case x.Time:
+			v.AppendInt(time)
+		default:
+			row, isCurrent := p.find(x, last)
+			switch {
+			case isCurrent:
+				v.AppendFrom(cur.Cols[x.Column], int(pos))
+			case row == nil:
+				v.AppendNull()
+			default:
+				if err := p.decode(row.Row); err != nil {
+					return err
+				}
+				v.AppendFrom(p.row.Cols[p.place[x.Column]], 0)
+			}
+		}
+	}
+	for _, g := range p.groups {
+		if err := g.append(p, last, data); err != nil {
+			return err
+		}
+	}
+	p.n++
+	return nil
+}
+
+// append appends the rows of the group's variable up to last, the first of them first, and the row that is looked at where it counts.
+func (g *matchAggs) append(p *matchProbe, last *pattern.Step, data []byte) error {
+	g.steps = g.steps[:0]
+	if g.variable == physical.AllVars {
+		for s := last; s != nil; s = s.Prev {
+			g.steps = append(g.steps, s)
+		}
+	} else {
+		for s := last.LastOf(g.variable); s != nil && s.Variable == g.variable; s = s.Prev {
+			g.steps = append(g.steps, s)
+		}
+	}
+	for _, s := range slices.Backward(g.steps) {
+		if err := g.decode(p, s.Row.Data); err != nil {
+			return err
+		}
+	}
+	if p.variable < 0 || g.variable != physical.AllVars && g.variable != p.variable {
+		return nil
+	}
+	return g.decode(p, data)
+}
+
+func (g *matchAggs) decode(p *matchProbe, data []byte) error {
+	g.of = append(g.of, int32(p.n))
+	if len(g.rows.Cols) > 0 {
+		if err := batch.DecodeKey(data, g.rows.Cols); err != nil {
+			return fmt.Errorf("a row of a match: %w", err)
+		}
+	}
+	g.rows.N++
+	return nil
+}
+
+// find is the row that x reads: one behind last, or the one that is looked at.
+func (p *matchProbe) find(x *physical.MatchRef, last *pattern.Step) (row *pattern.Step, isCurrent bool) {
+	all := x.Var == physical.AllVars
+	counts := p.variable >= 0 && (all || x.Var == p.variable) // the row that is looked at is the last one
+	n := 0
+	if all {
+		n = last.Count()
+	} else {
+		n = last.CountOf(x.Var)
+	}
+	at := x.Offset
+	if !x.First {
+		if at = n - 1 - x.Offset; counts {
+			at++
+		}
+	}
+	switch {
+	case at < 0 || at > n || at == n && !counts:
+		return nil, false
+	case at == n:
+		return nil, true
+	case all:
+		return last.At(at), false
+	}
+	return last.Nth(x.Var, at), false
+}
+
+// decode puts the kept columns of a row into p.row.
+func (p *matchProbe) decode(r *pattern.Row) error {
+	if p.decoded == r {
+		return nil
+	}
+	p.row.Reset()
+	if err := batch.DecodeKey(r.Data, p.row.Cols); err != nil {
+		return fmt.Errorf("a row of a match: %w", err)
+	}
+	p.row.N, p.decoded = 1, r
+	return nil
+}
+
+// finish computes the aggregates; the batch has a row for each add.
+func (p *matchProbe) finish() (*batch.Batch, error) {
+	p.in.N = p.n
+	for _, g := range p.groups {
+		if err := g.compute(p); err != nil {
+			return nil, err
+		}
+	}
+	return p.in, nil
+}
+
+func (g *matchAggs) compute(p *matchProbe) error {
+	n := p.n
+	g.keys.Off, g.keys.Data = append(g.keys.Off[:0], 0), g.keys.Data[:0]
+	g.hashes, g.entries, g.created, g.at = grow(g.hashes, n), grow(g.entries, n), grow(g.created, n), grow(g.at, n)
+	for i := range n {
+		g.keys.Data = binary.LittleEndian.AppendUint32(g.keys.Data, uint32(i))
+		g.keys.Off = append(g.keys.Off, uint32(len(g.keys.Data)))
+		g.hashes[i], g.at[i] = state.Hash(g.keys.Data[4*i:]), int32(i)
+	}
+	m := g.table.Map(0)
+	if err := m.UpsertMany(g.hashes, g.keys, g.entries, g.created); err != nil {
+		return err
+	}
+	u := &g.update
+	u.Reset()
+	u.Map = m
+	if g.rows.N > 0 {
+		in, err := g.args.Apply(g.rows)
+		if err != nil {
+			return err
+		}
+		u.In = in
+		for k, of := range g.of {
+			u.Pos = append(u.Pos, int32(k))
+			u.Slots = append(u.Slots, m.Fixed(g.entries[of]))
+			u.Refs = append(u.Refs, g.entries[of])
+		}
+		if err := g.calls.update(u, 0); err != nil {
+			return err
+		}
+	}
+	u.Reset()
+	for i, r := range g.entries {
+		u.Pos = append(u.Pos, int32(i))
+		u.Slots = append(u.Slots, m.Fixed(r))
+		u.Refs = append(u.Refs, r)
+	}
+	for i, f := range g.calls.set.Funcs {
+		v := p.in.Cols[g.refs[i]]
+		v.Resize(n)
+		if err := f.Values(u, v, g.at); err != nil {
+			return err
+		}
+	}
+	return g.table.Drop(0)
+}
+
+// matchCond is the condition of a variable.
+type matchCond struct {
+	variable int
+	// Of the row alone: computed for a batch at once, where that fails row by row.
+	filter  expr.Filter
+	cur     *batch.Batch
+	failed  bool
+	holding []bool // by row
+	sel     []int32
+	one     []int32
+	view    batch.Batch
+
+	// With what the match has so far: computed for all runs of a wave at once, where that fails run by run.
+	probe   *matchProbe
+	runs    map[*pattern.Run]int // row in the probe
+	pos     []int32
+	bad     error
+	answers []bool
+}
+
+// newMatchCond compiles the condition of variable v; nil where it has none.
+func newMatchCond(n *physical.Match, v int, cond scalar.Expr, ts []types.Type, reads []int, env Env) (*matchCond, error) {
+	if cond == nil || scalar.IsTrue(cond) {
+		return nil, nil
+	}
+	c := &matchCond{variable: v}
+	e := cond
+	if slices.ContainsFunc(scalar.Columns(cond), func(i int) bool { return i >= len(ts) }) {
+		p, err := newMatchProbe(n, v, []scalar.Expr{cond}, ts, reads)
+		if err != nil {
+			return nil, err
+		}
+		c.probe, c.runs, e = p, map[*pattern.Run]int{}, p.exprs[0]
+	}
+	var err error
+	c.filter, err = expr.CompileFilter(e, env.Expr)
+	return c, err
+}
+
+// begin computes the condition for the rows of a batch, where that is possible.
+func (c *matchCond) begin(in *batch.Batch) {
+	c.cur = in
+	if c.probe != nil {
+		return
+	}
+	c.holding = grow(c.holding, in.N)
+	clear(c.holding)
+	var err error
+	c.sel, err = c.filter.Apply(in, c.sel[:0])
+	if c.failed = err != nil; c.failed {
+		return // rows that the condition is not asked for must not fail
+	}
+	for _, i := range c.sel {
+		c.holding[i] = true
+	}
+}
+
+// add has the condition computed for a run.
+func (c *matchCond) add(run *pattern.Run, pos int32, time int64, data []byte) {
+	if c.bad != nil {
+		return
+	}
+	c.runs[run] = c.probe.n
+	c.bad = c.probe.add(run.Last, pos, time, c.cur, data)
+}
+
+// answer computes the condition for the runs that were added. Where that fails they are computed when they are asked for.
+func (c *matchCond) answer() {
+	if c.bad != nil || c.probe.n == 0 {
+		return
+	}
+	c.answers = grow(c.answers, c.probe.n)
+	c.bad = c.compute(c.answers)
+}
+
+func (c *matchCond) compute(into []bool) error {
+	in, err := c.probe.finish()
+	if err != nil {
+		return err
+	}
+	clear(into)
+	if c.sel, err = c.filter.Apply(in, c.sel[:0]); err != nil {
+		return err
+	}
+	for _, i := range c.sel {
+		into[i] = true
+	}
+	return nil
+}
+
+// forget ends a wave.
+func (c *matchCond) forget() {
+	clear(c.runs)
+	c.probe.reset()
+	c.bad = nil
+}
+
+// holds reports that the row at pos satisfies the condition behind what the run has.
+func (c *matchCond) holds(run *pattern.Run, pos int32, time int64, data []byte) (bool, error) {
+	if c.probe == nil {
+		if !c.failed {
+			return c.holding[pos], nil
+		}
+		c.view = *c.cur
+		c.one = append(c.one[:0], pos)
+		c.view.Sel = c.one
+		var err error
+		c.sel, err = c.filter.Apply(&c.view, c.sel[:0])
+		return len(c.sel) > 0, err
+	}
+	if i, ok := c.runs[run]; ok && c.bad == nil {
+		return c.answers[i], nil
+	}
+	c.probe.reset()
+	if err := c.probe.add(run.Last, pos, time, c.cur, data); err != nil {
+		return false, err
+	}
+	var answer [1]bool
+	err := c.compute(answer[:])
+	return answer[0], err
+}
