@@ -509,7 +509,19 @@ func (m *hotMap) UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bo
 			words[i] = idx[uint32(h)&mask]
 		}
 		for i, h := range block {
-			if w := words[i]; w != 0 && uint32(w>>32) == uint32(h) {
+			w := words[i]
+			for s := uint32(h); w != 0 && uint32(w>>32) != uint32(h); {
+				s++ // most likely in the cache line that has come
+				w = idx[s&mask]
+			}
+			words[i] = w
+			if w != 0 {
+				ci := (uint32(w) - 1) / chunkRows
+				sink |= byte(m.chunks[ci].dead) | byte(len(m.slabs[ci]))
+			}
+		}
+		for _, w := range words[:len(block)] {
+			if w != 0 {
 				r := uint32(w) - 1
 				sink |= m.slabs[r/chunkRows][int(r%chunkRows)*stride]
 			}
@@ -518,7 +530,7 @@ func (m *hotMap) UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bo
 		for i, h := range block {
 			k := base + i
 			key := keys.Data[keys.Off[k]:keys.Off[k+1]]
-			if w := words[i]; plain && w != 0 && uint32(w>>32) == uint32(h) {
+			if w := words[i]; plain && w != 0 {
 				r := Ref(uint32(w) - 1)
 				c := &m.chunks[r/chunkRows]
 				bit := uint64(1) << (r % chunkRows)
