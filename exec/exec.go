@@ -344,6 +344,8 @@ func Fencedf(help, doing string, cause error) error { return &Error{ErrFenced, d
 type Connectors interface {
 	Source(scan *physical.Scan, cfg *config.Config, log *slog.Logger) (SourceSpec, error)
 	Sink(sink *physical.Sink, cfg *config.Config, log *slog.Logger) (SinkSpec, error)
+	// Lookup makes the lookups of a join whose table is not read as a whole (physical.FullCache).
+	Lookup(join *physical.LookupJoin, cfg *config.Config, log *slog.Logger) (LookupSpec, error)
 }
 
 // Connector is one registered connector.
@@ -351,6 +353,7 @@ type Connector struct {
 	Name   string // value of the option 'connector'
 	Source func(scan *physical.Scan, cfg *config.Config, log *slog.Logger) (SourceSpec, error)
 	Sink   func(sink *physical.Sink, cfg *config.Config, log *slog.Logger) (SinkSpec, error)
+	Lookup func(join *physical.LookupJoin, cfg *config.Config, log *slog.Logger) (LookupSpec, error)
 }
 
 // Registry is Connectors from a list.
@@ -372,6 +375,16 @@ func (r Registry) Sink(s *physical.Sink, cfg *config.Config, log *slog.Logger) (
 		return nil, unknownConnector(s.Table, "write to")
 	}
 	return c.Sink(s, cfg, log)
+}
+
+// Lookup makes the lookups of a join.
+func (r Registry) Lookup(n *physical.LookupJoin, cfg *config.Config, log *slog.Logger) (LookupSpec, error) {
+	t := n.Lookup.Table
+	c, ok := r[t.Connector]
+	if !ok || c.Lookup == nil {
+		return nil, unknownConnector(t, "look rows up by")
+	}
+	return c.Lookup(n, cfg, log)
 }
 
 func unknownConnector(t *catalog.Table, verb string) error {

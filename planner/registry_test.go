@@ -68,8 +68,16 @@ func testRegistry() *catalog.Registry {
 		SourceMode: mode(catalog.InsertOnly), SinkMode: mode(catalog.InsertOnly),
 		Bounded: func(t *catalog.Table) bool { return get(t, "number-of-rows") != "" },
 	}
+	looks := func(name string, whole bool) *catalog.ConnectorSpec {
+		return &catalog.ConnectorSpec{
+			Name: name, Source: true, SourceMode: mode(catalog.InsertOnly), SinkMode: mode(catalog.InsertOnly),
+			Options: []catalog.OptionSpec{{Key: "lookup.cache"}, {Key: "lookup.partial-cache.max-rows", Type: catalog.OptLong}},
+			Bounded: func(*catalog.Table) bool { return true },
+			Lookup:  func(*catalog.Table) bool { return true }, FullLookup: whole,
+		}
+	}
 	r := &catalog.Registry{Connectors: map[string]*catalog.ConnectorSpec{}, Formats: map[string]*catalog.FormatSpec{}}
-	for _, c := range []*catalog.ConnectorSpec{kafka, upsert, cdc, print, gen} {
+	for _, c := range []*catalog.ConnectorSpec{kafka, upsert, cdc, print, gen, looks("database", false), looks("files", true)} {
 		r.Connectors[c.Name] = c
 	}
 	for _, f := range []*catalog.FormatSpec{

@@ -61,7 +61,7 @@ func NewSession(o Options) *Session {
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
 		sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
 	}
-	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode}
+	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup}
 	return s
 }
 
@@ -456,6 +456,12 @@ func (s *Session) sinkMode(t *catalog.Table) catalog.ChangeMode {
 		return c.SinkMode(t)
 	}
 	return catalog.InsertOnly
+}
+
+// fullLookup reports a table that is looked up in memory only.
+func (s *Session) fullLookup(t *catalog.Table) bool {
+	c := s.connector(t)
+	return c != nil && c.FullLookup
 }
 
 func (s *Session) bounded(t *catalog.Table) bool {

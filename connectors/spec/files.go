@@ -29,7 +29,7 @@ func filesystem() *c.ConnectorSpec {
 		{Key: "sink.partition-commit.", Prefix: true, Type: c.OptString, Doc: "Partitioned tables; not supported.", Example: "process-time"},
 		opt("sink.shuffle-by-partition.enable", c.OptBool, "false", "Partitioned tables; not supported.", "true"),
 	}
-	opts = append(opts, sourceOptions()...)
+	opts = append(append(opts, fullCacheOptions()...), sourceOptions()...)
 	return &c.ConnectorSpec{
 		Name: "filesystem", Doc: "Reads and writes files of lines in a directory; written files appear, whole, with the checkpoint.",
 		Source: true, Sink: true, Options: opts,
@@ -40,7 +40,8 @@ func filesystem() *c.ConnectorSpec {
 			{Key: "file.modification-time", Type: types.MakeTimestampLTZ(3).NotNull(), Doc: "When the file was last changed."},
 		},
 		Formats: map[string]string{"format": ""},
-		Check:   checkFilesystem, SourceMode: insertOnly, SinkMode: insertOnly,
+		Lookup:  func(t *c.Table) bool { _, ok := t.Options.Get("source.monitor-interval"); return !ok }, FullLookup: true,
+		Check: checkFilesystem, SourceMode: insertOnly, SinkMode: insertOnly,
 		Bounded:       func(t *c.Table) bool { _, ok := t.Options.Get("source.monitor-interval"); return !ok },
 		Transactional: notTransactional,
 	}
@@ -83,6 +84,7 @@ func checkFilesystem(t *c.Table, use c.Use, _ func(string) string, diags *diag.L
 	}
 	k.noPartitions()
 	k.sourceOptions()
+	k.reload()
 	k.noPrimaryKey("connector 'filesystem' appends rows and cannot replace the row of a key", "remove the PRIMARY KEY")
 }
 

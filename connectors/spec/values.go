@@ -18,18 +18,20 @@ func values() *c.ConnectorSpec {
 		opt("changelog-mode", c.OptString, "I", "Changes that the table gives when it is read: I, UB, UA and D, separated by commas; UA without UB replaces rows by the PRIMARY KEY.", "I,UB,UA,D"),
 		opt("sink-changelog-mode-enforced", c.OptString, "", "Changes that the table takes when it is written; by default all, and with a PRIMARY KEY all but UB.", "I,UA,D"),
 		opt("sink-insert-only", c.OptBool, "false", "Whether the table takes new rows only.", "true"),
+		opt("disable-lookup", c.OptBool, "false", "Whether rows cannot be asked for by key.", "true"),
 		opt("bounded", c.OptBool, "false", "Whether the table ends: what is needed of a table that a batch job reads.", "true"),
 	}
-	for _, o := range [][2]string{{"data-id", "1"}, {"terminating", "false"}, {"runtime-source", "NewSource"}, {"runtime-sink", "SinkFunction"}, {"disable-lookup", "true"},
+	for _, o := range [][2]string{{"data-id", "1"}, {"terminating", "false"}, {"runtime-source", "NewSource"}, {"runtime-sink", "SinkFunction"},
 		{"async", "true"}, {"filterable-fields", "a"}, {"partition-list", "b:1;b:2"}, {"readable-metadata", "ts:TIMESTAMP(3)"}, {"writable-metadata", "ts:TIMESTAMP(3)"},
 		{"enable-projection-push-down", "false"}, {"enable-watermark-push-down", "true"}, {"source.produces-delete-by-key", "true"}, {"sink.supports-delete-by-key", "true"}} {
 		opts = append(opts, opt(o[0], c.OptString, "", "Accepted for tables of Flink's tests; has no effect.", o[1]))
 	}
-	opts = append(opts, sourceOptions()...)
+	opts = append(append(opts, lookupOptions()...), sourceOptions()...)
 	return &c.ConnectorSpec{
 		Name: "values", Doc: "Has the rows that a test of `weir test` gives it, and keeps those that are written; it has none outside of tests.",
 		Source: true, Sink: true, Options: opts, AnyMetadata: true,
-		Check: checkValues, SourceMode: valuesSource, SinkMode: valuesSink, Transactional: notTransactional,
+		Lookup: func(t *c.Table) bool { v, _ := t.Options.Get("disable-lookup"); return !strings.EqualFold(v, "true") },
+		Check:  checkValues, SourceMode: valuesSource, SinkMode: valuesSink, Transactional: notTransactional,
 		Bounded: func(t *c.Table) bool { v, _ := t.Options.Get("bounded"); return strings.EqualFold(v, "true") },
 	}
 }
@@ -88,6 +90,7 @@ func checkValues(t *c.Table, use c.Use, _ func(string) string, diags *diag.List)
 			}
 		}
 		k.sourceOptions()
+		k.lookupOptions()
 	case c.UseSource:
 		k.keyed("changelog-mode", valuesSource(t), "gives")
 	case c.UseSink:

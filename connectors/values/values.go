@@ -21,6 +21,9 @@ func Connector() exec.Connector {
 		Sink: func(s *physical.Sink, _ *config.Config, _ *slog.Logger) (exec.SinkSpec, error) {
 			return nil, outside(s.Table.Name)
 		},
+		Lookup: func(n *physical.LookupJoin, _ *config.Config, _ *slog.Logger) (exec.LookupSpec, error) {
+			return nil, outside(n.Lookup.Table.Name)
+		},
 	}
 }
 

@@ -17,6 +17,8 @@ type Env struct {
 	// MiniBatch gathers the changes of a batch (table.exec.mini-batch.enabled): GroupAggregate then puts out one
 	// change a key and batch, not one a row.
 	MiniBatch bool
+	// Lookup is what a LookupJoin asks; nil where there is none.
+	Lookup func(*physical.LookupJoin) (exec.LookupSpec, error)
 }
 
 // New makes the operator of node. A node that is none (a Scan, a Values, a Union, an Exchange, a Sink), and a function
@@ -83,6 +85,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return o, err
 	case *physical.TemporalJoin:
 		return newTemporalJoin(n, env)
+	case *physical.LookupJoin:
+		return newLookupJoin(n, env)
 	}
 	return nil, fmt.Errorf("this is a bug: a plan node of type %T is no operator", node)
 }

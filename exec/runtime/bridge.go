@@ -1,8 +1,13 @@
 package runtime
 
 import (
+	"fmt"
+
+	"weir/exec"
 	"weir/exec/expr"
+	"weir/exec/lookup"
 	"weir/exec/op"
+	"weir/planner/physical"
 	"weir/planner/scalar"
 )
 
@@ -12,7 +17,32 @@ func (r *Runner) exprEnv() expr.Env {
 }
 
 func (r *Runner) operatorEnv() op.Env {
-	return op.Env{Expr: r.exprEnv(), MiniBatch: r.cfg.Bool("table.exec.mini-batch.enabled")}
+	return op.Env{Expr: r.exprEnv(), MiniBatch: r.cfg.Bool("table.exec.mini-batch.enabled"), Lookup: r.lookup}
+}
+
+// lookup is what a join of the plan asks.
+func (r *Runner) lookup(n *physical.LookupJoin) (exec.LookupSpec, error) {
+	s, ok := r.lookups[n]
+	if !ok {
+		return nil, bug(n.ID, "a join whose table was not opened")
+	}
+	return s, nil
+}
+
+// openLookup makes what a join asks, for the life of the run.
+func (r *Runner) openLookup(n *physical.LookupJoin) error {
+	if n.Lookup.Cache.Mode == physical.FullCache {
+		r.lookups[n] = lookup.NewFull(n, r.clock.Now, func() (exec.SourceSpec, error) {
+			return r.o.Connectors.Source(n.Lookup.Scan(n.ID+"/scan."+n.Lookup.Table.Name), r.cfg, r.log)
+		})
+		return nil
+	}
+	s, err := r.o.Connectors.Lookup(n, r.cfg, r.log)
+	if err != nil {
+		return fmt.Errorf("open table %s: %w", n.Lookup.Table.Name, err)
+	}
+	r.lookups[n] = s
+	return nil
 }
 
 // compile makes the kernel of an expression over a Scan's output.

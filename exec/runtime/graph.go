@@ -251,7 +251,9 @@ func (b *builder) sink(n *physical.Sink) (*vertex, error) {
 
 // stateful reports whether a node keeps keyed state.
 func stateful(n physical.Node) bool {
-	switch n.(type) {
+	switch n := n.(type) {
+	case *physical.LookupJoin:
+		return n.Waits()
 	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
 		*physical.Join, *physical.IntervalJoin, *physical.TemporalJoin, *physical.Over, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
 		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin, *physical.Match:

@@ -82,6 +82,7 @@ type Runner struct {
 	// Of Run's goroutine, for the life of the run:
 	sources     []*source
 	sinks       []*sink
+	lookups     map[*physical.LookupJoin]exec.LookupSpec
 	committing  exec.CommitterSpec // nil: no transactional sink
 	store       *state.Store
 	tempDir     string
@@ -145,6 +146,7 @@ func New(job *physical.Job, o Options) (*Runner, error) {
 	if r.restarts, err = newRestartStrategy(r.cfg, r.durable); err != nil {
 		return nil, exec.Fatalf("correct the setting", "read the restart strategy", err)
 	}
+	r.lookups = map[*physical.LookupJoin]exec.LookupSpec{}
 	r.view.init(job.Name)
 	return r, nil
 }
@@ -256,9 +258,14 @@ func (r *Runner) open() error {
 	var err error
 	for _, s := range r.job.Sinks {
 		walk(s, func(n physical.Node) {
-			if err == nil {
-				err = r.openSource(n)
+			if err != nil {
+				return
 			}
+			if j, ok := n.(*physical.LookupJoin); ok {
+				err = r.openLookup(j)
+				return
+			}
+			err = r.openSource(n)
 		})
 		if err != nil {
 			return err
@@ -340,6 +347,11 @@ func (r *Runner) close(ok bool) error {
 	for _, s := range r.sources {
 		if err := s.spec.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close table %s: %w", s.table, err))
+		}
+	}
+	for n, s := range r.lookups {
+		if err := s.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close table %s: %w", n.Lookup.Table.Name, err))
 		}
 	}
 	return errors.Join(append(errs, r.closeStore())...)

@@ -122,6 +122,9 @@ func (s *streamTest) world(t *testing.T, job *physical.Job) *runtimetest.World {
 			splits, _ = strconv.Atoi(v) // checked by the planner
 		}
 		w.Table(tb.Name, true, splits)
+		if tb.Options.Lookup("lookup") != nil {
+			w.Unpaced(tb.Name)
+		}
 		for _, in := range s.rows {
 			if in.table != tb.Name {
 				continue
@@ -138,8 +141,15 @@ func scanned(job *physical.Job) []*catalog.Table {
 	var out []*catalog.Table
 	var visit func(n physical.Node)
 	visit = func(n physical.Node) {
-		if s, ok := n.(*physical.Scan); ok && !slices.ContainsFunc(out, func(t *catalog.Table) bool { return t.Name == s.Table.Name }) {
-			out = append(out, s.Table)
+		var read *catalog.Table
+		switch n := n.(type) {
+		case *physical.Scan:
+			read = n.Table
+		case *physical.LookupJoin:
+			read = n.Lookup.Table
+		}
+		if read != nil && !slices.ContainsFunc(out, func(t *catalog.Table) bool { return t.Name == read.Name }) {
+			out = append(out, read)
 		}
 		for _, in := range n.Inputs() {
 			visit(in)

@@ -44,6 +44,7 @@ type Binder struct {
 	ctes  []*cte   // in scope, innermost last
 	views []string // being expanded, against circles
 	used  []Use
+	hints *hints // of the SELECT whose FROM is being bound
 	// versioned is the right side of the join that is being bound, when it has FOR SYSTEM_TIME AS OF.
 	versioned *ast.TableName
 	// around is the expression that the sub-query being bound stands in; nil outside of sub-queries.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/parser/ast"
 	"weir/parser/diag"
@@ -39,6 +40,7 @@ type grouping struct {
 	broken bool // a finding was reported for the GROUP BY itself
 	// subquery: the keys are what a sub-query without GROUP BY compares with the query around it.
 	subquery bool
+	ttl      *time.Duration // by a hint
 }
 
 // groupWindow is GROUP BY TUMBLE(ts, size), HOP(ts, slide, size) or SESSION(ts, gap).
@@ -531,7 +533,7 @@ func (g *grouping) node() *logical.Aggregate {
 		aggs[i] = a
 	}
 	a := newAggregate(g.expanded(calc, place), keys, aggs, place)
-	a.Subquery = g.subquery
+	a.Subquery, a.TTL = g.subquery, g.ttl
 	return a
 }
 

@@ -32,6 +32,10 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 	if !ok {
 		return nil, nil
 	}
+	if asOf != nil && asOf.Looks() {
+		asOf.Hint = b.hints.lookup(lookupTable(right).Name, rs)
+		b.hints.seen(lookupTable(right).Name)
+	}
 	using := t.Using
 	if t.Natural {
 		for _, c := range ls.cols {
@@ -56,6 +60,7 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 		return j, s
 	}
 	j := joinWhere(left, right, kind, cond, at, b.Functions["AND"])
+	j.LeftTTL, j.RightTTL = b.hints.ttl(ls), b.hints.ttl(rs)
 	s.cols = j.Cols()
 	return j, s
 }
@@ -122,6 +127,7 @@ func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, 
 		return j, s
 	}
 	j := joinWhere(left, right, kind, cond, at, b.Functions["AND"])
+	j.LeftTTL, j.RightTTL = b.hints.ttl(ls), b.hints.ttl(rs)
 	s.cols = j.Cols()
 	if kind != logical.FullJoin {
 		return j, s

@@ -75,19 +75,21 @@ func (b *Binder) body(q ast.QueryBody) logical.Node {
 // selectCore binds one SELECT; k is set for that of a sub-query, by for one with ORDER BY.
 func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) logical.Node {
 	found := len(b.Diags.All)
-	for _, h := range c.Hints {
-		b.Diags.Errorf(codes.NoHint, h.Sp, "hint %s is not supported yet", h.Name).Help("remove it; /*+ OPTIONS('key' = 'value') */ stands behind a table's name")
-	}
+	given := b.readHints(c.Hints)
 	var in logical.Node
 	var s *scope
 	if c.From == nil {
 		in, s = oneRow(c.Sp), &scope{what: "a SELECT without FROM"}
 	} else {
+		around := b.hints
+		b.hints = given
 		in, s = b.from(c.From)
+		b.hints = around
 	}
 	if in == nil {
 		return nil
 	}
+	b.checkHints(given, s)
 	if c.Where != nil {
 		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
 		if k == nil && !hasSubquery(c.Where) {
@@ -112,6 +114,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	}
 	if grouped {
 		g = b.newGrouping(c, in, s)
+		g.ttl = given.ttl(s)
 		g.firstAgg = firstAgg
 		if g.broken {
 			return nil

@@ -102,10 +102,8 @@ func (b *Binder) noVersions(right logical.Node, r *ast.TableName, at diag.Span) 
 			break
 		}
 	}
-	if b.Registry != nil {
-		if t := lookupTable(right); t != nil && b.Registry.Connectors[t.Connector] != nil && b.Registry.Connectors[t.Connector].Lookup {
-			d.Help("to look rows up as they are now, write AS OF a column of the left side that is PROCTIME()")
-		}
+	if b.looks(lookupTable(right)) {
+		d.Help("to look rows up as they are now, write AS OF a column of the left side that is PROCTIME()")
 	}
 	d.Help("add a WATERMARK to the table, or keep its row time in the view")
 }
@@ -125,13 +123,20 @@ func lookupTable(right logical.Node) *catalog.Table {
 	}
 }
 
+// looks reports that t can be asked for rows by key.
+func (b *Binder) looks(t *catalog.Table) bool {
+	if t == nil || b.Registry == nil {
+		return false
+	}
+	spec := b.Registry.Connectors[t.Connector]
+	return spec != nil && spec.Lookup != nil && spec.Lookup(t)
+}
+
 // lookedUp checks that the right side can be looked up by key.
 func (b *Binder) lookedUp(right logical.Node, r *ast.TableName, at diag.Span) bool {
 	t := lookupTable(right)
-	if t != nil && b.Registry != nil {
-		if spec := b.Registry.Connectors[t.Connector]; spec != nil && spec.Lookup {
-			return true
-		}
+	if b.looks(t) {
+		return true
 	}
 	d := b.Diags.Errorf(codes.TemporalJoin, r.Name.Sp, "rows of %s cannot be looked up as of processing time", r.Name)
 	d.Label(at, "this is processing time")

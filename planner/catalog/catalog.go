@@ -204,10 +204,12 @@ type ConnectorSpec struct {
 	Doc    string
 	Source bool
 	Sink   bool
-	// Lookup: rows can be asked for by key, for joins FOR SYSTEM_TIME AS OF processing time.
-	Lookup   bool
-	Options  []OptionSpec
-	Metadata []MetadataSpec
+	// Lookup reports a table that can be asked for rows by key, for joins FOR SYSTEM_TIME AS OF processing time; nil: none.
+	Lookup func(t *Table) bool
+	// FullLookup: rows are asked for in memory, where the table is kept as a whole, whatever 'lookup.cache' says.
+	FullLookup bool
+	Options    []OptionSpec
+	Metadata   []MetadataSpec
 	// AnyMetadata is set for a connector that takes every metadata key, in the type that the column is declared in.
 	AnyMetadata bool
 	// Formats lists the option keys that name formats, with the prefix of that format's options:
@@ -260,6 +262,20 @@ type FormatSpec struct {
 type Registry struct {
 	Connectors map[string]*ConnectorSpec
 	Formats    map[string]*FormatSpec
+}
+
+// TimeOfDay reads a time as 'lookup.full-cache.timed-reload.iso-time' has it: 10:15, 10:15:30, or 10:15+07:00. The result is in
+// UTC, from midnight on.
+func TimeOfDay(s string) (time.Duration, error) {
+	var err error
+	for _, form := range []string{"15:04", "15:04:05", "15:04Z07:00", "15:04:05Z07:00"} {
+		var t time.Time
+		if t, err = time.Parse(form, s); err == nil {
+			t = t.UTC()
+			return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second, nil
+		}
+	}
+	return 0, err
 }
 
 // IdleTimeout is the source's idle timeout by its own option, or def.

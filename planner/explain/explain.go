@@ -110,6 +110,8 @@ func Kind(n physical.Node) string {
 		return "IntervalJoin"
 	case *physical.TemporalJoin:
 		return "TemporalJoin"
+	case *physical.LookupJoin:
+		return "LookupJoin"
 	case *physical.WindowJoin:
 		return "WindowJoin"
 	case *physical.Exchange:
@@ -236,6 +238,8 @@ func arguments(n physical.Node) []string {
 		if n.Filter != nil {
 			add("where", scalar.Format(n.Filter, false))
 		}
+	case *physical.LookupJoin:
+		args = append(args, lookupArgs(n)...)
 	case *physical.TemporalJoin:
 		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
 		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
@@ -337,7 +341,15 @@ func (p *printer) props(n physical.Node) []string {
 	case *physical.Deduplicate:
 		out = append(out, state(n.TTL))
 	case *physical.Join:
-		out = append(out, state(n.LeftTTL))
+		if n.LeftTTL == n.RightTTL {
+			out = append(out, state(n.LeftTTL))
+		} else {
+			out = append(out, "left: "+state(n.LeftTTL), "right: "+state(n.RightTTL))
+		}
+	case *physical.LookupJoin:
+		if n.Waits() {
+			out = append(out, "state until rows are asked for again")
+		}
 	case *physical.TemporalJoin:
 		out = append(out, "rows until the watermark passes them", "versions: "+state(n.TTL))
 	case *physical.IntervalJoin:
@@ -352,6 +364,41 @@ func (p *printer) props(n physical.Node) []string {
 		}
 	}
 	return append(out, "id="+base.ID)
+}
+
+// lookupArgs is what a lookup join does.
+func lookupArgs(n *physical.LookupJoin) []string {
+	l := &n.Lookup
+	var on, cols []string
+	in := n.Input.Base().Columns
+	for i, k := range n.Keys {
+		on = append(on, "left."+scalar.QuoteName(in[k].Name)+" = "+scalar.QuoteName(l.Table.Name)+"."+scalar.QuoteName(l.Columns[l.Keys[i]].Name))
+	}
+	for _, c := range l.Columns {
+		cols = append(cols, scalar.QuoteName(c.Name))
+	}
+	args := []string{n.Kind.String(), scalar.QuoteName(l.Table.Name), "connector=" + l.Table.Connector, "on=[" + strings.Join(on, ", ") + "]", "columns=[" + strings.Join(cols, ", ") + "]"}
+	if l.Filter != nil {
+		args = append(args, "rows where="+scalar.Format(l.Filter, false))
+	}
+	if n.Filter != nil {
+		args = append(args, "where="+scalar.Format(n.Filter, false))
+	}
+	mode := "sync"
+	if l.Concurrent {
+		mode = "async"
+	}
+	if l.Unordered {
+		mode += " unordered"
+	}
+	args = append(args, mode)
+	if l.Cache.Mode != physical.NoCache {
+		args = append(args, "cache="+l.Cache.Mode.String())
+	}
+	if l.Retry > 0 {
+		args = append(args, fmt.Sprintf("again=%d times after %s", l.Retry, length(l.Delay.Microseconds())))
+	}
+	return args
 }
 
 func state(ttl time.Duration) string {

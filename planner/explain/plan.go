@@ -278,6 +278,11 @@ func stateOf(n physical.Node) *State {
 		return kept("one row of each key", n.TTL)
 	case *physical.Join:
 		return kept("all rows of both sides", n.LeftTTL)
+	case *physical.LookupJoin:
+		if n.Waits() {
+			return &State{What: "rows whose key has no row in " + n.Lookup.Table.Name, Until: "they have been asked for often enough"}
+		}
+		return nil
 	case *physical.TemporalJoin:
 		return kept("rows until the watermark passes them, and of each key its last version", n.TTL)
 	case *physical.IntervalJoin:

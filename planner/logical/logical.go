@@ -7,6 +7,8 @@ package logical
 
 import (
 	"slices"
+	"time"
+
 	"weir/parser/diag"
 	"weir/planner/catalog"
 	"weir/planner/physical"
@@ -121,6 +123,7 @@ type (
 		Aggs     []Agg
 		Windowed bool
 		Subquery bool
+		TTL      *time.Duration // how long a group is kept, where a hint says so
 	}
 	// WindowAggregate is made of a windowed Aggregate by package rules. Output: the keys, the aggregates,
 	// then the window's properties listed in Props: "start", "end", "time".
@@ -193,6 +196,8 @@ type (
 		LeftKeys, RightKeys []int
 		// NullSafe says for each pair of keys whether two NULLs are equal (IS NOT DISTINCT FROM).
 		NullSafe []bool
+		// LeftTTL and RightTTL are how long rows of a side are kept, where a hint says so; nil: as the settings say.
+		LeftTTL, RightTTL *time.Duration
 		// AsOf is set for a join with FOR SYSTEM_TIME AS OF: each row of Left meets Right as it was at a time of the row's. Such
 		// a join is an inner or a left one.
 		AsOf *AsOf
@@ -254,7 +259,18 @@ type AsOf struct {
 	// Left is the row time of the left side, and Right the one by which the right side's versions are ordered. Both are -1
 	// where rows look the right side up as it is when they come: by processing time.
 	Left, Right int
-	Sp          diag.Span // the time behind AS OF
+	Sp          diag.Span   // the time behind AS OF
+	Hint        *LookupHint // of a lookup; nil without one
+}
+
+// LookupHint is what /*+ LOOKUP(...) */ says; what it does not say goes by the settings.
+type LookupHint struct {
+	Async, Unordered *bool
+	Capacity         int // 0: not said
+	Timeout          time.Duration
+	Retry            int // how often a key without a row is asked for again
+	Delay            time.Duration
+	Shuffle          bool
 }
 
 // Looks reports a lookup: there is no row time.

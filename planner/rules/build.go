@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"weir/parser/diag"
 	"weir/planner/catalog"
@@ -505,7 +506,7 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 		return in, false
 	}
 	in = b.exchange(in, n.Keys, id)
-	ttl := b.cfg.Duration(config.StateTTL)
+	ttl := hinted(n.TTL, b.cfg.Duration(config.StateTTL))
 	if in.updating {
 		b.takesBack(n.Aggs, "the input changes rows")
 		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
@@ -526,6 +527,14 @@ func (b *builder) takesBack(aggs []logical.Agg, why string) {
 			b.diags.Errorf(codes.Aggregate, a.Span, "%s cannot take rows back", a.Func).At("%s", why).Help("take COUNT(DISTINCT ...)")
 		}
 	}
+}
+
+// hinted is what a hint says, or else the settings.
+func hinted(hint *time.Duration, set time.Duration) time.Duration {
+	if hint != nil {
+		return *hint
+	}
+	return set
 }
 
 // constantKeys reports that there is one group at most.
@@ -711,6 +720,10 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "join %s %v %v %v %v %v\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)), [][]int{n.LeftKey, n.RightKey})
 		case *physical.WindowJoin:
 			fmt.Fprintf(h, "window-join %s %v %v %v %v\n", id, n.Kind, n.Equi, rowTypes(in(0)), rowTypes(in(1)))
+		case *physical.LookupJoin:
+			if n.Waits() {
+				fmt.Fprintf(h, "lookup-join %s %s %v\n", id, keyTypes(n.Keys), rowTypes(in(0)))
+			}
 		case *physical.TemporalJoin:
 			fmt.Fprintf(h, "temporal-join %s %v %v %v\n", id, n.Equi, rowTypes(in(0)), rowTypes(in(1)))
 		case *physical.IntervalJoin:

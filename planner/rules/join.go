@@ -158,6 +158,9 @@ func (o *Optimizer) joinKeys(j *logical.Join) logical.Node {
 	var nullSafe []bool
 	for _, e := range conds {
 		l, r, safe, ok := equality(e, n)
+		if j.AsOf != nil && j.AsOf.Looks() {
+			l, r, ok = lookupKey(e, j, n)
+		}
 		if !ok {
 			stay = append(stay, e)
 			continue
@@ -217,10 +220,14 @@ func equality(e scalar.Expr, n int) (l, r scalar.Expr, nullSafe, ok bool) {
 	} else {
 		return nil, nil, false, false
 	}
-	// Keys are compared by their bytes: only values of one form are equal exactly when their bytes are.
+	return l, r, c.Func.Name != "=", comparable(l, r)
+}
+
+// comparable reports values of one form: keys are compared by their bytes, and only of such values those are equal exactly when the values are.
+func comparable(l, r scalar.Expr) bool {
 	lt, rt := l.Type(), r.Type()
 	same := lt.EqualIgnoringNull(rt) || lt.IsString() && rt.IsString() && lt.Kind == rt.Kind || lt.IsTimestamp() && lt.Kind == rt.Kind || lt.IsInteger() && rt.IsInteger()
-	return l, r, c.Func.Name != "=", same && !lt.IsApprox()
+	return same && !lt.IsApprox()
 }
 
 // side is one input of a join with its key columns.
@@ -386,6 +393,9 @@ func uniqueOn(keys [][]int, on []int) bool {
 
 // join makes a regular, an interval, a window or a temporal join.
 func (b *builder) join(n *logical.Join) (built, bool) {
+	if n.AsOf != nil && n.AsOf.Looks() {
+		return b.lookupJoin(n)
+	}
 	if n.AsOf != nil {
 		return b.temporalJoin(n)
 	}
@@ -453,8 +463,9 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 		return out, true
 	}
 	ttl := b.cfg.Duration(config.StateTTL)
+	leftTTL, rightTTL := hinted(n.LeftTTL, ttl), hinted(n.RightTTL, ttl)
 	j := &physical.Join{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: n.Cond,
-		LeftRetracts: left.updating, RightRetracts: right.updating, LeftKey: uniqueKey(lt), RightKey: uniqueKey(rt), LeftTTL: ttl, RightTTL: ttl}
+		LeftRetracts: left.updating, RightRetracts: right.updating, LeftKey: uniqueKey(lt), RightKey: uniqueKey(rt), LeftTTL: leftTTL, RightTTL: rightTTL}
 	j.Props = props
 	out.node = j
 	return out, true

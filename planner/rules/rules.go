@@ -24,6 +24,7 @@ import (
 type Optimizer struct {
 	Functions  fn.Catalog
 	SourceMode func(t *catalog.Table) catalog.ChangeMode
+	FullLookup func(t *catalog.Table) bool // of a table that is looked up in memory only; nil: none is
 
 	fired []physical.Fired // since the last Trace
 }

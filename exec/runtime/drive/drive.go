@@ -32,6 +32,8 @@ type Job struct {
 	o    Options
 	dir  string // of the state; empty without checkpoints
 	last string // the table that was fed last
+	// looked has the tables that are asked for rows: what they were given so far is what they hold.
+	looked map[string]bool
 
 	runner *runtime.Runner // nil: it does not run
 	ctx    context.Context // ends with the runner
@@ -57,7 +59,7 @@ var (
 
 // New makes the world of a job. Start starts it.
 func New(plan *physical.Job, o Options) (*Job, error) {
-	j := &Job{World: runtimetest.New(), Scans: map[string]int{}, plan: plan, o: o}
+	j := &Job{World: runtimetest.New(), Scans: map[string]int{}, looked: map[string]bool{}, plan: plan, o: o}
 	j.World.BatchRows = 1 // whether a row is late is up to the rows before it
 	if o.Options.Clock != nil {
 		j.World.Now = o.Options.Clock.Now
@@ -70,8 +72,11 @@ func New(plan *physical.Job, o Options) (*Job, error) {
 	}
 	var visit func(n physical.Node)
 	visit = func(n physical.Node) {
-		if scan, ok := n.(*physical.Scan); ok {
-			j.Scans[scan.Table.Name]++
+		switch n := n.(type) {
+		case *physical.Scan:
+			j.Scans[n.Table.Name]++
+		case *physical.LookupJoin:
+			j.looked[n.Lookup.Table.Name] = true
 		}
 		for _, in := range n.Inputs() {
 			visit(in)
@@ -83,6 +88,11 @@ func New(plan *physical.Job, o Options) (*Job, error) {
 	for t := range j.Scans {
 		j.World.Table(t, true, 1)
 		j.World.Hold(t)
+	}
+	for t := range j.looked {
+		if j.Scans[t] == 0 {
+			j.World.Table(t, true, 1)
+		}
 	}
 	if o.Durable {
 		dir, err := os.MkdirTemp(scratch(), "weir-test-")
@@ -211,10 +221,10 @@ func (j *Job) Stop() error {
 // comes to rest, so that tests say in which order rows of several tables come. A table that the job does not read is passed over.
 func (j *Job) Feed(table string, xs ...runtimetest.Entry) error {
 	n := j.Scans[table]
-	if n == 0 {
+	if n == 0 && !j.looked[table] {
 		return nil
 	}
-	if j.last != "" && (j.last != table || n > 1) {
+	if j.last != "" && (j.last != table || n > 1 || j.looked[table]) {
 		if err := j.Settle(); err != nil {
 			return err
 		}

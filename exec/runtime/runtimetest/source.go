@@ -207,7 +207,7 @@ func (r *reader) fill() (rows, onlyNews bool) {
 		i := (r.next + k) % n
 		s := &r.splits[i]
 		end, _ := r.end(i)
-		if w.Pace > 0 {
+		if w.Pace > 0 && !r.src.in.unpaced {
 			end = min(end, s.sp.open)
 		}
 		take := min(end-s.at, max(1, most/n), most-r.out.N)

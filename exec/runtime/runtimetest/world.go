@@ -85,6 +85,7 @@ type input struct {
 	name    string
 	bounded bool
 	held    bool // bounded, and its end has not come
+	unpaced bool
 	splits  []*split
 	readers map[*reader]bool
 }
@@ -119,6 +120,13 @@ func (w *World) Table(name string, bounded bool, splits int) {
 		in.splits = append(in.splits, &split{id: fmt.Sprintf("%s-%d", name, i), open: w.Pace})
 	}
 	w.inputs[name] = in
+}
+
+// Unpaced lets a table be read without regard to Pace: one that is not read for its rows, but whenever a join wants it as a whole.
+func (w *World) Unpaced(table string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inputs[table].unpaced = true
 }
 
 // AddSplit adds a split to a table.

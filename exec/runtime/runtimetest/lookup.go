@@ -1,0 +1,125 @@
+package runtimetest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"weir/exec"
+	"weir/exec/batch"
+	"weir/exec/lookup"
+	"weir/planner/config"
+	"weir/planner/physical"
+	"weir/planner/types"
+	"weir/state"
+)
+
+// Lookup makes the lookups of a table: its rows are those that it has been given so far, without those that were taken back. Of a table
+// that replaces rows by its primary key the last row of each key counts.
+func (w *World) Lookup(n *physical.LookupJoin, _ *config.Config, _ *slog.Logger) (exec.LookupSpec, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in := w.inputs[n.Lookup.Table.Name]
+	if in == nil {
+		return nil, fmt.Errorf("table %s is not in the test's world", n.Lookup.Table.Name)
+	}
+	return &lookupTable{w, in, n}, nil
+}
+
+// lookupTable is a table in the memory of a test that is asked for rows.
+type lookupTable struct {
+	w  *World
+	in *input
+	n  *physical.LookupJoin
+}
+
+func (l *lookupTable) Lookup(*exec.TaskContext) (exec.Lookup, error) { return l, nil }
+func (*lookupTable) Limits() exec.LookupLimits                       { return exec.LookupLimits{Keys: 3, Calls: 2} }
+func (*lookupTable) Close() error                                    { return nil }
+
+func (l *lookupTable) Find(_ context.Context, keys, out *batch.Batch) error {
+	if err := l.w.fault("lookup"); err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for _, k := range encoded(keys, firstColumns(len(keys.Cols))) {
+		wanted[k] = true
+	}
+	all := batch.New(lookup.Types(l.n.Lookup.Columns), 16)
+	for _, row := range l.rows() {
+		for c, f := range l.n.Lookup.Fields {
+			all.Cols[c].AppendValue(row[f])
+		}
+		all.N++
+	}
+	for i, k := range encoded(all, l.n.Lookup.Keys) {
+		if wanted[k] {
+			out.AppendRows(all, []int32{int32(i)})
+		}
+	}
+	return nil
+}
+
+// rows is what the table holds now, in the order in which the rows came.
+func (l *lookupTable) rows() [][]types.Value {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	t := l.n.Lookup.Table
+	name := Format
+	if t.PrimaryKey != nil {
+		name = func(row []types.Value) string {
+			var key []types.Value
+			for _, k := range t.PrimaryKey {
+				key = append(key, row[k])
+			}
+			return Format(key)
+		}
+	}
+	type kept struct {
+		name string
+		row  []types.Value
+	}
+	var rows []kept
+	for _, s := range l.in.splits {
+		for _, e := range s.rows {
+			if e.row == nil {
+				continue
+			}
+			id := name(e.row)
+			if t.PrimaryKey != nil || !e.kind.Adds() {
+				for i, r := range rows {
+					if r.name == id {
+						rows = append(rows[:i], rows[i+1:]...)
+						break
+					}
+				}
+			}
+			if e.kind.Adds() {
+				rows = append(rows, kept{id, e.row})
+			}
+		}
+	}
+	out := make([][]types.Value, len(rows))
+	for i, r := range rows {
+		out[i] = r.row
+	}
+	return out
+}
+
+func encoded(b *batch.Batch, cols []int) []string {
+	var keys state.Keys
+	batch.EncodeKeys(b, cols, &keys, nil)
+	out := make([]string, b.Rows())
+	for k := range out {
+		out[k] = string(keys.Data[keys.Off[k]:keys.Off[k+1]])
+	}
+	return out
+}
+
+func firstColumns(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}

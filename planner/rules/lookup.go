@@ -1,0 +1,184 @@
+package rules
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/planner/catalog"
+	"weir/planner/codes"
+	"weir/planner/config"
+	"weir/planner/logical"
+	"weir/planner/physical"
+	"weir/planner/scalar"
+)
+
+// lookupKey reads an equality of a column of the looked-up table with something that is known of the left row, or is constant.
+func lookupKey(e scalar.Expr, j *logical.Join, n int) (l, r scalar.Expr, ok bool) {
+	c, isCall := e.(*scalar.Call)
+	if !isCall || c.Func.Name != "=" {
+		return nil, nil, false
+	}
+	for _, s := range [][2]scalar.Expr{{c.Args[0], c.Args[1]}, {c.Args[1], c.Args[0]}} {
+		l, r := s[0], s[1]
+		for {
+			cast, isCast := r.(*scalar.Cast)
+			if !isCast || !cast.Implicit || !widening(cast) {
+				break
+			}
+			r = cast.X
+		}
+		col, isColumn := r.(*scalar.Column)
+		if _, right := which(l, n); right || !isColumn || col.Index < n || !scalar.Deterministic(l) || lookupColumn(j.Right, col.Index-n) < 0 || !comparable(l, r) {
+			continue
+		}
+		return l, r, true
+	}
+	return nil, nil, false
+}
+
+// lookupColumn is the column of the scan below n that column i hands on; -1 where it is computed.
+func lookupColumn(n logical.Node, i int) int {
+	for {
+		switch x := n.(type) {
+		case *logical.Scan:
+			return i
+		case *logical.Calc:
+			c, ok := x.Exprs[i].(*scalar.Column)
+			if !ok {
+				return -1
+			}
+			n, i = x.Input, c.Index
+		default:
+			return -1
+		}
+	}
+}
+
+// lookupJoin makes a join that asks its right side, row by row.
+func (b *builder) lookupJoin(n *logical.Join) (built, bool) {
+	scan, calc := lookupScan(n.Right)
+	name := scan.Table.Name
+	if len(n.LeftKeys) == 0 {
+		d := b.diags.Errorf(codes.TemporalJoin, n.Sp, "a lookup join compares a column of %s, and this one compares none", name)
+		d.At("every row of %s would be looked at, for every row", name).Label(n.AsOf.Sp, "rows are looked up as of this time")
+		if len(scan.Table.PrimaryKey) > 0 {
+			d.Help("add an equality with %s to ON", scalar.QuoteName(scan.Table.Columns[scan.Table.PrimaryKey[0]].Name))
+		} else {
+			d.Help("add an equality with one of its columns to ON")
+		}
+		return built{}, false
+	}
+	id := b.id("lookup-join")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Left, true) })
+	if !ok {
+		return in, false
+	}
+	j := &physical.LookupJoin{Kind: physical.JoinKind(n.Kind), Keys: n.LeftKeys, Filter: n.Cond}
+	l := &j.Lookup
+	l.Table, l.Fields, l.Columns = scan.Table, scan.Fields, columns(scan.Columns)
+	l.Output = l.Columns
+	for _, k := range n.RightKeys {
+		l.Keys = append(l.Keys, lookupColumn(n.Right, k))
+	}
+	if calc != nil {
+		l.Filter, l.Exprs, l.Output = calc.Filter, calc.Exprs, columns(calc.Columns)
+	}
+	b.lookupOptions(l, n.AsOf.Hint, in.updating)
+	if l.Shuffle || j.Waits() {
+		in = b.exchange(in, n.LeftKeys, id)
+	}
+	j.Input = in.node
+	j.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	if t := b.traitsOf(n); len(t.keys) > 0 {
+		j.Changelog.Key = t.keys[0]
+	}
+	j.Changelog.Mode = in.node.Base().Changelog.Mode
+	return built{node: j, updating: in.updating, before: in.before, bounded: in.bounded, spread: in.spread}, true
+}
+
+// lookupScan is the scan and what stands on it: package bind has seen to it that there is nothing else.
+func lookupScan(n logical.Node) (*logical.Scan, *logical.Calc) {
+	var up *logical.Calc
+	for {
+		switch x := n.(type) {
+		case *logical.Scan:
+			return x, up
+		case *logical.Calc:
+			if up == nil {
+				up = x
+			} else {
+				up = compose(up, x)
+			}
+			n = x.Input
+		}
+	}
+}
+
+// compose is up over down as one.
+func compose(up, down *logical.Calc) *logical.Calc {
+	inline := func(e scalar.Expr) scalar.Expr {
+		return scalar.Rewrite(e, func(x scalar.Expr) scalar.Expr {
+			if c, ok := x.(*scalar.Column); ok {
+				return down.Exprs[c.Index]
+			}
+			return x
+		})
+	}
+	c := *up
+	c.Input, c.Exprs = down.Input, make([]scalar.Expr, len(up.Exprs))
+	for i, e := range up.Exprs {
+		c.Exprs[i] = inline(e)
+	}
+	return &c
+}
+
+// lookupOptions reads the settings, the options of the table and the hint.
+func (b *builder) lookupOptions(l *physical.Lookup, h *logical.LookupHint, updating bool) {
+	if h == nil {
+		h = &logical.LookupHint{}
+	}
+	l.Concurrent = h.Async == nil || *h.Async
+	l.Unordered = b.cfg.String(config.AsyncLookupMode) == "ALLOW_UNORDERED"
+	if h.Unordered != nil {
+		l.Unordered = *h.Unordered
+	}
+	l.Unordered = l.Unordered && l.Concurrent && !updating // changes of one row do not overtake one another
+	if l.Capacity = h.Capacity; l.Capacity == 0 {
+		l.Capacity = b.cfg.Int(config.AsyncLookupCapacity)
+	}
+	if l.Timeout = h.Timeout; l.Timeout == 0 {
+		l.Timeout = b.cfg.Duration(config.AsyncLookupTimeout)
+	}
+	l.Retry, l.Delay, l.Shuffle = h.Retry, h.Delay, h.Shuffle
+	get := func(key, def string) string {
+		if v, ok := l.Table.Options.Get(key); ok {
+			return strings.TrimSpace(v)
+		}
+		return def
+	}
+	duration := func(key string) time.Duration {
+		d, err := config.ParseDuration(get(key, "0 ms"))
+		if err != nil {
+			return 0 // reported by the check of options
+		}
+		return d
+	}
+	c := &l.Cache
+	switch mode := strings.ToUpper(get("lookup.cache", "NONE")); {
+	case mode == "FULL" || b.o.FullLookup != nil && b.o.FullLookup(l.Table):
+		c.Mode = physical.FullCache
+		l.Retry = 0 // what is in memory does not change by being asked again
+		if strings.EqualFold(get("lookup.full-cache.reload-strategy", "PERIODIC"), "TIMED") {
+			c.AtTime, _ = catalog.TimeOfDay(get("lookup.full-cache.timed-reload.iso-time", "00:00"))
+			c.Days, _ = strconv.Atoi(get("lookup.full-cache.timed-reload.interval-in-days", "1"))
+		} else {
+			c.Reload = duration("lookup.full-cache.periodic-reload.interval")
+		}
+	case mode == "PARTIAL":
+		c.Mode = physical.PartialCache
+		c.MaxRows, _ = strconv.ParseInt(get("lookup.partial-cache.max-rows", "0"), 10, 64)
+		c.AfterWrite, c.AfterAccess = duration("lookup.partial-cache.expire-after-write"), duration("lookup.partial-cache.expire-after-access")
+		c.Missing = !strings.EqualFold(get("lookup.partial-cache.cache-missing-key", "true"), "false")
+	}
+}
