@@ -270,6 +270,15 @@ func (s *Session) unknownMetadata(t *catalog.Table, c *catalog.Column) {
 	for i := range spec.Metadata {
 		keys = append(keys, spec.Metadata[i].Key)
 	}
+	quiet := *s
+	quiet.diags = &diag.List{} // unknown formats are reported where the options are checked
+	for _, f := range quiet.formats(t, spec) {
+		for i := range f.spec.Metadata {
+			if f.key == "format" || f.key == "value.format" {
+				keys = append(keys, "value."+f.spec.Metadata[i].Key)
+			}
+		}
+	}
 	d := s.diags.Errorf(codes.MetadataColumn, c.Span, "connector '%s' has no metadata '%s'", t.Connector, c.MetadataKey)
 	switch g, close := diag.Suggest(c.MetadataKey, keys); {
 	case close:

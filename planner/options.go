@@ -180,7 +180,9 @@ func (s *Session) formats(t *catalog.Table, c *catalog.ConnectorSpec) []formatUs
 			}
 			sort.Strings(names)
 			d := s.diags.Errorf(codes.UnknownFormat, o.ValueSpan, "format '%s' is not known", o.Value)
-			if g, ok := diag.Suggest(o.Value, names); ok {
+			if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, strings.ToLower(o.Value)+"-") }); i >= 0 {
+				d.Help("did you mean '%s'?", names[i])
+			} else if g, ok := diag.Suggest(o.Value, names); ok {
 				d.Help("did you mean '%s'?", g)
 			} else {
 				d.Help("known are %s", strings.Join(names, ", "))

@@ -17,13 +17,15 @@
 //	 "steps": [{"table": "t", "kind": "+I", "row": {"id": 1, "ts": "2026-01-01 00:00:00"}},
 //	           {"table": "t", "watermark_ms": 1767225600000},
 //	           {"table": "t", "idle": true}],
-//	 "end": true, "plan_only": false, "timeout_ms": 60000}
+//	 "end": true, "plan_only": false, "files": false, "timeout_ms": 60000}
 //
 // A row is an object as Flink's json format reads it, times in SQL's notation; metadata columns are given by their
 // names like others, computed ones never. A column that is missing is NULL. kind is +I unless given. The table's own WATERMARK clause puts
 // out a watermark behind each row; watermark_ms (of the row time's own clock, in milliseconds) is a further one. changes says which changes a table gives or
 // takes; without it the connector and format that the script names decide: upsert-kafka is upsert, print and blackhole and CDC
 // formats are retract, memory has an option of that name, all else is insert. settings override what the script SETs.
+//
+// With "files" tables of connector filesystem are no tables in memory, but what they say: Flink's formats can be looked at.
 //
 // All INSERTs of the script run as one job; a SELECT is collected as table query, further ones as query_2 and so on. Steps are
 // processed in order: where tables are several, or one is read twice, a checkpoint barrier goes through the whole job
@@ -73,6 +75,7 @@ type Case struct {
 	// End is whether the tables end after the last step.
 	End       bool  `json:"end"`
 	PlanOnly  bool  `json:"plan_only,omitempty"`
+	Files     bool  `json:"files,omitempty"` // tables of connector filesystem are left as they are
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 }
 

@@ -66,8 +66,8 @@ func newSource(s *physical.Scan, cfg *config.Config, registry formats.Registry) 
 		return nil, err
 	}
 	src.format = f
-	src.decoder = formats.DecoderSpec{Schema: formats.ScanColumns(s), Options: opts, TimeZone: cfg.Zone()}
-	src.framing.skipBlank = f.Name == "json" || f.Name == "csv"
+	src.decoder = formats.DecoderSpec{Schema: formats.ScanColumns(s), Metadata: formats.FormatMetadata(s), Options: opts, TimeZone: cfg.Zone()}
+	src.framing.skipBlank = f.Name != "raw"
 	if f.Name == "csv" {
 		if src.framing.csv, err = csv.NewFraming(opts); err != nil {
 			return nil, fmt.Errorf("table %s: %w", t.Name, err)

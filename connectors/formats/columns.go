@@ -2,6 +2,7 @@ package formats
 
 import (
 	"fmt"
+	"strings"
 
 	"weir/planner/catalog"
 	"weir/planner/physical"
@@ -43,13 +44,28 @@ func SinkColumns(s *physical.Sink) ([]Column, error) {
 	return out, nil
 }
 
-// MetadataColumns is the metadata columns among the output of a scan: the key of each, and its
+// MetadataColumns is the metadata columns of the connector among the output of a scan: the key of each, and its
 // place in the output.
 func MetadataColumns(s *physical.Scan) (keys []string, index []int) {
 	for i, f := range s.Fields {
-		if c := &s.Table.Columns[f]; c.Kind == catalog.Metadata {
+		if c := &s.Table.Columns[f]; c.Kind == catalog.Metadata && !ofFormat(c) {
 			keys, index = append(keys, c.MetadataKey), append(index, i)
 		}
 	}
 	return keys, index
 }
+
+// FormatMetadata is the columns among the output of a scan that the format's own metadata fills.
+func FormatMetadata(s *physical.Scan) []Column {
+	var out []Column
+	for i, f := range s.Fields {
+		if c := &s.Table.Columns[f]; c.Kind == catalog.Metadata && ofFormat(c) {
+			out = append(out, Column{Name: strings.TrimPrefix(c.MetadataKey, valuePrefix), Type: s.Columns[i].Type, Index: i})
+		}
+	}
+	return out
+}
+
+const valuePrefix = "value."
+
+func ofFormat(c *catalog.Column) bool { return strings.HasPrefix(c.MetadataKey, valuePrefix) }

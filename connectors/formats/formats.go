@@ -44,7 +44,10 @@ type Column struct {
 type DecoderSpec struct {
 	// Schema is all physical columns that the payload holds by the table's definition, in
 	// order (csv needs them all); Index is -1 for a column that the query does not read.
-	Schema   []Column
+	Schema []Column
+	// Metadata is the columns that the format's own metadata fills: Name is the key without "value.", Type the type that
+	// the format's description has for it.
+	Metadata []Column
 	Options  catalog.Options // with the format's prefix stripped: "ignore-parse-errors"
 	TimeZone *time.Location  // table.local-time-zone, for TIMESTAMP_LTZ without a zone
 }

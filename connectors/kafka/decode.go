@@ -69,7 +69,7 @@ func newDecoder(s *source) (*decoder, error) {
 
 	keyFields, valueFields := spec.KafkaKeyFields(t), spec.KafkaValueFields(t)
 	inValue := map[int]bool{}
-	ds := formats.DecoderSpec{TimeZone: s.cfg.Zone()}
+	ds := formats.DecoderSpec{TimeZone: s.cfg.Zone(), Metadata: formats.FormatMetadata(scan)}
 	for _, f := range valueFields {
 		c := formats.Column{Name: t.Columns[f].Name, Type: t.Columns[f].Type, Index: -1}
 		if i, ok := at[f]; ok {
@@ -120,14 +120,13 @@ func newDecoder(s *source) (*decoder, error) {
 		d.keyRows = batch.New(kts, batch.TargetRows)
 	}
 
-	for i, f := range scan.Fields {
-		if c := t.Columns[f]; c.Kind == catalog.Metadata {
-			fill, err := d.metadata(c, ts[i], s.cfg.Zone())
-			if err != nil {
-				return nil, err
-			}
-			d.meta = append(d.meta, metaColumn{i, fill})
+	keys, index := formats.MetadataColumns(scan)
+	for k, i := range index {
+		fill, err := d.metadata(t.Columns[scan.Fields[i]].Name, keys[k], ts[i], s.cfg.Zone())
+		if err != nil {
+			return nil, err
 		}
+		d.meta = append(d.meta, metaColumn{i, fill})
 	}
 	return d, nil
 }
@@ -331,9 +330,9 @@ func eachRun(src []int32, runs []run, f func(run *run, from, to int)) {
 }
 
 // metadata makes the function that fills a metadata column of type t.
-func (d *decoder) metadata(c catalog.Column, t types.Type, zone *time.Location) (func(*batch.Vector, *records, []int32, []run), error) {
+func (d *decoder) metadata(column, key string, t types.Type, zone *time.Location) (func(*batch.Vector, *records, []int32, []run), error) {
 	wrong := func(want string) error {
-		return fmt.Errorf("metadata column %s of '%s' is %s, not %s", c.Name, c.MetadataKey, want, t)
+		return fmt.Errorf("metadata column %s of '%s' is %s, not %s", column, key, want, t)
 	}
 	class := batch.ClassOf(t)
 	ints := func(f func(v *batch.Vector, r *records, src []int32, runs []run)) (func(*batch.Vector, *records, []int32, []run), error) {
@@ -342,7 +341,7 @@ func (d *decoder) metadata(c catalog.Column, t types.Type, zone *time.Location) 
 		}
 		return f, nil
 	}
-	switch c.MetadataKey {
+	switch key {
 	case "topic":
 		if class != batch.ClassBytes {
 			return nil, wrong("STRING")
@@ -439,7 +438,7 @@ func (d *decoder) metadata(c catalog.Column, t types.Type, zone *time.Location) 
 		}
 		return headerList, nil
 	}
-	return nil, fmt.Errorf("column %s: kafka has no metadata '%s'", c.Name, c.MetadataKey)
+	return nil, fmt.Errorf("column %s: kafka has no metadata '%s'", column, key)
 }
 
 func mod(a, b int64) int64 {

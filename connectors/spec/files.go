@@ -12,7 +12,7 @@ import (
 func filesystem() *c.ConnectorSpec {
 	opts := []c.OptionSpec{
 		required(opt("path", c.OptString, "", "File or directory to read, directory to write: a path, or file:///...", "file:///var/data/orders")),
-		required(opt("format", c.OptString, "", "Format of the lines: json, csv or raw.", "json")),
+		required(opt("format", c.OptString, "", "Format of the lines: json, csv, raw, debezium-json, ...", "json")),
 		opt("source.monitor-interval", c.OptDuration, "", "How often to look for new files; without it the files that are there at the start are read and the source ends.", "10 s"),
 		opt("source.path.regex-pattern", c.OptString, "", "Regular expression that the full path of a file must match to be read.", ".*/orders-\\d+\\.json"),
 		opt("sink.rolling-policy.file-size", c.OptMemory, "128 mb", "A part file that has grown to this size is finished.", "64 mb"),
@@ -40,8 +40,12 @@ func filesystem() *c.ConnectorSpec {
 			{Key: "file.modification-time", Type: types.MakeTimestampLTZ(3).NotNull(), Doc: "When the file was last changed."},
 		},
 		Formats: map[string]string{"format": ""},
-		Lookup:  func(t *c.Table) bool { _, ok := t.Options.Get("source.monitor-interval"); return !ok }, FullLookup: true,
-		Check: checkFilesystem, SourceMode: insertOnly, SinkMode: insertOnly,
+		Lookup: func(t *c.Table) bool {
+			_, monitored := t.Options.Get("source.monitor-interval")
+			return !monitored && byFormat(t) == c.InsertOnly
+		},
+		FullLookup: true,
+		Check:      checkFilesystem, SourceMode: byFormat, SinkMode: byFormat,
 		Bounded:       func(t *c.Table) bool { _, ok := t.Options.Get("source.monitor-interval"); return !ok },
 		Transactional: notTransactional,
 	}
@@ -85,7 +89,9 @@ func checkFilesystem(t *c.Table, use c.Use, _ func(string) string, diags *diag.L
 	k.noPartitions()
 	k.sourceOptions()
 	k.reload()
-	k.noPrimaryKey("connector 'filesystem' appends rows and cannot replace the row of a key", "remove the PRIMARY KEY")
+	if byFormat(t) == c.InsertOnly {
+		k.noPrimaryKey("connector 'filesystem' appends rows and cannot replace the row of a key", "remove the PRIMARY KEY, or use a changelog format")
+	}
 }
 
 // LocalPath is the path that the option 'path' names on this machine; the second result says

@@ -41,7 +41,7 @@ func kafka() *c.ConnectorSpec {
 		Formats:       map[string]string{"format": "", "value.format": "value.", "key.format": "key."},
 		Check:         checkKafka,
 		FormatColumns: kafkaColumns,
-		SourceMode:    insertOnly, SinkMode: insertOnly,
+		SourceMode:    byFormat, SinkMode: byFormat,
 		Bounded: kafkaIsBounded, Transactional: kafkaTransactional,
 	}
 }
@@ -224,8 +224,11 @@ func checkKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) 
 		k.properties(use)
 		k.sourceOptions()
 		k.noPartitions()
-		k.noPrimaryKey("connector 'kafka' appends records and cannot replace the row of a key",
-			"use 'connector' = 'upsert-kafka' for a table by key, or remove the PRIMARY KEY")
+		k.insertOnlyFormat("key.format", "a key says nothing of what happens to a row", "use 'json', 'csv' or 'raw' for the key")
+		if byFormat(t) == c.InsertOnly {
+			k.noPrimaryKey("connector 'kafka' appends records and cannot replace the row of a key",
+				"use 'connector' = 'upsert-kafka' for a table by key, a changelog format such as 'debezium-json', or remove the PRIMARY KEY")
+		}
 	case c.UseSink:
 		k.topicsOfSink()
 		k.headersOfSink()
@@ -244,6 +247,8 @@ func checkUpsertKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.
 		k.group()
 		k.bounded()
 		k.upsertKey()
+		k.insertOnlyFormat("key.format", "a key says nothing of what happens to a row", "use 'json', 'csv' or 'raw' for the key")
+		k.insertOnlyFormat("value.format", "the key says already which row a record is", "use 'connector' = 'kafka' for it, or 'json' for the value")
 		k.prefix(t.PrimaryKey)
 		k.bufferFlush()
 		k.properties(use)
@@ -438,7 +443,7 @@ func (k *checker) kafkaFormats() {
 			Help("keep one of them; they mean the same")
 	case !k.has("format") && !k.has("value.format"):
 		k.diags.Errorf(CodeOptionCombination, k.t.NameSpan, "table %s says neither 'format' nor 'value.format'", k.t.Name).
-			Help("add 'format' = 'json', 'csv' or 'raw' to WITH")
+			Help("add 'format' = 'json', 'csv', 'raw' or 'debezium-json' to WITH")
 	}
 }
 

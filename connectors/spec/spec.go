@@ -39,7 +39,7 @@ func Registry() *catalog.Registry {
 	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), datagen(), nexmark(), print(), blackhole(), values()} {
 		r.Connectors[c.Name] = c
 	}
-	for _, f := range []*catalog.FormatSpec{json(), csv(), raw()} {
+	for _, f := range append([]*catalog.FormatSpec{json(), csv(), raw()}, changelogs()...) {
 		r.Formats[f.Name] = f
 	}
 	return r

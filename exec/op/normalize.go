@@ -17,8 +17,9 @@ import (
 //	key known  row is   out
 //	no         +I +U    +I
 //	yes        +I +U    nothing when it is the same row (without a TTL); otherwise -U of the old one if wanted, +U
-//	no         -D -U    nothing
-//	yes        -D -U    -D of the old row, forgotten
+//	no         -D       nothing
+//	yes        -D       -D of the old row, forgotten
+//	           -U       nothing: the old row is known here, or +U follows for the first time
 //
 // An entry's fixed part is a byte: 1 while there is a row, 2 once it was deleted, until the end of the
 // batch. Its variable part is the columns that are not the key, encoded like a key.
@@ -89,7 +90,8 @@ func (o *normalize) Process(in *batch.Batch, out exec.Emitter) error {
 		s := m.Fixed(r)
 		row := o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]
 		known := s[0] == 1
-		old := known && (!in.Kind(int(i)).Adds() || o.node.UpdateBefore)
+		kindIn := in.Kind(int(i))
+		old := known && (kindIn == batch.Delete || kindIn.Adds() && o.node.UpdateBefore)
 		if old && plain {
 			plain = false
 			for _, p := range o.sel {
@@ -98,6 +100,9 @@ func (o *normalize) Process(in *batch.Batch, out exec.Emitter) error {
 		}
 		kind := batch.Insert
 		switch {
+		case in.Kind(int(i)) == batch.UpdateBefore:
+			gone = true // the entry may have been made for it alone; the old row is here, or unknown
+			continue
 		case !in.Kind(int(i)).Adds():
 			gone = true
 			if known {

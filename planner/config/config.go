@@ -20,6 +20,7 @@ const (
 	MaxParallelism      = "pipeline.max-parallelism"
 	Parallelism         = "parallelism.default"
 	RuntimeMode         = "execution.runtime-mode"
+	EventsDuplicate     = "table.exec.source.cdc-events-duplicate"
 	CheckpointInterval  = "execution.checkpointing.interval"
 	CheckpointMode      = "execution.checkpointing.mode"
 	CheckpointDir       = "execution.checkpointing.dir"

@@ -22,7 +22,7 @@ var Keys = []c.OptionSpec{
 	{Key: AsyncLookupMode, Type: c.OptEnum, Values: []string{"ORDERED", "ALLOW_UNORDERED"}, Default: "ORDERED", Doc: "Whether rows of a lookup join that are asked for again let those behind them pass."},
 	{Key: AsyncLookupCapacity, Type: c.OptInt, Default: "100", Doc: "Accepted for compatibility; a lookup join asks for the keys of a batch of rows at once."},
 	{Key: AsyncLookupTimeout, Type: c.OptDuration, Default: "3 min", Doc: "How long a lookup join waits for an answer."},
-	{Key: "table.exec.source.cdc-events-duplicate", Type: c.OptBool, Default: "false", Doc: "Whether a change source may repeat events."},
+	{Key: EventsDuplicate, Type: c.OptBool, Default: "false", Doc: "Whether tables of changes (debezium-json and the like) may repeat them: the last row of each primary key is then kept in the state, and what does not change it is dropped."},
 	{Key: "table.exec.mini-batch.enabled", Type: c.OptBool, Default: "false", Doc: "Whether aggregations gather rows before they put out changes."},
 	{Key: "table.exec.mini-batch.allow-latency", Type: c.OptDuration, Default: "0 ms", Doc: "Longest time that mini-batches hold rows."},
 	{Key: "table.exec.mini-batch.size", Type: c.OptLong, Default: "-1", Doc: "Most rows in a mini-batch."},

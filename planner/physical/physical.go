@@ -195,7 +195,7 @@ type GroupAggregate struct {
 }
 
 // ChangelogNormalize turns an upsert stream (no -U, deletes by key only) into one with complete
-// rows: +I, +U (and -U where asked), -D with all columns. It drops changes that change nothing.
+// rows: +I, +U (and -U where asked), -D with all columns. It drops changes that change nothing, and the -U of a stream that has them.
 type ChangelogNormalize struct {
 	Props
 	Input        Node

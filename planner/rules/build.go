@@ -114,7 +114,7 @@ func (b *builder) sink(out Output) *physical.Sink {
 		d.At("connector '%s' cannot take back what it has written", out.Table.Connector).
 			Label(t.at, "%s", t.clause)
 		if out.Table.Connector == "kafka" {
-			d.Help("use connector 'upsert-kafka' with a PRIMARY KEY for %s", out.Table.Name)
+			d.Help("use connector 'upsert-kafka' with a PRIMARY KEY for %s, or a format of changes such as 'debezium-json'", out.Table.Name)
 		} else {
 			d.Help("write to a table of connector 'upsert-kafka' with a PRIMARY KEY")
 		}
@@ -304,9 +304,12 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 	t := n.Table
 	mode := b.o.SourceMode(t)
-	// A stream of upserts has neither old values nor whole deletes: they are put back by the key.
+	// A stream of upserts has neither old values nor whole deletes: they are put back by the key. So are the changes of a stream that
+	// may repeat them.
 	id := ""
-	if mode == catalog.Upsert {
+	repeats := mode == catalog.Retract && b.cfg.Bool(config.EventsDuplicate)
+	normalize := mode == catalog.Upsert || repeats
+	if normalize {
 		id = b.id("changelog-normalize")
 		saved := b.path
 		b.path = id
@@ -324,17 +327,25 @@ func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 			Exact: emit == "" && b.bounded(t)}
 	}
 	r := built{node: s, updating: mode != catalog.InsertOnly, before: mode == catalog.Retract, bounded: b.bounded(t)}
-	if mode != catalog.Upsert {
+	if !normalize {
 		return r, true
 	}
 	keys := physicalKey(n)
 	if keys == nil {
-		b.diags.Errorf(codes.PrimaryKey, n.Sp, "table %s has changes by key and no PRIMARY KEY", t.Name).
+		what := "has changes by key"
+		if repeats {
+			what = "may repeat changes ('" + config.EventsDuplicate + "' is true)"
+		}
+		b.diags.Errorf(codes.PrimaryKey, n.Sp, "table %s %s and no PRIMARY KEY", t.Name, what).
 			Label(t.NameSpan, "defined here").Help("add PRIMARY KEY (...) NOT ENFORCED to it")
 		return built{}, false
 	}
 	r = b.exchange(r, keys, id)
-	b.o.fire(AddNormalize, n.Sp, "%s gives changes by key without old rows: they are put back", t.Name)
+	if repeats {
+		b.o.fire(AddNormalize, n.Sp, "%s may repeat changes: the last row of each key is kept, and what does not change it is dropped", t.Name)
+	} else {
+		b.o.fire(AddNormalize, n.Sp, "%s gives changes by key without old rows: they are put back", t.Name)
+	}
 	c := &physical.ChangelogNormalize{Input: r.node, Keys: keys, UpdateBefore: before, TTL: b.cfg.Duration(config.StateTTL)}
 	c.Props = physical.Props{ID: id, Columns: s.Columns, Span: n.Sp, Changelog: changes(before, scanKey(n))}
 	return built{node: c, updating: true, before: before, spread: keys, bounded: r.bounded}, true

@@ -42,7 +42,7 @@ func (a *app) plannerOptions(cfg *config.Config) planner.Options {
 // knownFormats is the formats of this build.
 func knownFormats() formats.Registry {
 	known := formats.Registry{}
-	for _, f := range []formats.Format{json.Format(), csv.Format(), raw.Format()} {
+	for _, f := range append([]formats.Format{json.Format(), csv.Format(), raw.Format()}, json.Changelogs()...) {
 		known[f.Name] = f
 	}
 	return known

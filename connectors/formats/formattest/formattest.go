@@ -3,11 +3,12 @@
 // A file is a list of commands for datadriven:
 //
 //	schema      columns, one a line: name TYPE [skip]; skip is not read by the query
+//	metadata    the format's metadata columns, one a line: key TYPE
 //	options     key = value, one a line; replaces the options before
 //	decode      payloads, one a line; <null> is a null payload, go:"..." a Go string
-//	encode      rows, one a line: values separated by ' | ' as Value reads them
+//	encode      rows, one a line: values separated by ' | ' as Value reads them, behind -D or the like and a space for a change
 //
-// decode prints the rows with the number of their payload, encode the payloads.
+// decode prints the rows with the number of their payload, and their kind where the format gives one; encode the payloads.
 package formattest
 
 import (
@@ -30,18 +31,23 @@ import (
 // Run runs every file of dir against format.
 func Run(t *testing.T, dir string, format formats.Format) {
 	datadriven.Walk(t, dir, func(t *testing.T, path string) {
-		var columns []formats.Column
+		var columns, meta []formats.Column
 		var opts catalog.Options
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "schema":
 				columns = Schema(t, d.Input)
 				return ""
+			case "metadata":
+				if meta = nil; strings.TrimSpace(d.Input) != "" {
+					meta = Schema(t, d.Input)
+				}
+				return ""
 			case "options":
 				opts = Options(d.Input)
 				return ""
 			case "decode":
-				return decode(format, columns, opts, d.Input)
+				return decode(format, columns, meta, opts, d.Input)
 			case "encode":
 				return encode(t, format, columns, opts, d.Input)
 			}
@@ -322,8 +328,14 @@ func Batch(columns []formats.Column) *batch.Batch {
 	return batch.New(ts, 16)
 }
 
-func decode(format formats.Format, columns []formats.Column, opts catalog.Options, input string) string {
-	dec, err := format.Decoder(formats.DecoderSpec{Schema: columns, Options: opts, TimeZone: time.UTC})
+func decode(format formats.Format, columns, meta []formats.Column, opts catalog.Options, input string) string {
+	ds := formats.DecoderSpec{Schema: columns, Options: opts, TimeZone: time.UTC}
+	all := columns
+	for _, m := range meta {
+		m.Index = len(Batch(all).Cols)
+		ds.Metadata, all = append(ds.Metadata, m), append(all[:len(all):len(all)], m)
+	}
+	dec, err := format.Decoder(ds)
 	if err != nil {
 		return "refused: " + err.Error()
 	}
@@ -342,12 +354,15 @@ func decode(format formats.Format, columns []formats.Column, opts catalog.Option
 			records = append(records, []byte(line))
 		}
 	}
-	b := Batch(columns)
+	b := Batch(all)
 	p := Payloads(records...)
 	rows, skipped, err := dec.Decode(p, 0, len(records), b, nil)
 	var out strings.Builder
 	for i := range b.N {
 		fmt.Fprintf(&out, "%d:", rows[i])
+		if b.Kinds != nil {
+			out.WriteString(" " + b.Kind(i).String())
+		}
 		for _, c := range b.Cols {
 			out.WriteString(" " + Show(c.Type, c.Value(i)))
 		}
@@ -379,6 +394,13 @@ func encode(t *testing.T, format formats.Format, columns []formats.Column, opts 
 	}
 	b := Batch(columns)
 	for _, line := range strings.Split(input, "\n") {
+		kind, rest, _ := strings.Cut(line, " ")
+		for k := batch.Insert; k <= batch.Delete; k++ {
+			if kind == k.String() {
+				line = rest
+				b.SetKind(b.N, k)
+			}
+		}
 		for i, s := range strings.Split(line, " | ") {
 			b.Cols[i].AppendValue(Value(t, b.Cols[i].Type, s))
 		}

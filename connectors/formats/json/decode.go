@@ -55,15 +55,19 @@ type object struct {
 }
 
 type decoder struct {
+	format   string // for messages
 	top      *object
 	missing  bool // fail-on-missing-field
 	ignore   bool // ignore-parse-errors
 	zeroNull bool // zero-timestamp.behavior = CONVERT_TO_NULL
-	format   int  // timestamp-format.standard
+	times    int  // timestamp-format.standard
 
 	b   []byte // the payloads' buffer
 	end int    // of the payload under way
 	gen uint64 // number of the object under way
+
+	some   bool   // the row under way may lack columns, which are then left as they are
+	topGen uint64 // number of the row that was decoded last
 
 	// What is wrong with the payload under way.
 	at      int
@@ -91,7 +95,7 @@ const (
 	formatOffset
 )
 
-func timestampFormat(v string) (int, error) {
+func timestampFormat(format, v string) (int, error) {
 	switch {
 	case v == "" || strings.EqualFold(v, "SQL"):
 		return formatSQL, nil
@@ -100,13 +104,23 @@ func timestampFormat(v string) (int, error) {
 	case strings.EqualFold(v, "ISO-8601-WITH-OFFSET"):
 		return formatOffset, nil
 	}
-	return 0, fmt.Errorf("format 'json': timestamp-format.standard is SQL, ISO-8601 or ISO-8601-WITH-OFFSET, not '%s'", v)
+	return 0, fmt.Errorf("format '%s': timestamp-format.standard is SQL, ISO-8601 or ISO-8601-WITH-OFFSET, not '%s'", format, v)
 }
 
 // NewDecoder makes a decoder for the columns of spec.
 func NewDecoder(spec formats.DecoderSpec) (formats.Decoder, error) {
+	d, err := newTop("json", spec)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// newTop makes what decodes rows in a format that has json's options.
+func newTop(format string, spec formats.DecoderSpec) (*topDecoder, error) {
 	o := spec.Options
 	d := &decoder{
+		format:   format,
 		missing:  formats.Flag(o, "fail-on-missing-field", false),
 		ignore:   formats.Flag(o, "ignore-parse-errors", false),
 		zeroNull: strings.EqualFold(formats.Text(o, "zero-timestamp.behavior", "FAIL"), "CONVERT_TO_NULL"),
@@ -115,7 +129,7 @@ func NewDecoder(spec formats.DecoderSpec) (formats.Decoder, error) {
 		return nil, errors.New("format 'json': fail-on-missing-field and ignore-parse-errors cannot both be true")
 	}
 	var err error
-	if d.format, err = timestampFormat(formats.Text(o, "timestamp-format.standard", "")); err != nil {
+	if d.times, err = timestampFormat(format, formats.Text(o, "timestamp-format.standard", "")); err != nil {
 		return nil, err
 	}
 	fields := make([]*node, len(spec.Schema))
@@ -224,6 +238,21 @@ func (n *node) bind(v *batch.Vector, data []byte) {
 	}
 }
 
+// bindCopy is bind where the text is copied: several columns may have it.
+func (n *node) bindCopy(v *batch.Vector) {
+	n.vec, n.view = v, false
+	for i, c := range []*node{n.mapKey, n.elem} {
+		if c != nil {
+			c.bindCopy(v.Children[min(i, len(v.Children)-1)])
+		}
+	}
+	if n.object != nil {
+		for i, f := range n.object.fields {
+			f.bindCopy(v.Children[i])
+		}
+	}
+}
+
 // Decode implements formats.Decoder.
 func (t *topDecoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch, src []int32) (rows []int32, skipped int, err error) {
 	d := t.decoder
@@ -313,13 +342,13 @@ func (d *decoder) recordError(p *formats.Payloads, k, start int) error {
 	at := min(max(d.at-start, 0), len(b))
 	e := &formats.RecordError{
 		Payload: k, Column: d.column, At: at, Excerpt: formats.Excerpt(b, at), Reason: d.reason,
-		Help: "'json.ignore-parse-errors' = 'true' skips such records and counts them",
+		Help: "'" + d.format + ".ignore-parse-errors' = 'true' skips such records and counts them",
 	}
 	switch {
 	case d.absent:
 		e.Help = "without 'json.fail-on-missing-field' = 'true' such values are NULL"
 	case d.column != "" && !d.drops:
-		e.Help = "'json.ignore-parse-errors' = 'true' makes such values NULL"
+		e.Help = "'" + d.format + ".ignore-parse-errors' = 'true' makes such values NULL"
 	case d.column == "" && !d.shape:
 		e.Reason = "not valid JSON: " + d.reason
 	}
@@ -512,7 +541,10 @@ func (d *decoder) object(o *object, i, row, depth int) int {
 		i++
 		break
 	}
-	if found < o.wanted {
+	if o == d.top {
+		d.topGen = gen
+	}
+	if found < o.wanted && !(d.some && o == d.top) {
 		for _, f := range o.fields {
 			if f.skip || f.seen == gen {
 				continue
@@ -585,7 +617,7 @@ func (d *decoder) mismatch(f *node, i, row, depth int, w why) int {
 	}
 	reason := "expected " + article + typ + ", found " + found
 	if w == wrongTime {
-		reason += " (it should look like " + d.timestampExample(f) + "; see 'json.timestamp-format.standard')"
+		reason += " (it should look like " + d.timestampExample(f) + "; see '" + d.format + ".timestamp-format.standard')"
 	}
 	return d.bad(f, i, reason)
 }
@@ -593,7 +625,7 @@ func (d *decoder) mismatch(f *node, i, row, depth int, w why) int {
 // timestampExample is what a timestamp of f should look like.
 func (d *decoder) timestampExample(f *node) string {
 	want := "2026-01-01 00:00:00.123"
-	if d.format != formatSQL {
+	if d.times != formatSQL {
 		want = "2026-01-01T00:00:00.123"
 	}
 	if f.kind == types.TimestampLTZ {

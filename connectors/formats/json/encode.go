@@ -47,6 +47,7 @@ type field struct {
 }
 
 type encoder struct {
+	name    string // of the format, for messages
 	columns []*field
 	fixed   int // most bytes of a row without the bytes of text
 
@@ -59,8 +60,18 @@ type encoder struct {
 
 // NewEncoder makes an encoder for the columns of spec.
 func NewEncoder(spec formats.EncoderSpec) (formats.Encoder, error) {
+	e, err := newRowEncoder("json", spec)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// newRowEncoder makes what encodes rows in a format that has json's options.
+func newRowEncoder(format string, spec formats.EncoderSpec) (*encoder, error) {
 	o := spec.Options
 	e := &encoder{
+		name:      format,
 		plain:     formats.Flag(o, "encode.decimal-as-plain-number", false),
 		omitNulls: formats.Flag(o, "encode.ignore-null-fields", false),
 		keyText:   []byte(formats.Text(o, "map-null-key.literal", "null")),
@@ -73,10 +84,10 @@ func NewEncoder(spec formats.EncoderSpec) (formats.Encoder, error) {
 	case "LITERAL":
 		e.nullKey = nullKeyLiteral
 	default:
-		return nil, fmt.Errorf("format 'json': map-null-key.mode is FAIL, DROP or LITERAL, not '%s'", mode)
+		return nil, fmt.Errorf("format '%s': map-null-key.mode is FAIL, DROP or LITERAL, not '%s'", format, mode)
 	}
 	var err error
-	if e.format, err = timestampFormat(formats.Text(o, "timestamp-format.standard", "")); err != nil {
+	if e.format, err = timestampFormat(format, formats.Text(o, "timestamp-format.standard", "")); err != nil {
 		return nil, err
 	}
 	for _, c := range spec.Columns {
@@ -346,7 +357,7 @@ func (e *encoder) mapValue(dst []byte, f *field, v *batch.Vector, i int) ([]byte
 			case nullKeyDrop:
 				continue
 			case nullKeyFail:
-				return nil, fmt.Errorf("column %s: JSON has no NULL key for a %s; 'json.map-null-key.mode' = 'DROP' leaves it out, 'LITERAL' writes a text for it", f.column, f.kind)
+				return nil, fmt.Errorf("column %s: JSON has no NULL key for a %s; '%s.map-null-key.mode' = 'DROP' leaves it out, 'LITERAL' writes a text for it", f.column, f.kind, e.name)
 			}
 			name = e.keyText
 		} else {

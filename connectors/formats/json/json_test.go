@@ -14,6 +14,13 @@ import (
 
 func TestText(t *testing.T) { formattest.Run(t, "testdata", Format()) }
 
+func TestChangelogs(t *testing.T) {
+	for _, f := range Changelogs() {
+		tool, _, _ := strings.Cut(f.Name, "-")
+		formattest.Run(t, "testdata-changelog/"+tool+".txt", f)
+	}
+}
+
 const benchSchema = "user_id BIGINT\nitem STRING\nprice DOUBLE\nts TIMESTAMP(3)"
 
 func benchRecords(n int) [][]byte {
@@ -41,6 +48,31 @@ func BenchmarkDecode(b *testing.B) {
 	for n := 0; n < b.N; n += 2048 {
 		dst.Reset()
 		if _, _, err := dec.Decode(p, 0, 2048, dst, src[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDecodeDebezium: a record is an update of a row of the size of BenchmarkDecode's, so that two rows are decoded and the source
+// is passed over.
+func BenchmarkDecodeDebezium(b *testing.B) {
+	cols := formattest.Schema(b, benchSchema)
+	dec, err := debezium.newDecoder(formats.DecoderSpec{Schema: cols})
+	if err != nil {
+		b.Fatal(err)
+	}
+	records := benchRecords(1024)
+	for i, r := range records {
+		records[i] = fmt.Appendf(nil, `{"before":%s,"after":%s,"source":{"version":"2.7","connector":"postgresql","name":"shop","ts_ms":1767225600000,"db":"shop","table":"t"},"op":"u","ts_ms":1767225600123}`, r, r)
+	}
+	p := formattest.Payloads(records...)
+	dst := formattest.Batch(cols)
+	src := make([]int32, 0, 2048)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; n += 1024 {
+		dst.Reset()
+		if _, _, err := dec.Decode(p, 0, 1024, dst, src[:0]); err != nil {
 			b.Fatal(err)
 		}
 	}

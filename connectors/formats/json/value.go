@@ -107,7 +107,7 @@ func (d *decoder) value(f *node, i, row, depth int) int {
 			return d.mismatch(f, i, row, depth, wrongType)
 		}
 		// "yyyy-MM-dd HH:mm:ss.SSS" with the date of the record before.
-		if f.kind == types.Timestamp && d.format == formatSQL && i+25 <= end && b[i+24] == '"' {
+		if f.kind == types.Timestamp && d.times == formatSQL && i+25 <= end && b[i+24] == '"' {
 			if w := b[i+1 : i+24 : i+24]; binary.LittleEndian.Uint64(w) == f.date0 && binary.LittleEndian.Uint16(w[8:]) == f.date1 && w[10] == ' ' && f.typ.Prec >= 3 {
 				if t, ok := clock(w[11:23]); ok {
 					f.vec.Int[row] = f.dateUS + t
@@ -362,11 +362,11 @@ func (d *decoder) timestamp(f *node, i, row, depth int) int {
 	var v int64
 	var ok bool
 	sep := byte(literal.SQL)
-	if d.format != formatSQL {
+	if d.times != formatSQL {
 		sep = literal.ISO
 	}
 	switch {
-	case d.format == formatOffset:
+	case d.times == formatOffset:
 		v, ok = literal.ParseTimestampOffset(text)
 	case f.kind == types.TimestampLTZ:
 		v, ok = literal.ParseTimestampZ(text, sep)
@@ -414,19 +414,26 @@ func (d *decoder) asText(f *node, i, row, depth int) int {
 
 // settle finishes the texts of a good record.
 func (d *decoder) settle() {
+	// What is copied goes first: the same text may also be the view of another column.
 	for _, p := range d.pending {
-		var to int
-		if p.compact {
-			to = compact(d.b, p.from, p.to)
-		} else {
-			to = unescape(d.b, p.from, p.to)
-		}
-		if p.n.view {
-			p.n.vec.Off[p.row], p.n.vec.Len[p.row] = uint32(p.from), uint32(to-p.from)
-		} else {
-			setBytes(p.n.vec, p.row, d.b[p.from:to])
+		if !p.n.view {
+			d.scratch = append(d.scratch[:0], d.b[p.from:p.to]...)
+			setBytes(p.n.vec, p.row, d.scratch[:p.plain(d.scratch, 0, len(d.scratch))])
 		}
 	}
+	for _, p := range d.pending {
+		if p.n.view {
+			p.n.vec.Off[p.row], p.n.vec.Len[p.row] = uint32(p.from), uint32(p.plain(d.b, p.from, p.to)-p.from)
+		}
+	}
+}
+
+// plain undoes in b[from:to] what keeps the text from being the value, in place, and returns its end.
+func (p *pending) plain(b []byte, from, to int) int {
+	if p.compact {
+		return compact(b, from, to)
+	}
+	return unescape(b, from, to)
 }
 
 // compact takes the white space outside of strings out of the JSON b[from:to], in place.
