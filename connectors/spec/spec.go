@@ -36,7 +36,7 @@ const (
 // Registry is every connector and format of this build. The result is the caller's.
 func Registry() *catalog.Registry {
 	r := &catalog.Registry{Connectors: map[string]*catalog.ConnectorSpec{}, Formats: map[string]*catalog.FormatSpec{}}
-	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), datagen(), nexmark(), print(), blackhole(), values()} {
+	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), jdbc(), datagen(), nexmark(), print(), blackhole(), values()} {
 		r.Connectors[c.Name] = c
 	}
 	for _, f := range append([]*catalog.FormatSpec{json(), csv(), raw()}, changelogs()...) {

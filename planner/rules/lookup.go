@@ -180,5 +180,10 @@ func (b *builder) lookupOptions(l *physical.Lookup, h *logical.LookupHint, updat
 		c.MaxRows, _ = strconv.ParseInt(get("lookup.partial-cache.max-rows", "0"), 10, 64)
 		c.AfterWrite, c.AfterAccess = duration("lookup.partial-cache.expire-after-write"), duration("lookup.partial-cache.expire-after-access")
 		c.Missing = !strings.EqualFold(get("lookup.partial-cache.cache-missing-key", "true"), "false")
+	case get("lookup.cache.max-rows", "") != "" || get("lookup.cache.ttl", "") != "": // former names
+		c.Mode = physical.PartialCache
+		c.MaxRows, _ = strconv.ParseInt(get("lookup.cache.max-rows", "0"), 10, 64)
+		c.AfterWrite = duration("lookup.cache.ttl")
+		c.Missing = !strings.EqualFold(get("lookup.cache.caching-missing-key", "true"), "false")
 	}
 }

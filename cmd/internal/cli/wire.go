@@ -11,6 +11,7 @@ import (
 	"weir/connectors/formats/csv"
 	"weir/connectors/formats/json"
 	"weir/connectors/formats/raw"
+	"weir/connectors/jdbc"
 	"weir/connectors/kafka"
 	"weir/connectors/nexmark"
 	"weir/connectors/print"
@@ -58,6 +59,6 @@ func connectorRegistry(out, errOut io.Writer) exec.Registry {
 		}
 	}
 	add(kafka.Connectors(known)...)
-	add(filesystem.Connector(known), datagen.Connector(), nexmark.Connector(), print.Connector(out, errOut), blackhole.Connector(), values.Connector())
+	add(filesystem.Connector(known), jdbc.Connector(), datagen.Connector(), nexmark.Connector(), print.Connector(out, errOut), blackhole.Connector(), values.Connector())
 	return r
 }
