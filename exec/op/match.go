@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
-	"time"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -33,7 +33,6 @@ import (
 type match struct {
 	node   *physical.Match
 	ctx    *exec.TaskContext
-	clock  func() time.Time
 	types  []types.Type
 	cols   []int
 	reads  []int // columns of rows that are kept
@@ -48,6 +47,7 @@ type match struct {
 	buffer   timeBuffer
 	progress progress
 	wm       exec.Watermark
+	now      int64 // by processing time
 	queue    dueQueue
 	parts    map[string]*matchPart
 
@@ -85,11 +85,8 @@ type matchRow struct {
 // partsInMemory is how many partitions stay in memory between two barriers.
 const partsInMemory = 1 << 16
 
-func newMatch(n *physical.Match, env Env) (exec.Operator, error) {
-	o := &match{node: n, clock: env.Expr.Clock, types: columnTypes(n.Input), parts: map[string]*matchPart{}}
-	if o.clock == nil {
-		o.clock = time.Now
-	}
+func newMatch(n *physical.Match, env Env) (*match, error) {
+	o := &match{node: n, types: columnTypes(n.Input), parts: map[string]*matchPart{}}
 	for c := range o.types {
 		o.cols = append(o.cols, c)
 	}
@@ -177,13 +174,10 @@ func (o *match) Process(in *batch.Batch, out exec.Emitter) error {
 		return nil
 	}
 	if o.node.ProcTime {
-		now := o.clock().UnixMicro()
 		o.cur.Reset()
 		o.cur.AppendRows(in, positions(in, &o.all))
-		if err := o.sort(func(int) int64 { return now }); err != nil {
-			return err
-		}
-		if err := o.look(o.cur, func(int32) int64 { return now }, out); err != nil {
+		o.sort(func(int) int64 { return o.now })
+		if err := o.look(o.cur, func(int32) int64 { return o.now }, out); err != nil {
 			return err
 		}
 		return o.emit(out)
@@ -223,9 +217,7 @@ func (o *match) Watermark(wm exec.Watermark, out exec.Emitter) error {
 			o.cur.N++
 		}
 		times := func(i int) int64 { return o.cur.Cols[o.node.Time].Int[i] }
-		if err := o.sort(times); err != nil {
-			return err
-		}
+		o.sort(times)
 		if err := o.look(o.cur, func(i int32) int64 { return times(int(i)) }, out); err != nil {
 			return err
 		}
@@ -237,10 +229,10 @@ func (o *match) Watermark(wm exec.Watermark, out exec.Emitter) error {
 }
 
 // sort puts rows of one time, which stand together, into their further order.
-func (o *match) sort(time func(int) int64) error {
+func (o *match) sort(time func(int) int64) {
 	n := o.cur.N
 	if len(o.node.Then) == 0 || n < 2 {
-		return nil
+		return
 	}
 	o.order, o.at = grow(o.order, n), grow(o.at, n)
 	for i := range o.order {
@@ -264,7 +256,6 @@ func (o *match) sort(time func(int) int64) error {
 	}
 	o.sorted.N = n
 	o.cur, o.sorted = o.sorted, o.cur
-	return nil
 }
 
 // look offers the rows of a batch, which are in their order, to the runs of their partitions.
@@ -496,17 +487,8 @@ func (o *match) store() error {
 	return nil
 }
 
-func (o *match) Snapshot(_ state.Epoch, out exec.Emitter) error {
-	if o.node.ProcTime {
-		if err := o.pass(o.clock().UnixMicro(), out); err != nil {
-			return err
-		}
-		if err := o.emit(out); err != nil {
-			return err
-		}
-		return o.store()
-	}
-	if err := o.store(); err != nil {
+func (o *match) Snapshot(state.Epoch, exec.Emitter) error {
+	if err := o.store(); err != nil || o.node.ProcTime {
 		return err
 	}
 	if err := o.progress.snapshot(o.wm); err != nil {
@@ -516,3 +498,26 @@ func (o *match) Snapshot(_ state.Epoch, out exec.Emitter) error {
 }
 
 func (*match) Close() error { return nil }
+
+// procTimeMatch is match by processing time: rows are looked at as they come.
+type procTimeMatch struct{ *match }
+
+var _ exec.ProcessingTimer = (*procTimeMatch)(nil)
+
+func (o *procTimeMatch) ProcessingTime(now int64, out exec.Emitter) (fired bool, err error) {
+	o.now = now - now%clockTick
+	if o.NextTimer() > o.now {
+		return false, nil
+	}
+	if err := o.pass(o.now, out); err != nil {
+		return true, err
+	}
+	return true, o.emit(out)
+}
+
+func (o *procTimeMatch) NextTimer() int64 {
+	if len(o.queue) == 0 {
+		return math.MaxInt64
+	}
+	return o.queue[0].at
+}

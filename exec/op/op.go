@@ -66,7 +66,11 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 	case *physical.Over:
 		return newOver(n)
 	case *physical.Match:
-		return newMatch(n, env)
+		o, err := newMatch(n, env)
+		if err == nil && n.ProcTime {
+			return &procTimeMatch{o}, nil
+		}
+		return o, err
 	case *physical.Rank:
 		return newRank(n)
 	case *physical.WindowRank:

@@ -117,7 +117,7 @@ func (s *Search) Read(data []byte) (*Partition, error) {
 	for i := range rows {
 		x := &Row{seq: r.uint(notBegun), Time: r.int()}
 		n := r.size()
-		if r.bad {
+		if r.bad || n > len(r.rest) {
 			return nil, errStored
 		}
 		x.Data, r.rest = r.rest[:n:n], r.rest[n:]
@@ -138,7 +138,7 @@ func (s *Search) Read(data []byte) (*Partition, error) {
 	runs, done := r.size(), r.size()
 	for i := range runs + done {
 		state, last, first := r.uint(uint64(len(s.Machine.states)-1)), r.uint(uint64(len(steps))), r.uint(uint64(len(rows)))
-		if r.bad {
+		if r.bad || (last == 0) != (first == 0) || last == 0 && i >= runs {
 			return nil, errStored
 		}
 		run := Run{state: int32(state), first: notBegun}
