@@ -48,6 +48,8 @@ type writer struct {
 	match []int
 	flat  []int // columns of all tokens before this one on one endless line
 	hard  []int // how many tokens and comments before this one cannot stand on one line
+	// inMatch is set for tokens directly in the brackets of a MATCH_RECOGNIZE, whose clauses have words of their own.
+	inMatch []bool
 
 	out      strings.Builder
 	col      int
@@ -60,7 +62,7 @@ func newWriter(f *diag.File, toks []token.Token, comments []token.Comment, m mar
 	n := len(toks)
 	w := &writer{
 		toks: toks, text: make([]string, n), space: make([]bool, n), notes: make([][]note, n), led: make([]int, n), blank: make([]bool, n),
-		match: make([]int, n), flat: make([]int, n+1), hard: make([]int, n+1), fresh: true, hadBlank: true,
+		match: make([]int, n), flat: make([]int, n+1), hard: make([]int, n+1), inMatch: make([]bool, n), fresh: true, hadBlank: true,
 	}
 	var open []int
 	c, end := 0, 0
@@ -90,12 +92,16 @@ func newWriter(f *diag.File, toks []token.Token, comments []token.Comment, m mar
 		end = t.End
 		w.match[i] = -1
 		switch t.Key {
-		case "(", "[":
+		case "(", "[", "{":
 			open = append(open, i)
-		case ")", "]":
+		case ")", "]", "}":
 			if k := len(open); k > 0 {
 				w.match[open[k-1]] = i
 				open = open[:k-1]
+			}
+		default:
+			if k := len(open); k > 0 && open[k-1] > 0 {
+				w.inMatch[i] = m.matches[toks[open[k-1]-1].Start]
 			}
 		}
 		width := len(w.text[i])
@@ -440,7 +446,7 @@ func (w *writer) broken(i, m, indent int) {
 		return
 	}
 	in := indent + indentStep
-	if w.isQuery(i+1) || w.toks[i+1].Is("PARTITION") || w.toks[i-1].Is("OVER") {
+	if w.isQuery(i+1) || w.toks[i+1].Is("PARTITION") || w.toks[i-1].Is("OVER") || w.inMatch[i+1] {
 		w.comments(i+1, in)
 		w.newline(in)
 		w.without(i+1, func() { w.clauses(i+1, m, in) })
@@ -576,6 +582,16 @@ func (w *writer) startsJoin(i int) bool {
 // startsClause is the number of words of the clause that starts at token i; 0 if none does.
 func (w *writer) startsClause(i int) int {
 	next := func(k string) bool { return i+1 < len(w.toks) && w.toks[i+1].Is(k) }
+	if w.inMatch[i] {
+		switch w.toks[i].Key {
+		case "MEASURES", "ONE", "PATTERN", "SUBSET", "DEFINE":
+			return 1
+		case "AFTER", "ALL":
+			if next("MATCH") || next("ROWS") {
+				return 1
+			}
+		}
+	}
 	switch w.toks[i].Key {
 	case "SELECT":
 		if next("DISTINCT") {

@@ -15,6 +15,9 @@ type marks struct {
 	tight map[int]bool // names and types that have their bracket close behind
 	sign  map[int]bool // - and + before one operand
 	angle map[int]bool // < and > of a type
+	glued map[int]bool // quantifiers of patterns: no blank before them
+	// matches are the MATCH_RECOGNIZE behind a table.
+	matches map[int]bool
 }
 
 // tightWords are keywords with their bracket close behind.
@@ -25,7 +28,8 @@ var tightWords = map[string]bool{
 
 // lookAt collects the marks of a script.
 func lookAt(s *ast.Script, toks []token.Token) marks {
-	m := marks{keep: map[int]bool{}, tight: map[int]bool{}, sign: map[int]bool{}, angle: map[int]bool{}}
+	m := marks{keep: map[int]bool{}, tight: map[int]bool{}, sign: map[int]bool{}, angle: map[int]bool{}, glued: map[int]bool{},
+		matches: map[int]bool{}}
 	index := func(sp diag.Span) (lo, hi int) {
 		lo = sort.Search(len(toks), func(i int) bool { return toks[i].Start >= sp.Start })
 		hi = sort.Search(len(toks), func(i int) bool { return toks[i].Start >= sp.End })
@@ -62,10 +66,18 @@ func lookAt(s *ast.Script, toks []token.Token) marks {
 			}
 		case ast.Hint:
 			m.tight[n.Sp.Start] = true
+		case ast.PatternRepeat:
+			lo, hi := index(n.Quantifier)
+			for i := lo; i < hi; i++ {
+				m.glued[toks[i].Start] = true
+			}
 		case ast.MatchRecognize:
 			lo, hi := index(n.Sp)
 			for i := lo; i < hi; i++ {
-				m.keep[toks[i].Start] = true
+				if toks[i].Is("MATCH_RECOGNIZE") && toks[i].Start >= n.Input.Span().End {
+					m.matches[toks[i].Start] = true
+					break
+				}
 			}
 		}
 	})
@@ -76,6 +88,7 @@ var nodeTypes = map[reflect.Type]bool{
 	reflect.TypeOf(ast.Ident{}): true, reflect.TypeOf(ast.StringLit{}): true, reflect.TypeOf(ast.Call{}): true,
 	reflect.TypeOf(ast.TableFunc{}): true, reflect.TypeOf(ast.Unary{}): true, reflect.TypeOf(ast.IntervalLit{}): true,
 	reflect.TypeOf(ast.TypeName{}): true, reflect.TypeOf(ast.Hint{}): true, reflect.TypeOf(ast.MatchRecognize{}): true,
+	reflect.TypeOf(ast.PatternRepeat{}): true,
 }
 
 // walk calls see for every node of the kinds that marks are made of.
@@ -111,7 +124,7 @@ func (m marks) spaced(a, b token.Token) bool {
 		return false
 	case b.Is("["):
 		return false
-	case m.angle[b.Start]:
+	case m.angle[b.Start], m.glued[b.Start]:
 		return false
 	case m.angle[a.Start] && a.Is("<"):
 		return false
