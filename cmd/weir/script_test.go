@@ -56,7 +56,7 @@ func TestExamples(t *testing.T) {
 		e.Defer(func() { b.Close() })
 		e.Setenv("BROKER", b.Addr())
 		// Of one partition, so that the output has one order; those written by key have several, as topics have.
-		for _, name := range []string{"topic_1", "ws", "orders", "orders_per_window", "requests", "traffic", "clicks", "errors", "slow",
+		for _, name := range []string{"topic_1", "ws", "orders", "orders_per_window", "requests", "traffic", "clicks", "quotes", "dips", "errors", "slow",
 			"shipments", "shipped", "sales"} {
 			if err := b.Create(embedded.Topic{Name: name, Partitions: 1}); err != nil {
 				return err
