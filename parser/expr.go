@@ -2,6 +2,7 @@ package parser
 
 import (
 	"weir/parser/ast"
+	"weir/parser/diag"
 	"weir/parser/token"
 )
 
@@ -62,10 +63,9 @@ func (p *parser) exprAt(level int) ast.Expr {
 			if op == "!=" {
 				op = "<>"
 			}
-			if p.isAny("ANY", "SOME", "ALL") {
-				p.notSupported(p.i, p.here(), "comparing with "+p.tok().Key).
-					Help("write IN (...) or a join")
-				return x
+			if n == LevelCompare && p.isAny("ANY", "SOME", "ALL") && p.peek(1).Is("(") {
+				x = p.quantified(start, x, op, p.span(t))
+				continue
 			}
 			y := p.exprAt(n + 1)
 			x = &ast.Binary{At: p.from(start), Op: op, OpSpan: p.span(t), X: x, Y: y}
@@ -95,6 +95,21 @@ func (p *parser) exprAt(level int) ast.Expr {
 		}
 	}
 	return x
+}
+
+// quantified takes ANY|SOME|ALL (list) or (query) behind x and a comparison.
+func (p *parser) quantified(start int, x ast.Expr, op string, at diag.Span) ast.Expr {
+	e := &ast.Quantified{X: x, Op: op, OpSpan: at, Word: p.next().Key}
+	if p.queryAhead(p.i) {
+		p.next()
+		e.Query = p.query()
+	} else {
+		p.next()
+		e.List = p.exprs()
+	}
+	p.closing("a comma or )")
+	e.At = p.from(start)
+	return e
 }
 
 // isTest takes IS [NOT] ... behind x.

@@ -584,6 +584,16 @@ type (
 		List  []Expr
 		Query *Query
 	}
+	// Quantified is x op ANY|SOME|ALL (list) or (query).
+	Quantified struct {
+		At
+		X      Expr
+		Op     string // =, <>, <, <=, >, >=
+		OpSpan diag.Span
+		Word   string // ANY, SOME, ALL
+		List   []Expr
+		Query  *Query
+	}
 	// LikeExpr is x [NOT] LIKE|SIMILAR TO pattern [ESCAPE e].
 	LikeExpr struct {
 		At
@@ -702,6 +712,7 @@ func (*Binary) expr()      {}
 func (*Is) expr()          {}
 func (*Between) expr()     {}
 func (*In) expr()          {}
+func (*Quantified) expr()  {}
 func (*LikeExpr) expr()    {}
 func (*Exists) expr()      {}
 func (*ScalarQuery) expr() {}

@@ -446,6 +446,8 @@ func level(x ast.Expr) int {
 	switch e := x.(type) {
 	case *ast.Binary:
 		return parser.BinaryLevel(e.Op)
+	case *ast.Quantified:
+		return parser.BinaryLevel(e.Op)
 	case *ast.Unary:
 		if e.Op == "NOT" {
 			return parser.LevelNot
@@ -529,6 +531,15 @@ func (p *printer) expr(x ast.Expr, least int) {
 	case *ast.In:
 		p.expr(e.X, parser.LevelRange)
 		p.w(ifWord(e.Not, " NOT"), " IN (")
+		if e.Query != nil {
+			p.query(e.Query)
+		} else {
+			p.exprs(e.List)
+		}
+		p.w(")")
+	case *ast.Quantified:
+		p.expr(e.X, parser.BinaryLevel(e.Op))
+		p.w(" ", e.Op, " ", e.Word, " (")
 		if e.Query != nil {
 			p.query(e.Query)
 		} else {

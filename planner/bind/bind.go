@@ -49,6 +49,10 @@ type Binder struct {
 	versioned *ast.TableName
 	// around is the expression that the sub-query being bound stands in; nil outside of sub-queries.
 	around *exprBinder
+	// dep is what the sub-query being bound needs of the query around; nil where that does not come into it. dependents is how many
+	// such sub-queries are around.
+	dep        *dependence
+	dependents int
 }
 
 type cte struct {
@@ -84,6 +88,9 @@ type scope struct {
 	what string // for messages: "FROM", "table orders"
 	// hidden columns of a join with USING are found by their table's name only; nil when there are none.
 	hidden []bool
+	// dep is what comes from the query around, as the columns from depAt on; nil outside of such sub-queries.
+	dep   *dependence
+	depAt int
 }
 
 func (s *scope) hides(i int) bool { return i < len(s.hidden) && s.hidden[i] }

@@ -74,6 +74,8 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 		return x.between(e)
 	case *ast.In:
 		return x.in(e)
+	case *ast.Quantified:
+		return x.quantified(e)
 	case *ast.LikeExpr:
 		name := "LIKE"
 		if e.Similar {

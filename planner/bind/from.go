@@ -20,11 +20,7 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 	case *ast.TableFunc:
 		return b.tableFunc(t)
 	case *ast.SubQuery:
-		if t.Lateral {
-			b.Diags.Errorf(codes.NoJoin, t.Sp, "LATERAL sub-queries are not supported yet")
-			return nil, nil
-		}
-		n := b.query(t.Query)
+		n := b.query(t.Query) // LATERAL without a left side sees nothing more
 		if n == nil {
 			return nil, nil
 		}
@@ -104,7 +100,8 @@ func (b *Binder) view(v *catalog.View, at diag.Span) logical.Node {
 	b.views = append(b.views, v.Name)
 	ctes, around := b.ctes, b.around
 	b.ctes, b.around = nil, nil
-	n := b.query(v.Query)
+	var n logical.Node
+	b.independent(func() { n = b.query(v.Query) })
 	b.ctes, b.around = ctes, around
 	b.views = b.views[:len(b.views)-1]
 	if n != nil && v.Columns != nil {

@@ -37,7 +37,8 @@ type grouping struct {
 	preAt  map[string]int
 	aggs   []logical.Agg
 	aggAt  map[string]int
-	broken bool // a finding was reported for the GROUP BY itself
+	subs   subqueries // in keys and arguments
+	broken bool       // a finding was reported for the GROUP BY itself
 	// subquery: the keys are what a sub-query without GROUP BY compares with the query around it.
 	subquery bool
 	ttl      *time.Duration // by a hint
@@ -98,6 +99,9 @@ func walkAST(e ast.Expr, f func(ast.Expr) bool) {
 	case *ast.In:
 		each(e.X)
 		each(e.List...)
+	case *ast.Quantified:
+		each(e.X)
+		each(e.List...)
 	case *ast.LikeExpr:
 		each(e.X, e.Pattern, e.Escape)
 	case *ast.Case:
@@ -134,9 +138,16 @@ func (b *Binder) newGrouping(core *ast.SelectCore, in logical.Node, s *scope) *g
 	for _, item := range core.GroupBy {
 		g.at = g.at.To(item.Sp)
 	}
+	var each []int // what comes from the query around is a key of every set
+	for _, v := range s.dep.columns(s) {
+		each = append(each, g.addKey(v, nil))
+	}
 	sets := g.groupItems(b, core, core.GroupBy, s)
 	if g.broken {
 		return g
+	}
+	for i := range sets {
+		sets[i] = append(slices.Clone(each), sets[i]...)
 	}
 	if slices.ContainsFunc(core.GroupBy, func(item ast.GroupItem) bool { return item.Sets != "" }) {
 		g.expand(b, sets)
@@ -162,7 +173,7 @@ func (g *grouping) groupKey(b *Binder, core *ast.SelectCore, e ast.Expr, s *scop
 			return [][]int{{g.window.start, g.window.end, g.window.time}}
 		}
 	}
-	k := (&exprBinder{Binder: b, scope: s, clause: "GROUP BY"}).bind(e)
+	k := (&exprBinder{Binder: b, scope: s, clause: "GROUP BY", subs: &g.subs}).bind(e)
 	if k == nil {
 		g.broken = true
 		b.explainGroupBy(core, e)
@@ -267,7 +278,9 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) bool {
 func (g *grouping) windowed(tvf *logical.WindowTVF, c *ast.Call, name string) {
 	g.input = tvf
 	// The window's columns have no names here.
-	g.scope = &scope{cols: tvf.Columns[:len(g.scope.cols)], rels: g.scope.rels, what: g.scope.what}
+	inner := *g.scope
+	inner.cols = tvf.Columns[:len(g.scope.cols)]
+	g.scope = &inner
 	key := func(col int) int { return g.addKey(logical.Ref(tvf, col), nil) }
 	g.window = &groupWindow{name: name, args: argsText(c), start: key(tvf.Win.Start), end: key(tvf.Win.End), time: key(tvf.Win.Time)}
 }
@@ -425,7 +438,7 @@ func (x *exprBinder) aggregate(e *ast.Call, f *fn.Func) scalar.Expr {
 		x.Diags.Errorf(codes.Arguments, e.Sp, "%s(*) has no meaning", f.Name).Help("only COUNT takes a star")
 		return nil
 	}
-	inner := &exprBinder{Binder: x.Binder, scope: g.scope, clause: x.clause, within: f.Name}
+	inner := &exprBinder{Binder: x.Binder, scope: g.scope, clause: x.clause, within: f.Name, subs: &g.subs}
 	var args []scalar.Expr
 	ok := true
 	for _, a := range e.Args {
@@ -483,7 +496,17 @@ func (g *grouping) argument(e scalar.Expr) int {
 }
 
 // node is the aggregation: a Calc for keys and arguments, and the Aggregate above it.
-func (g *grouping) node() *logical.Aggregate {
+func (g *grouping) node(b *Binder) *logical.Aggregate {
+	if len(g.subs.values) > 0 {
+		var place func(scalar.Expr) scalar.Expr
+		g.input, place = g.subs.attach(g.input, b)
+		for i, k := range g.keys {
+			g.keys[i] = place(k)
+		}
+		for i, e := range g.pre {
+			g.pre[i] = place(e)
+		}
+	}
 	exprs := append([]scalar.Expr(nil), g.keys...)
 	names := append([]string(nil), g.names...)
 	at := map[string]int{}

@@ -21,6 +21,12 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 		at = t.Sp
 	}
 	left, ls := b.from(t.Left)
+	if q, ok := t.Right.(*ast.SubQuery); ok && q.Lateral {
+		if left == nil {
+			return nil, nil
+		}
+		return b.lateral(t, q, left, ls, at)
+	}
 	b.versioned = versioned(t)
 	right, rs := b.from(t.Right)
 	if left == nil || right == nil {
@@ -46,6 +52,8 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 	}
 	var cond scalar.Expr
 	switch {
+	case t.On != nil && asOf == nil && hasSubquery(t.On):
+		return b.joinOn(t, kind, left, right, ls, s, at)
 	case t.On != nil:
 		x := &exprBinder{Binder: b, scope: s, clause: "ON"}
 		if cond = x.condition(t.On, "ON"); cond == nil {

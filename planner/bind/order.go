@@ -9,7 +9,6 @@ import (
 	"weir/planner/codes"
 	"weir/planner/logical"
 	"weir/planner/scalar"
-	"weir/planner/types"
 )
 
 // ordering is an ORDER BY, as columns of the query under it.
@@ -40,6 +39,18 @@ func (b *Binder) ordered(q *ast.Query) logical.Node {
 	if n == nil || !ok {
 		return nil
 	}
+	var each []int // what of the query around is in it: behind the other columns
+	if b.dep != nil && b.dep.distinct != nil {
+		for i := range b.dep.cols {
+			each = append(each, len(n.Cols())-len(b.dep.cols)+i)
+		}
+	}
+	return by.of(q, n, from, to, each)
+}
+
+// of puts n, with the columns that it is ordered by, in the order, and leaves the rows from .. to, of each value of the columns each; those
+// stay behind the columns of the SELECT list.
+func (o *ordering) of(q *ast.Query, n logical.Node, from, to int64, each []int) logical.Node {
 	at := q.Sp
 	switch {
 	case len(q.OrderBy) > 0:
@@ -47,20 +58,75 @@ func (b *Binder) ordered(q *ast.Query) logical.Node {
 	case q.Limit != nil:
 		at = q.Limit.Span()
 	}
-	width := by.width
 	switch {
+	case q.Limit == nil && each != nil: // the order of a sub-query means nothing
 	case q.Limit == nil:
-		n = logical.NewSort(n, by.keys, at)
+		n = logical.NewSort(n, o.keys, at)
 	case to < from:
-		n = logical.NewFilter(n, &scalar.Literal{Value: false, Typ: types.TBoolean.NotNull(), Sp: at}, at)
+		n = logical.NewFilter(n, truth(false, at), at)
 	default:
-		n = &logical.Rank{Base: logical.Base{Sp: at, Columns: n.Cols()}, Input: n, Order: by.keys, From: from, To: to}
+		n = &logical.Rank{Base: logical.Base{Sp: at, Columns: n.Cols()}, Input: n, Partition: each, Order: o.keys, From: from, To: to}
 	}
-	if width == len(n.Cols()) {
+	if o.width+len(each) == len(n.Cols()) {
 		return n
 	}
-	exprs, names := logical.Pass(n)
-	return logical.NewCalc(n, nil, exprs[:width], names[:width], at)
+	all, names := logical.Pass(n)
+	exprs, kept := slices.Clone(all[:o.width]), slices.Clone(names[:o.width])
+	for _, i := range each {
+		exprs, kept = append(exprs, all[i]), append(kept, names[i])
+	}
+	return logical.NewCalc(n, nil, exprs, kept, at)
+}
+
+// orderedFor binds c, the SELECT of q with ORDER BY or LIMIT behind it, as a sub-query with k's conditions over the query around: the
+// order and the limit are those of the rows that these conditions leave.
+func (b *Binder) orderedFor(q *ast.Query, c *ast.SelectCore, k *correlation) logical.Node {
+	from, to, ok := b.limits(q)
+	by := &ordering{items: q.OrderBy}
+	value := k.scalar
+	k.scalar = false
+	n := b.selectCore(c, k, by)
+	k.scalar = value
+	if n == nil || !ok {
+		return nil
+	}
+	if k.one && len(k.conds) > 0 {
+		b.onlyEqualities(k.conds[0])
+		return nil
+	}
+	var each []int
+	for i, cond := range k.conds {
+		own, ok := equalSides(cond)
+		call, isCall := cond.(*scalar.Call)
+		if !ok || !isCall {
+			b.onlyEqualities(cond)
+			return nil
+		}
+		key, isCol := call.Args[own].(*scalar.Column)
+		if !isCol {
+			b.onlyEqualities(cond)
+			return nil
+		}
+		at := slices.Index(each, key.Index)
+		if at < 0 {
+			at = len(each)
+			each = append(each, key.Index)
+		}
+		moved, column := *call, *key
+		column.Index = by.width + at
+		moved.Args = slices.Clone(call.Args)
+		moved.Args[own] = &column
+		k.conds[i] = &moved
+	}
+	k.one = false
+	k.width = by.width
+	if q.Limit != nil && from == to {
+		k.value = &scalar.Column{Index: 0}
+	}
+	if each == nil {
+		each = []int{}
+	}
+	return by.of(q, n, from, to, each)
 }
 
 // limits reads LIMIT and OFFSET: the numbers of the first and the last row, counted from 1.
@@ -162,7 +228,11 @@ func (o *ordering) bind(x *exprBinder, c *ast.SelectCore, exprs []scalar.Expr, n
 // columns finds the order in the columns of n, which is no SELECT.
 func (o *ordering) columns(b *Binder, n logical.Node) bool {
 	o.width = len(n.Cols())
+	if b.dep != nil && b.dep.distinct != nil {
+		o.width -= len(b.dep.cols)
+	}
 	s := nodeScope(n, "", n.Span())
+	s.cols = s.cols[:o.width]
 	for _, it := range o.items {
 		at, ok := o.place(b, it, s.names())
 		if !ok {

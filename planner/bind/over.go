@@ -199,6 +199,12 @@ func (x *exprBinder) overWindow(s *ast.WindowSpec, call string, o *overs) *overW
 		ok = ok && v != nil
 		w.partition = append(w.partition, v)
 	}
+	for _, v := range x.scope.dep.columns(x.scope) {
+		if x.agg != nil {
+			v = x.agg.keyColumn(x.agg.lookup[scalar.Digest(v)], v.Span())
+		}
+		w.partition = append(w.partition, v)
+	}
 	for _, it := range spec.OrderBy {
 		v := x.bind(it.Expr)
 		ok = ok && v != nil

@@ -48,7 +48,8 @@ func (b *Binder) expandCTE(d *cte) logical.Node {
 	d.bound = true
 	saved := b.ctes
 	b.ctes = b.ctes[:d.outer:d.outer]
-	n := b.query(d.query)
+	var n logical.Node
+	b.independent(func() { n = b.query(d.query) })
 	b.ctes = saved
 	if n != nil && d.cols != nil {
 		n = b.rename(n, d.cols, d.at)
@@ -64,7 +65,12 @@ func (b *Binder) body(q ast.QueryBody) logical.Node {
 	case *ast.SetOp:
 		return b.setOp(q)
 	case *ast.Values:
-		return b.values(q, nil)
+		n := b.values(q, nil)
+		if n == nil || b.dep == nil {
+			return n
+		}
+		n, _ = b.dep.join(n, nodeScope(n, "", q.Sp))
+		return n
 	case *ast.Query:
 		return b.query(q)
 	}
@@ -78,6 +84,9 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	given := b.readHints(c.Hints)
 	var in logical.Node
 	var s *scope
+	dep := b.dep
+	b.dep = nil
+	defer func() { b.dep = dep }()
 	if c.From == nil {
 		in, s = oneRow(c.Sp), &scope{what: "a SELECT without FROM"}
 	} else {
@@ -90,6 +99,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 		return nil
 	}
 	b.checkHints(given, s)
+	in, s = dep.join(in, s)
 	if c.Where != nil {
 		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
 		if k == nil && !hasSubquery(c.Where) {
@@ -99,7 +109,9 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 		} else if conds := x.conditions(c.Where, k); conds != nil {
 			in = conds.over(in, b)
 		}
-		s.cols = in.Cols()[:len(s.cols)] // a join's time attributes depend on its condition
+		if len(s.cols) > 0 {
+			s.cols = in.Cols()[:len(s.cols)] // a join's time attributes depend on its condition
+		}
 	}
 	var g *grouping
 	grouped := len(c.GroupBy) > 0 || c.Having != nil || !c.GroupAt.IsZero()
@@ -154,8 +166,20 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	if !ok || errorsSince(b.Diags, found) {
 		return nil
 	}
+	if dep != nil {
+		dep.one = g != nil && len(c.GroupBy) == 0
+	}
 	if g != nil {
-		in = g.node()
+		in = g.node(b)
+		if dep != nil && dep.distinct != nil && len(c.GroupBy) == 0 {
+			in = dep.everyGroup(b, g, in, c.Sp)
+		}
+	}
+	for _, v := range dep.columns(s) {
+		if g != nil {
+			v = g.keyColumn(g.lookup[scalar.Digest(v)], v.Span())
+		}
+		hidden = append(hidden, v)
 	}
 	if conds != nil {
 		in = conds.over(in, b)
@@ -178,7 +202,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 			exprs[i] = place(e)
 		}
 	}
-	if k != nil && k.one && k.scalar {
+	if k != nil && k.one && k.scalar && len(exprs) == 1 {
 		k.value = zeroCounts(b, g, exprs[0])
 		return in
 	}

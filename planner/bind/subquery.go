@@ -32,9 +32,20 @@ type inner struct {
 	node  logical.Node
 	width int           // the columns of its SELECT list; those behind them are there for conds
 	conds []scalar.Expr // over the columns of node, and, from outerBase on, those of the query around it
-	value scalar.Expr   // of a sub-query that is a value: over the columns of node
+	value scalar.Expr   // of a sub-query that is a value: over the same columns as conds
 	one   bool          // an aggregate without GROUP BY and HAVING: there is always a row
+	outer *dependence   // what of the query around is in node; nil for nothing
 }
+
+// subqueryUse is what a sub-query is bound for.
+type subqueryUse uint8
+
+const (
+	asRows  subqueryUse = iota // its rows are looked at, under any conditions
+	asKeys                     // the same, and its conditions have to be equalities
+	asValue                    // it is a value
+	asTable                    // it stands in FROM, behind LATERAL
+)
 
 // correlation is what the SELECT of a sub-query and the query around it have to say to each other.
 type correlation struct {
@@ -48,44 +59,85 @@ type subqueries struct {
 	at     []diag.Span
 }
 
-// subquery binds q, a sub-query of x's query; nil after findings.
-func (x *exprBinder) subquery(q *ast.Query, asValue bool) *inner {
+// subquery binds q, a sub-query of x's query; nil after findings. Its conditions over the query around become conditions of a join
+// where they can; otherwise see dependence.
+func (x *exprBinder) subquery(q *ast.Query, want subqueryUse) *inner {
 	x.outer = x.Binder.around
-	x.Binder.around = x
-	defer func() { x.Binder.around = x.outer }()
+	dep, diags := x.Binder.dep, x.Diags
+	x.Binder.around, x.Binder.dep = x, nil
+	defer func() { x.Binder.around, x.Binder.dep, x.Binder.Diags = x.outer, dep, diags }()
+	x.Binder.Diags = &diag.List{}
+	out := x.lifted(q, want)
+	first := x.Diags
+	if out == nil && onlyCorrelation(first) {
+		x.Binder.Diags = &diag.List{}
+		if out = x.dependentQuery(q, want); out != nil {
+			first = x.Diags
+		}
+	}
+	diags.All = append(diags.All, first.All...)
+	return out
+}
+
+// onlyCorrelation reports that all findings are about what a sub-query takes of the query around.
+func onlyCorrelation(l *diag.List) bool {
+	return !slices.ContainsFunc(l.All, func(d *diag.Diagnostic) bool { return d.Severity == diag.Error && d.Code != codes.NoSubquery })
+}
+
+// lifted binds q, with conditions of its WHERE over the query around as conditions of a join with it.
+func (x *exprBinder) lifted(q *ast.Query, want subqueryUse) *inner {
+	k := &correlation{scalar: want == asValue}
 	c := plainSelect(q)
-	if c == nil {
-		n := x.query(q)
-		if n == nil {
+	if c != nil {
+		if k.node = x.selectCore(c, k, nil); k.node == nil {
 			return nil
 		}
-		if asValue {
-			x.manyRows(q)
+	} else {
+		if c = limitedSelect(q); c != nil {
+			k.node = x.orderedFor(q, c, k)
+		} else if k.node = x.query(q); k.node != nil {
+			k.width = len(k.node.Cols())
+		}
+		if k.node == nil {
 			return nil
 		}
-		return &inner{node: n, width: len(n.Cols())}
 	}
-	k := &correlation{scalar: asValue}
-	n := x.selectCore(c, k, nil)
-	if n == nil {
+	if want == asValue && k.width != 1 {
+		at := q.Sp
+		if c != nil {
+			at = c.Items[0].Sp.To(c.Items[len(c.Items)-1].Sp)
+		}
+		x.Diags.Errorf(codes.ColumnCount, at, "a sub-query that is a value has one column, found %d", k.width)
 		return nil
 	}
-	if asValue && k.value == nil {
-		x.manyRows(q)
+	if v, ok := k.value.(*scalar.Column); ok && v.Typ.Kind == types.Invalid {
+		k.value = logical.Ref(k.node, v.Index)
+	}
+	if v, ok := k.node.(*logical.Values); ok && want == asValue && len(v.Rows) == 1 {
+		k.value = logical.Ref(v, 0)
+	}
+	if want == asValue && k.value == nil {
+		return x.singleRow(&k.inner, q.Sp)
+	}
+	if k.one && len(k.conds) > 0 && want < asValue { // there is a row also where nothing was aggregated
+		x.onlyEqualities(k.conds[0])
 		return nil
 	}
-	k.node = n
-	if c, ok := k.value.(*scalar.Column); ok && c.Typ.Kind == types.Invalid {
-		k.value = logical.Ref(n, c.Index)
+	for _, cond := range k.conds {
+		if _, ok := equalSides(cond); !ok && want != asRows && want != asTable {
+			x.onlyEqualities(cond)
+			return nil
+		}
 	}
 	return &k.inner
 }
 
-func (b *Binder) manyRows(q *ast.Query) {
-	b.Diags.Errorf(codes.NoSubquery, q.Sp, "a sub-query is a value only when it is sure to have one row").
-		At("this one may have several").
-		Help("SELECT an aggregate, as in (SELECT MAX(x) FROM t), without GROUP BY").
-		Help("or join it in FROM")
+// limitedSelect is the SELECT of q, which has ORDER BY or LIMIT behind it; nil when there is more to it.
+func limitedSelect(q *ast.Query) *ast.SelectCore {
+	if c, ok := q.Body.(*ast.SelectCore); ok && len(q.With) == 0 {
+		return c
+	}
+	return nil
 }
 
 // plainSelect is the SELECT that q consists of; nil when there is more to it.
@@ -133,16 +185,12 @@ func (k *correlation) group(b *Binder, c *ast.SelectCore, g *grouping) {
 func (k *correlation) lift(b *Binder, c *ast.SelectCore, g *grouping, width int, over bool) (hidden []scalar.Expr) {
 	k.width = width
 	k.one = g != nil && len(c.GroupBy) == 0 && c.Having == nil && !over
-	if k.scalar && width != 1 {
-		b.Diags.Errorf(codes.ColumnCount, c.Items[0].Sp.To(c.Items[len(c.Items)-1].Sp), "a sub-query that is a value has one column, found %d", width)
-		return nil
-	}
 	if len(k.conds) > 0 && over {
 		b.Diags.Errorf(codes.NoSubquery, k.conds[0].Span(), "OVER is not supported in a sub-query over the query around").
 			Help("compute it in a query in FROM, and compare outside of that")
 		return nil
 	}
-	if k.scalar && k.one {
+	if k.scalar && k.one && width == 1 {
 		return nil
 	}
 	if k.scalar && (c.From == nil || g != nil && len(c.GroupBy) == 0) { // one row at most
@@ -174,12 +222,12 @@ func (k *correlation) lift(b *Binder, c *ast.SelectCore, g *grouping, width int,
 func zeroCounts(b *Binder, g *grouping, e scalar.Expr) scalar.Expr {
 	return scalar.Rewrite(e, func(e scalar.Expr) scalar.Expr {
 		c, ok := e.(*scalar.Column)
-		if !ok || c.Index < len(g.keys) || c.Index >= len(g.keys)+len(g.aggs) || g.aggs[c.Index-len(g.keys)].Func != "COUNT" {
+		if !ok || c.Index < len(g.keys) || c.Index >= len(g.keys)+len(g.aggs) || !counts[g.aggs[c.Index-len(g.keys)].Func] {
 			return e
 		}
 		d := *c
 		d.Typ = c.Typ.WithNullable(true)
-		return b.apply("COALESCE", []scalar.Expr{&d, &scalar.Literal{Value: int64(0), Typ: types.TBigInt.NotNull()}}, c.Sp)
+		return zeroOf(b, &d, c.Typ, c.Sp)
 	})
 }
 
@@ -198,9 +246,21 @@ func (x *exprBinder) outerColumn(n *ast.ColumnRef) (v scalar.Expr, done bool) {
 	quiet.around = around.outer
 	quiet.Diags = &diag.List{}
 	around.Binder = &quiet
-	c := around.bind(n)
-	ok := c != nil
-	further := ok && readsOuter(c) || slices.ContainsFunc(quiet.Diags.All, func(d *diag.Diagnostic) bool { return d.Code == codes.NoSubquery })
+	comes := around.scope.dep
+	v = around.bind(n)
+	ok := v != nil
+	if ok && comes != nil && comes.missing && len(scalar.Columns(v)) == 0 { // of a query further out, which the one around is about to get
+		return v, true
+	}
+	further := ok && readsOuter(v) || slices.ContainsFunc(quiet.Diags.All, func(d *diag.Diagnostic) bool { return d.Code == codes.NoSubquery })
+	if own := x.scope.dep; own != nil && ok && !further && !slices.ContainsFunc(scalar.Columns(v), func(i int) bool { return i >= valueBase }) {
+		return scalar.Rewrite(v, func(e scalar.Expr) scalar.Expr {
+			if c, isCol := e.(*scalar.Column); isCol {
+				return own.column(x, c)
+			}
+			return e
+		}), true
+	}
 	switch {
 	case further:
 		x.Diags.Errorf(codes.NoSubquery, n.Sp, "column %s is of a query further out than the one around this sub-query", n.Name).
@@ -213,7 +273,7 @@ func (x *exprBinder) outerColumn(n *ast.ColumnRef) (v scalar.Expr, done bool) {
 			Help("it may stand in conditions of the sub-query's WHERE")
 		return nil, true
 	}
-	return scalar.Shift(c, func(i int) int { return i + outerBase }), true
+	return scalar.Shift(v, func(i int) int { return i + outerBase }), true
 }
 
 // readsOuter reports that e is over columns of the query around; readsInner that it is over some of its own.
@@ -230,9 +290,12 @@ func (x *exprBinder) scalarQuery(e *ast.ScalarQuery) scalar.Expr {
 	if !x.takesValues("a sub-query", e.Sp) {
 		return nil
 	}
-	q := x.subquery(e.Query, true)
+	q := x.subquery(e.Query, asValue)
 	if q == nil {
 		return nil
+	}
+	if v, ok := q.node.(*logical.Values); ok && len(v.Rows) == 1 && len(q.conds) == 0 {
+		return v.Rows[0][0]
 	}
 	return x.value(q, q.value.Type().WithNullable(true), e.Sp)
 }
@@ -240,7 +303,9 @@ func (x *exprBinder) scalarQuery(e *ast.ScalarQuery) scalar.Expr {
 // attach joins the sub-queries to in, behind its columns, and gives what puts their values into expressions.
 func (s *subqueries) attach(in logical.Node, b *Binder) (logical.Node, func(scalar.Expr) scalar.Expr) {
 	values := make([]scalar.Expr, len(s.values))
+	around := in
 	for i, q := range s.values {
+		q.outer.of(around)
 		n := len(in.Cols())
 		in = logical.NewJoin(logical.LeftJoin, in, q.node, scalar.And(b.Functions["AND"], q.pairs(n)), s.at[i])
 		values[i] = scalar.Rewrite(q.value, func(e scalar.Expr) scalar.Expr {
@@ -249,6 +314,10 @@ func (s *subqueries) attach(in logical.Node, b *Binder) (logical.Node, func(scal
 				return e
 			}
 			d := *c
+			if c.Index >= outerBase {
+				d.Index = c.Index - outerBase
+				return &d
+			}
 			d.Index, d.Typ = c.Index+n, c.Typ.WithNullable(true)
 			return &d
 		})
@@ -340,6 +409,11 @@ func (x *exprBinder) conditions(e ast.Expr, k *correlation) *conditions {
 			}
 			not, t = !not, u.X
 		}
+		if q, isQuantified := t.(*ast.Quantified); isQuantified {
+			if in := membership(q); in != nil {
+				t = in
+			}
+		}
 		switch t := t.(type) {
 		case *ast.Exists:
 			ok = x.exists(t, not, out) && ok
@@ -375,21 +449,14 @@ func (x *exprBinder) conditions(e ast.Expr, k *correlation) *conditions {
 	return out
 }
 
-// existing is the sub-query of EXISTS; nil after findings.
-func (x *exprBinder) existing(e *ast.Exists) *inner {
-	q := x.subquery(e.Query, false)
-	if q != nil && q.one {
-		x.Diags.Errorf(codes.NoSubquery, e.Sp, "EXISTS is always true here: an aggregate without GROUP BY has a row, be there input or not").
-			Help("compare the aggregate: (SELECT COUNT(*) FROM t) > 0")
-		return nil
-	}
-	return q
-}
-
 func (x *exprBinder) exists(e *ast.Exists, not bool, to *conditions) bool {
-	q := x.existing(e)
+	q := x.subquery(e.Query, asRows)
 	if q == nil {
 		return false
+	}
+	if q.one { // an aggregate without GROUP BY has a row always
+		to.plain = append(to.plain, truth(!not, e.Sp))
+		return true
 	}
 	if len(q.conds) == 0 {
 		// Whether there is a row at all: one that says so instead of all rows.
@@ -403,26 +470,28 @@ func (x *exprBinder) exists(e *ast.Exists, not bool, to *conditions) bool {
 	return true
 }
 
+func truth(v bool, at diag.Span) scalar.Expr {
+	return &scalar.Literal{Value: v, Typ: types.TBoolean.NotNull(), Sp: at}
+}
+
 // lookedIn is the sub-query of IN, with so many columns; nil after findings.
-func (x *exprBinder) lookedIn(e *ast.In, columns int) *inner {
-	q := x.subquery(e.Query, false)
+func (x *exprBinder) lookedIn(e *ast.In, columns int, want subqueryUse) *inner {
+	q := x.subquery(e.Query, want)
 	switch {
 	case q == nil:
 		return nil
 	case q.width != columns:
-		x.Diags.Errorf(codes.ColumnCount, e.Query.Sp, "IN compares %s with %s", count(columns, "value"), count(q.width, "column")).
-			At("%s", columnNames(q.node.Cols()[:q.width]))
-		return nil
-	case q.one && len(q.conds) > 0:
-		op := "="
-		if e.Not {
-			op = "<>"
-		}
-		x.Diags.Errorf(codes.NoSubquery, e.Query.Sp, "an aggregate without GROUP BY over the query around is not supported in IN").
-			Help("it has one row: write %s %s (SELECT ...)", e.X.Span().Text(), op)
+		x.columnsOf(q, columns, "IN", e.Query.Sp)
 		return nil
 	}
 	return q
+}
+
+// columnsOf reports that a comparison of so many values has a query of other columns.
+func (x *exprBinder) columnsOf(q *inner, values int, what string, at diag.Span) scalar.Expr {
+	x.Diags.Errorf(codes.ColumnCount, at, "%s compares %s with %s", what, count(values, "value"), count(q.width, "column")).
+		At("%s", columnNames(q.node.Cols()[:q.width]))
+	return nil
 }
 
 func (x *exprBinder) inQuery(e *ast.In, not bool, to *conditions) bool {
@@ -438,7 +507,7 @@ func (x *exprBinder) inQuery(e *ast.In, not bool, to *conditions) bool {
 		}
 		t.left = append(t.left, v)
 	}
-	q := x.lookedIn(e, len(items))
+	q := x.lookedIn(e, len(items), asRows)
 	if q == nil {
 		return false
 	}
@@ -478,6 +547,7 @@ func (c *conditions) over(in logical.Node, b *Binder) logical.Node {
 }
 
 func (t *test) over(in logical.Node, b *Binder) logical.Node {
+	t.outer.of(in)
 	n := len(in.Cols())
 	conds := t.pairs(n)
 	for i, l := range t.left {

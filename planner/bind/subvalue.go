@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"fmt"
 	"slices"
 
 	"weir/parser/ast"
@@ -26,7 +25,7 @@ func (x *exprBinder) clausePlace() string {
 
 // takesValues reports that sub-queries may be values here; otherwise that is reported. what is the form that was met.
 func (x *exprBinder) takesValues(what string, at diag.Span) bool {
-	if x.subs != nil && x.within == "" {
+	if x.subs != nil {
 		return true
 	}
 	x.Diags.Errorf(codes.NoSubquery, at, "%s cannot stand in %s", what, x.clausePlace()).
@@ -43,7 +42,7 @@ func (x *exprBinder) value(q *inner, typ types.Type, at diag.Span) scalar.Expr {
 // equalSides says which argument of cond, an equality, is over the sub-query when the other one is over the query around.
 func equalSides(cond scalar.Expr) (own int, ok bool) {
 	call, isCall := cond.(*scalar.Call)
-	if !isCall || call.Func.Name != "=" {
+	if !isCall || call.Func.Name != "=" && call.Func.Name != "IS NOT DISTINCT FROM" {
 		return 0, false
 	}
 	for i, a := range call.Args {
@@ -68,21 +67,10 @@ func (b *Binder) onlyEqualities(cond scalar.Expr) {
 
 // existence is whether q has a row under conds, as a value.
 func (x *exprBinder) existence(q *inner, conds []scalar.Expr, at diag.Span) scalar.Expr {
-	out := &inner{}
-	var exprs []scalar.Expr
-	var names []string
-	for i, cond := range conds {
-		own, ok := equalSides(cond)
-		if !ok {
-			x.onlyEqualities(cond)
-			return nil
-		}
-		call := *cond.(*scalar.Call)
-		key := call.Args[own]
-		exprs, names = append(exprs, key), append(names, fmt.Sprintf("$k%d", i))
-		call.Args = slices.Clone(call.Args)
-		call.Args[own] = &scalar.Column{Index: i, Name: names[i], Typ: key.Type(), Sp: key.Span()}
-		out.conds = append(out.conds, &call)
+	out := &inner{outer: q.outer}
+	exprs, names, ok := x.keysOf(conds, out)
+	if !ok {
+		return nil
 	}
 	yes := types.TBoolean.NotNull()
 	exprs, names = append(exprs, &scalar.Literal{Value: true, Typ: yes}), append(names, "$exists")
@@ -99,9 +87,12 @@ func (x *exprBinder) existsValue(e *ast.Exists) scalar.Expr {
 	if !x.takesValues("EXISTS", e.Sp) {
 		return nil
 	}
-	q := x.existing(e)
+	q := x.subquery(e.Query, asKeys)
 	if q == nil {
 		return nil
+	}
+	if q.one {
+		return truth(true, e.Sp)
 	}
 	return x.existence(q, q.conds, e.Sp)
 }
@@ -112,20 +103,14 @@ func (x *exprBinder) inValue(e *ast.In) scalar.Expr {
 	if !x.takesValues("IN with a sub-query", e.Sp) {
 		return nil
 	}
-	if _, isRow := e.X.(*ast.RowExpr); isRow {
-		x.Diags.Errorf(codes.NoSubquery, e.Sp, "IN of several values must be a condition of its own in WHERE or HAVING").
-			Help("put it together with the other conditions by AND, or write EXISTS with a condition for each of them")
-		return nil
+	if r, isRow := e.X.(*ast.RowExpr); isRow {
+		return x.rowsIn(e, r)
 	}
 	v := x.bind(e.X)
-	if v == nil {
+	if v == nil || x.ofAnother(v) {
 		return nil
 	}
-	if slices.ContainsFunc(scalar.Columns(v), func(i int) bool { return i >= valueBase }) {
-		x.Diags.Errorf(codes.NoSubquery, e.X.Span(), "a value of another query cannot be looked for in a sub-query").Help("compute it in a query in FROM")
-		return nil
-	}
-	q := x.lookedIn(e, 1)
+	q := x.lookedIn(e, 1, asKeys)
 	if q == nil {
 		return nil
 	}
@@ -139,8 +124,7 @@ func (x *exprBinder) inValue(e *ast.In) scalar.Expr {
 		return found
 	}
 	null := &scalar.Literal{Typ: types.TNull, Sp: e.Sp}
-	truth := func(v bool) scalar.Expr { return &scalar.Literal{Value: v, Typ: types.TBoolean.NotNull(), Sp: e.Sp} }
-	cases := []scalar.Expr{found, truth(true)}
+	cases := []scalar.Expr{found, truth(true, e.Sp)}
 	if y.Typ.Nullable {
 		nulls := *q
 		nulls.node = logical.NewFilter(q.node, x.apply("IS NULL", []scalar.Expr{y}, e.Sp), e.Sp)
@@ -157,7 +141,50 @@ func (x *exprBinder) inValue(e *ast.In) scalar.Expr {
 		}
 		cases = append(cases, x.apply("AND", []scalar.Expr{x.apply("IS NULL", []scalar.Expr{v}, e.Sp), some}, e.Sp), null)
 	}
-	return x.apply("CASE", append(cases, truth(false)), e.Sp)
+	return x.apply("CASE", append(cases, truth(false, e.Sp)), e.Sp)
+}
+
+// ofAnother reports, as a finding, that v is a value of another sub-query.
+func (x *exprBinder) ofAnother(v scalar.Expr) bool {
+	if !slices.ContainsFunc(scalar.Columns(v), func(i int) bool { return i >= valueBase }) {
+		return false
+	}
+	x.Diags.Errorf(codes.NoSubquery, v.Span(), "a value of another query cannot be looked for in a sub-query").Help("compute it in a query in FROM")
+	return true
+}
+
+// rowsIn is (a, b) IN (query) as a value, where it need not be told apart whether it is FALSE or NULL.
+func (x *exprBinder) rowsIn(e *ast.In, r *ast.RowExpr) scalar.Expr {
+	var left []scalar.Expr
+	nullable := false
+	for _, item := range r.Items {
+		v := x.bind(item)
+		if v == nil || x.ofAnother(v) {
+			return nil
+		}
+		left = append(left, v)
+		nullable = nullable || v.Type().Nullable
+	}
+	q := x.lookedIn(e, len(left), asKeys)
+	if q == nil {
+		return nil
+	}
+	conds := slices.Clone(q.conds)
+	for i, v := range left {
+		y := logical.Ref(q.node, i)
+		nullable = nullable || y.Typ.Nullable
+		eq := x.same(scalar.Shift(v, func(i int) int { return i + outerBase }), y, e.Sp)
+		if eq == nil {
+			return nil
+		}
+		conds = append(conds, eq)
+	}
+	if nullable && !x.positive[e] {
+		x.Diags.Errorf(codes.NoSubquery, e.Sp, "IN of several values that may be NULL must be a condition of its own in WHERE or HAVING").
+			Help("put it together with the other conditions by AND, or write EXISTS with a condition for each of them")
+		return nil
+	}
+	return x.existence(q, conds, e.Sp)
 }
 
 // positives finds the INs of a condition that let a row through only when they are TRUE: those below AND and OR alone.
