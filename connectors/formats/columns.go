@@ -19,7 +19,7 @@ func ScanColumns(s *physical.Scan) []Column {
 	for _, f := range s.Table.Physical() {
 		c := Column{Name: s.Table.Columns[f].Name, Type: s.Table.Columns[f].Type, Index: -1}
 		if i, ok := at[f]; ok {
-			c.Index = i
+			c.Index, c.Read = i, s.Columns[i].Type
 		}
 		out = append(out, c)
 	}

@@ -38,6 +38,9 @@ type Column struct {
 	Name  string // as in the payload (key.fields-prefix already stripped)
 	Type  types.Type
 	Index int // the column's position in the batch
+	// Read is the type that a decoder gives the column in the batch: Type, or Type with some fields of its ROWs left
+	// out, which only a format is asked for whose spec says that it can. Of no meaning for an Index of -1.
+	Read types.Type
 }
 
 // DecoderSpec says what to decode.

@@ -73,7 +73,7 @@ func newDecoder(s *source) (*decoder, error) {
 	for _, f := range valueFields {
 		c := formats.Column{Name: t.Columns[f].Name, Type: t.Columns[f].Type, Index: -1}
 		if i, ok := at[f]; ok {
-			c.Index = i
+			c.Index, c.Read = i, ts[i]
 			d.inValue = append(d.inValue, i)
 		}
 		inValue[f] = true
@@ -96,8 +96,8 @@ func newDecoder(s *source) (*decoder, error) {
 	for _, f := range keyFields {
 		c := formats.Column{Name: strings.TrimPrefix(t.Columns[f].Name, prefix), Type: t.Columns[f].Type, Index: -1}
 		if i, ok := at[f]; ok && (!inValue[f] || d.upsert) {
-			c.Index = len(kts)
-			kts = append(kts, c.Type)
+			c.Index, c.Read = len(kts), ts[i]
+			kts = append(kts, c.Read)
 			if inValue[f] {
 				d.tombKeys = append(d.tombKeys, [2]int{i, c.Index})
 			} else {

@@ -11,7 +11,7 @@ import (
 
 func json() *c.FormatSpec {
 	return &c.FormatSpec{
-		Name: "json", Doc: "One JSON object a record, its members by column name; an array at the top gives several rows.",
+		Name: "json", Doc: "One JSON object a record, its members by column name; an array at the top gives several rows.", Fields: true,
 		Options: []c.OptionSpec{
 			opt("fail-on-missing-field", c.OptBool, "false", "Whether a member that is missing is an error instead of NULL.", "true"),
 			opt("ignore-parse-errors", c.OptBool, "false", "Whether a member that cannot be understood is NULL, and a record that is no JSON is skipped and counted.", "true"),

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 
 	"time"
@@ -227,6 +228,8 @@ type ConnectorSpec struct {
 	// SourceMode is the changelog that the table gives when read, SinkMode the richest it takes when written.
 	SourceMode func(t *Table) ChangeMode
 	SinkMode   func(t *Table) ChangeMode
+	// Fields: of a ROW column a Scan may ask for some fields only; of a connector with formats each format says so.
+	Fields bool
 	// Bounded reports whether reading the table ends by itself.
 	Bounded func(t *Table) bool
 	// Transactional reports whether writing the table goes through a transaction of a cluster that
@@ -250,6 +253,7 @@ type FormatSpec struct {
 	Doc       string
 	Options   []OptionSpec
 	Changelog bool // carries change kinds itself: debezium-json
+	Fields    bool // decodes a ROW column as a type with some of its fields
 	// Check reports columns or option combinations that the format cannot carry. columns are the
 	// ones it carries (ConnectorSpec.FormatColumns), opts its options with the prefix stripped. It is
 	// called when ConnectorSpec.Check is, with the same use.
@@ -276,6 +280,27 @@ func TimeOfDay(s string) (time.Duration, error) {
 		}
 	}
 	return 0, err
+}
+
+// ReadsFields reports that a Scan of t may ask for some fields only of column i, a ROW.
+func (r *Registry) ReadsFields(t *Table, i int) bool {
+	spec := r.Connectors[t.Connector]
+	if spec == nil {
+		return false
+	}
+	if spec.Formats == nil {
+		return spec.Fields
+	}
+	for key := range spec.Formats {
+		name, ok := t.Options.Get(key)
+		if !ok || spec.FormatColumns != nil && !slices.Contains(spec.FormatColumns(t, key), i) {
+			continue
+		}
+		if f := r.Formats[name]; f == nil || !f.Fields {
+			return false
+		}
+	}
+	return true
 }
 
 // IdleTimeout is the source's idle timeout by its own option, or def.

@@ -7,6 +7,7 @@
 //	ranks     OVER that is asked for the first rows only becomes a Rank (over.go)
 //	prune     columns that nobody reads are not made, nor decoded from records
 //	pushdown  conditions that cannot fail go into the Scan as well
+//	narrow    fields of ROW columns that nobody reads are not decoded (narrow.go)
 //	build     changelog modes, exchanges, stable ids: the physical plan (build.go, changelog.go)
 package rules
 
@@ -25,6 +26,8 @@ type Optimizer struct {
 	Functions  fn.Catalog
 	SourceMode func(t *catalog.Table) catalog.ChangeMode
 	FullLookup func(t *catalog.Table) bool // of a table that is looked up in memory only; nil: none is
+	// ReadsFields reports that a Scan of t may ask for some fields only of column i, a ROW.
+	ReadsFields func(t *catalog.Table, i int) bool
 
 	fired []physical.Fired // since the last Trace
 }
@@ -41,7 +44,7 @@ func (o *Optimizer) Optimize(n logical.Node) logical.Node {
 	}
 	n, at := o.prune(n, need)
 	n = o.merge(reorder(n, at, len(need)))
-	return o.pushdown(n)
+	return o.narrow(o.pushdown(n))
 }
 
 // withInputs is n over other inputs of the same shape.

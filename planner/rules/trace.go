@@ -29,6 +29,7 @@ const (
 	WindowRank        = "window-rank"
 	Deduplicate       = "deduplicate"
 	PruneColumns      = "prune-columns"
+	PruneFields       = "prune-fields"
 	PushFilter        = "push-filter"
 	RetractInput      = "retract-input"
 	AddExchange       = "add-exchange"
@@ -53,6 +54,7 @@ var All = []Rule{
 	{WindowRank, "The first rows of each window are put out once, when it closes."},
 	{Deduplicate, "The first or last row in time of each key is kept, and nothing else."},
 	{PruneColumns, "Columns that nobody reads are neither made nor decoded from records."},
+	{PruneFields, "Fields of a ROW that nobody reads are not decoded from records."},
 	{PushFilter, "Conditions that cannot fail are applied while records are decoded."},
 	{RetractInput, "Aggregates over a stream that changes rows can take rows back."},
 	{AddExchange, "Rows with equal keys are brought to one subtask."},

@@ -37,14 +37,13 @@ func Walk(e Expr, f func(Expr) bool) bool {
 	return true
 }
 
-// Rewrite rebuilds e from its leaves up: f gets every node with its operands already
-// rewritten and returns what stands in its place. Nodes that nothing changed in are kept.
-func Rewrite(e Expr, f func(Expr) Expr) Expr {
+// WithChildren is e with f applied to every direct operand; e itself where that changes nothing.
+func WithChildren(e Expr, f func(Expr) Expr) Expr {
 	switch x := e.(type) {
 	case *Call:
 		var args []Expr
 		for i, a := range x.Args {
-			b := Rewrite(a, f)
+			b := f(a)
 			if b != a && args == nil {
 				args = slices.Clone(x.Args)
 			}
@@ -55,22 +54,28 @@ func Rewrite(e Expr, f func(Expr) Expr) Expr {
 		if args != nil {
 			c := *x
 			c.Args = args
-			return f(&c)
+			return &c
 		}
 	case *Cast:
-		if y := Rewrite(x.X, f); y != x.X {
+		if y := f(x.X); y != x.X {
 			c := *x
 			c.X = y
-			return f(&c)
+			return &c
 		}
 	case *Field:
-		if y := Rewrite(x.X, f); y != x.X {
+		if y := f(x.X); y != x.X {
 			c := *x
 			c.X = y
-			return f(&c)
+			return &c
 		}
 	}
-	return f(e)
+	return e
+}
+
+// Rewrite rebuilds e from its leaves up: f gets every node with its operands already
+// rewritten and returns what stands in its place. Nodes that nothing changed in are kept.
+func Rewrite(e Expr, f func(Expr) Expr) Expr {
+	return f(WithChildren(e, func(c Expr) Expr { return Rewrite(c, f) }))
 }
 
 // Columns is the set of input columns that e reads, ascending.

@@ -134,7 +134,11 @@ func newTop(format string, spec formats.DecoderSpec) (*topDecoder, error) {
 	}
 	fields := make([]*node, len(spec.Schema))
 	for i, c := range spec.Schema {
-		if fields[i], err = newNode(c.Name, c.Name, c.Type); err != nil {
+		read := c.Type
+		if c.Index >= 0 && c.Read.Kind != types.Invalid {
+			read = c.Read
+		}
+		if fields[i], err = newNode(c.Name, c.Name, c.Type, read); err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}
 		fields[i].skip = c.Index < 0
@@ -153,12 +157,13 @@ type topDecoder struct {
 	index []int
 }
 
-func newNode(name, path string, t types.Type) (n *node, err error) {
+// newNode is the plan of a value of type t, of which read is decoded: t, or t with fewer fields.
+func newNode(name, path string, t, read types.Type) (n *node, err error) {
 	n = &node{name: name, path: path, typ: t, kind: t.Kind}
 	n.lo, n.hi = intRange(t.Kind)
 	switch t.Kind {
 	case types.Array:
-		n.elem, err = newNode(name, path, t.Nested.Elem)
+		n.elem, err = newNode(name, path, t.Nested.Elem, read.Nested.Elem)
 	case types.Map, types.Multiset:
 		key, elem := t.Nested.Key, t.Nested.Elem
 		if t.Kind == types.Multiset {
@@ -167,16 +172,23 @@ func newNode(name, path string, t types.Type) (n *node, err error) {
 		if !key.IsString() {
 			return nil, fmt.Errorf("format 'json' knows only text as the key of a %s, not %s", t.Kind, key)
 		}
-		if n.mapKey, err = newNode(name, path, key); err != nil {
+		if n.mapKey, err = newNode(name, path, key, key); err != nil {
 			return nil, err
 		}
-		n.elem, err = newNode(name, path, elem)
+		n.elem, err = newNode(name, path, elem, elem)
 	case types.Row:
 		fields := make([]*node, len(t.Nested.Fields))
+		wanted := read.Nested.Fields
 		for i, f := range t.Nested.Fields {
-			if fields[i], err = newNode(f.Name, path+"."+f.Name, f.Type); err != nil {
+			skip := len(wanted) == 0 || wanted[0].Name != f.Name
+			of := f.Type
+			if !skip {
+				of, wanted = wanted[0].Type, wanted[1:]
+			}
+			if fields[i], err = newNode(f.Name, path+"."+f.Name, f.Type, of); err != nil {
 				return nil, err
 			}
+			fields[i].skip = skip
 		}
 		n.object = newObject(fields)
 	case types.Invalid:
@@ -232,8 +244,12 @@ func (n *node) bind(v *batch.Vector, data []byte) {
 			n.elem.bind(v.Children[0], data)
 		}
 	case batch.ClassRow:
-		for i, f := range n.object.fields {
-			f.bind(v.Children[i], data)
+		child := 0
+		for _, f := range n.object.fields {
+			if !f.skip {
+				f.bind(v.Children[child], data)
+				child++
+			}
 		}
 	}
 }
@@ -582,7 +598,9 @@ func (d *decoder) forget(f *node, row int) {
 	d.pending = kept
 	if f.object != nil {
 		for _, c := range f.object.fields {
-			d.forget(c, row)
+			if !c.skip {
+				d.forget(c, row)
+			}
 		}
 	}
 }
@@ -644,7 +662,9 @@ func (d *decoder) null(f *node, row int) {
 		f.vec.Off[row], f.vec.Len[row] = 0, 0
 	case types.Row:
 		for _, c := range f.object.fields {
-			d.null(c, row)
+			if !c.skip {
+				d.null(c, row)
+			}
 		}
 	}
 }

@@ -22,7 +22,7 @@ func Registry() *catalog.Registry {
 		return catalog.InsertOnly
 	}
 	memory := &catalog.ConnectorSpec{
-		Name: "memory", Doc: "Rows in the memory of a test.", Source: true, Sink: true,
+		Name: "memory", Doc: "Rows in the memory of a test.", Source: true, Sink: true, Fields: true,
 		Options: []catalog.OptionSpec{
 			{Key: "splits", Type: catalog.OptInt, Default: "1"},
 			{Key: "bounded", Type: catalog.OptBool, Default: "true"},

@@ -232,7 +232,7 @@ func (r *reader) fill() (rows, onlyNews bool) {
 				break
 			}
 			for c, f := range r.src.scan.Fields {
-				r.out.Cols[c].AppendValue(e.row[f])
+				r.out.Cols[c].AppendValue(fieldsOf(e.row[f], r.src.scan.Table.Columns[f].Type, r.out.Cols[c].Type))
 			}
 			r.kind(e.kind)
 			r.out.N++
@@ -304,4 +304,19 @@ func (r *reader) Close() error {
 	defer r.src.w.mu.Unlock()
 	delete(r.src.in.readers, r)
 	return nil
+}
+
+// fieldsOf is v, a value of type t, with the fields that read has.
+func fieldsOf(v types.Value, t, read types.Type) types.Value {
+	row, ok := v.([]types.Value)
+	if !ok || t.Kind != types.Row {
+		return v
+	}
+	out := make([]types.Value, 0, len(read.Nested.Fields))
+	for i, f := range t.Nested.Fields {
+		if n := len(out); n < len(read.Nested.Fields) && read.Nested.Fields[n].Name == f.Name {
+			out = append(out, fieldsOf(row[i], f.Type, read.Nested.Fields[n].Type))
+		}
+	}
+	return out
 }
