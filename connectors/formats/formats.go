@@ -38,8 +38,8 @@ type Column struct {
 	Name  string // as in the payload (key.fields-prefix already stripped)
 	Type  types.Type
 	Index int // the column's position in the batch
-	// Read is the type that a decoder gives the column in the batch: Type, or Type with some fields of its ROWs left
-	// out, which only a format is asked for whose spec says that it can. Of no meaning for an Index of -1.
+	// Read is the type of the column in the batch that a decoder fills: Type, or Type with some fields of its ROWs left out, which
+	// only a format is asked for whose spec says that it can. The zero Type is Type.
 	Read types.Type
 }
 

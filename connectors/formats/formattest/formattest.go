@@ -2,7 +2,8 @@
 //
 // A file is a list of commands for datadriven:
 //
-//	schema      columns, one a line: name TYPE [skip]; skip is not read by the query
+//	schema      columns, one a line: name TYPE [skip | => TYPE]; skip is not read by the query, behind => stands what is read
+//	            of a ROW
 //	metadata    the format's metadata columns, one a line: key TYPE
 //	options     key = value, one a line; replaces the options before
 //	decode      payloads, one a line; <null> is a null payload, go:"..." a Go string
@@ -67,7 +68,12 @@ func Schema(t testing.TB, text string) (columns []formats.Column) {
 			t.Fatalf("not a column: %q", line)
 		}
 		typ, skip := strings.CutSuffix(typ, " skip")
+		typ, read, some := strings.Cut(typ, " => ")
 		c := formats.Column{Name: name, Type: Type(t, typ), Index: at}
+		c.Read = c.Type
+		if some {
+			c.Read = Type(t, read)
+		}
 		if skip {
 			c.Index = -1
 		} else {
@@ -99,6 +105,9 @@ var plainTypes = map[string]types.Type{
 func Type(t testing.TB, s string) types.Type {
 	t.Helper()
 	s = strings.TrimSpace(s)
+	if s == "ROW<>" {
+		return types.Type{Kind: types.Row, Nullable: true, Nested: &types.Nested{}}
+	}
 	if bare, ok := strings.CutSuffix(s, " NOT NULL"); ok {
 		return Type(t, bare).NotNull()
 	}
@@ -322,7 +331,7 @@ func Batch(columns []formats.Column) *batch.Batch {
 	var ts []types.Type
 	for _, c := range columns {
 		if c.Index >= 0 {
-			ts = append(ts, c.Type)
+			ts = append(ts, c.Read)
 		}
 	}
 	return batch.New(ts, 16)

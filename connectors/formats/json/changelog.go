@@ -213,7 +213,7 @@ func (x *dialect) newDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
 		if src.field != "" {
 			name = src.field
 		}
-		if v.node, err = newNode(name, "metadata "+m.Name, t); err != nil {
+		if v.node, err = newNode(name, "metadata "+m.Name, t, t); err != nil {
 			return nil, err
 		}
 		if t.Kind == types.BigInt {

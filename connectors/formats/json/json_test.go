@@ -34,20 +34,34 @@ func benchRecords(n int) [][]byte {
 	return out
 }
 
-func BenchmarkDecode(b *testing.B) {
-	cols := formattest.Schema(b, benchSchema)
+func BenchmarkDecode(b *testing.B) { benchmarkDecode(b, benchSchema, benchRecords(2048)) }
+
+// BenchmarkDecodeNested reads the same values out of an object within the record: all of them, and one of them.
+func BenchmarkDecodeNested(b *testing.B) {
+	row := "ROW<user_id BIGINT,item STRING,price DOUBLE,ts TIMESTAMP(3)>"
+	records := benchRecords(2048)
+	for i, r := range records {
+		records[i] = fmt.Appendf(nil, `{"order":%s}`, r)
+	}
+	b.Run("all", func(b *testing.B) { benchmarkDecode(b, "order "+row, records) })
+	b.Run("one", func(b *testing.B) { benchmarkDecode(b, "order "+row+" => ROW<price DOUBLE>", records) })
+	b.Run("none", func(b *testing.B) { benchmarkDecode(b, "order "+row+" => ROW<>", records) })
+}
+
+func benchmarkDecode(b *testing.B, schema string, records [][]byte) {
+	cols := formattest.Schema(b, schema)
 	dec, err := NewDecoder(formats.DecoderSpec{Schema: cols})
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := formattest.Payloads(benchRecords(2048)...)
+	p := formattest.Payloads(records...)
 	dst := formattest.Batch(cols)
-	src := make([]int32, 0, 2048)
+	src := make([]int32, 0, len(records))
 	b.ReportAllocs()
 	b.ResetTimer()
-	for n := 0; n < b.N; n += 2048 {
+	for n := 0; n < b.N; n += len(records) {
 		dst.Reset()
-		if _, _, err := dec.Decode(p, 0, 2048, dst, src[:0]); err != nil {
+		if _, _, err := dec.Decode(p, 0, len(records), dst, src[:0]); err != nil {
 			b.Fatal(err)
 		}
 	}
