@@ -67,7 +67,8 @@ func newSource(s *physical.Scan, cfg *config.Config, now func() time.Time) (*sou
 			col.fill = fills[only][c.Name]
 		case c.Type.Kind == types.Row:
 			col.kind = map[string]kind{"person": person, "auction": auction, "bid": bid}[c.Name]
-			for i, f := range c.Type.Nested.Fields {
+			col.fields = []column{}
+			for i, f := range c.Read.Nested.Fields { // those that the query reads
 				col.fields = append(col.fields, column{vector: i, kind: col.kind, fill: fills[col.kind][f.Name]})
 			}
 		}

@@ -14,7 +14,7 @@ import (
 
 func nexmark() *c.ConnectorSpec {
 	return &c.ConnectorSpec{
-		Name: "nexmark", Doc: "Makes the events of an auction house, as the Nexmark benchmark has them: the same rows for the same seed, at any parallelism.", Source: true,
+		Name: "nexmark", Doc: "Makes the events of an auction house, as the Nexmark benchmark has them: the same rows for the same seed, at any parallelism.", Source: true, Fields: true,
 		Options: append([]c.OptionSpec{
 			enum("table", "event", "Which events are rows: all, or those of one kind with the columns of that kind.", "event", "person", "auction", "bid"),
 			opt("seed", c.OptLong, "0", "What all values follow from.", "42"),

@@ -14,6 +14,7 @@ import (
 	"weir/planner/catalog"
 	"weir/planner/physical"
 	"weir/planner/scalar"
+	"weir/planner/types"
 )
 
 // Text prints the plan of job. details are the words of EXPLAIN, in upper case: CHANGELOG_MODE shows the change kinds
@@ -139,7 +140,7 @@ func arguments(n physical.Node) []string {
 	case *physical.Scan:
 		args = append(args, scalar.QuoteName(n.Table.Name))
 		add("connector", n.Table.Connector)
-		add("columns", names(n.Columns))
+		add("columns", scanned(n))
 		if n.Filter != nil {
 			add("filter", scalar.Format(n.Filter, false))
 		}
@@ -504,6 +505,33 @@ func joinArgs(kind physical.JoinKind, e physical.Equi, left, right physical.Node
 		args = append(args, "on=["+strings.Join(on, ", ")+"]")
 	}
 	return args
+}
+
+// scanned is the columns of a scan; of a ROW of which some fields are read those fields.
+func scanned(n *physical.Scan) string {
+	var out []string
+	var fields func(name string, read, all types.Type)
+	fields = func(name string, read, all types.Type) {
+		if read.Kind != types.Row || read.EqualIgnoringNull(all) {
+			out = append(out, name)
+			return
+		}
+		if len(read.Nested.Fields) == 0 {
+			out = append(out, name+" IS NULL")
+		}
+		for _, f := range read.Nested.Fields {
+			i := slices.IndexFunc(all.Nested.Fields, func(a types.Field) bool { return a.Name == f.Name })
+			fields(name+"."+scalar.QuoteName(f.Name), f.Type, all.Nested.Fields[i].Type)
+		}
+	}
+	for i, c := range n.Columns {
+		all := c.Type
+		if of := &n.Table.Columns[n.Fields[i]]; of.Kind == catalog.Physical {
+			all = of.Type
+		}
+		fields(scalar.QuoteName(c.Name), c.Type, all)
+	}
+	return "[" + strings.Join(out, ", ") + "]"
 }
 
 func names(cols []physical.Column) string {
