@@ -145,11 +145,11 @@ func (e *execution) flinkSteps(c *flink.Case) error {
 			if err != nil {
 				return err
 			}
-			if scan := e.scanOf(g.table); scan.Table.Connector == "values" {
+			if t, _ := e.tableOf(g.table); t.Connector == "values" {
 				if c.Changes == nil {
 					c.Changes = map[string]string{}
 				}
-				c.Changes[g.table] = changesName(e.r.sourceMode(scan.Table))
+				c.Changes[g.table] = changesName(e.r.sourceMode(t))
 			}
 			for _, x := range entries {
 				st := flink.Step{Table: g.table}

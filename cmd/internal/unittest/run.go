@@ -360,8 +360,8 @@ func (e *execution) checkNames(jobs []*physical.Job) error {
 		for _, s := range j.Sinks {
 			written[shown(s.Table)] = true
 			walk(s, func(n physical.Node) {
-				if scan, ok := n.(*physical.Scan); ok {
-					read[scan.Table.Name] = true
+				if t, _ := readBy(n); t != nil {
+					read[t.Name] = true
 				}
 			})
 		}
@@ -440,25 +440,28 @@ func (e *execution) give(all []given) error {
 
 // entries resolves what a test gives a table.
 func (e *execution) entries(g given) ([]entry, error) {
-	scan := e.scanOf(g.table)
+	table, looked := e.tableOf(g.table)
 	f := *e.t.File
 	f.diags = &diag.List{}
 	var cols []column
 	var at []int // index into the table's columns
-	for i, c := range scan.Table.Columns {
+	for i, c := range table.Columns {
 		if c.Kind != catalog.Computed {
 			cols, at = append(cols, column{c.Name, c.Type}), append(at, i)
 		}
 	}
 	r := newRower(&f, g.table, cols, e.program.zone, e.t.now)
-	if w := scan.Table.Watermark; w != nil {
-		c := scan.Table.Columns[w.Column]
+	if w := table.Watermark; w != nil {
+		c := table.Columns[w.Column]
 		if r.rowTime = slices.Index(at, w.Column); r.rowTime < 0 {
 			r.rowTime, r.hidden = 0, &column{c.Name, c.Type}
 		}
 	}
 	out := r.entries(g.rows)
-	mode := e.r.sourceMode(scan.Table)
+	mode := e.r.sourceMode(table)
+	if looked {
+		mode = catalog.Retract // what happens to the rows of a table is not up to its connector
+	}
 	for i := range out {
 		x := &out[i]
 		if x.Row == nil {
@@ -466,9 +469,9 @@ func (e *execution) entries(g given) ([]entry, error) {
 		}
 		if !allowed(mode, x.Kind) {
 			f.errorf(codeValue, x.at, "table %s never has a change of kind %s", g.table, x.Kind).
-				Help("%s", modeHelp(mode, scan.Table.Connector))
+				Help("%s", modeHelp(mode, table.Connector))
 		}
-		wide := make([]types.Value, len(scan.Table.Columns))
+		wide := make([]types.Value, len(table.Columns))
 		for k, v := range x.Row {
 			wide[at[k]] = v
 		}
@@ -506,16 +509,27 @@ func modeHelp(mode catalog.ChangeMode, connector string) string {
 	return fmt.Sprintf("connector '%s' with this format reads rows, not changes: they are +I", connector)
 }
 
-func (e *execution) scanOf(table string) *physical.Scan {
-	var found *physical.Scan
+// tableOf is a table that the jobs read; looked: it is looked up and not read.
+func (e *execution) tableOf(table string) (t *catalog.Table, looked bool) {
 	for _, l := range e.jobs {
 		for _, s := range l.plan.Sinks {
 			walk(s, func(n physical.Node) {
-				if scan, ok := n.(*physical.Scan); ok && scan.Table.Name == table {
-					found = scan
+				if u, by := readBy(n); u != nil && u.Name == table && (t == nil || looked) {
+					t, looked = u, by
 				}
 			})
 		}
 	}
-	return found
+	return t, looked
+}
+
+// readBy is the table that n reads, or looks rows up in.
+func readBy(n physical.Node) (t *catalog.Table, looked bool) {
+	switch n := n.(type) {
+	case *physical.Scan:
+		return n.Table, false
+	case *physical.LookupJoin:
+		return n.Lookup.Table, true
+	}
+	return nil, false
 }
