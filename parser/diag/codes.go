@@ -148,6 +148,7 @@ var Codes = map[string]string{
 	"SQ7210": "an OVER window without PARTITION BY gives all rows to one subtask",
 	"SQ7211": "UNION keeps all rows to look for duplicates",
 	"SQ7212": "the ON of a join names one of its sides only",
+	"SQ7213": "a lookup join is over a query that changes rows",
 
 	"SQ7301": "two tables write to one topic",
 	"SQ7302": "two sinks have one transactional id",

@@ -25,6 +25,7 @@ var stateRules = []Rule{
 	{Code: "SQ7210", Name: "over-without-partition", run: overWithoutPartition},
 	{Code: "SQ7211", Name: "union-without-all", run: unionOfDisjoint},
 	{Code: "SQ7212", Name: "join-one-sided", run: joinOneSided},
+	{Code: "SQ7213", Name: "lookup-of-changes", run: lookupOfChanges},
 }
 
 // ttl is how long the job around the place at keeps state; 0 for ever.
@@ -64,7 +65,7 @@ func written(above []ast.Node) bool {
 // not with a table of constants.
 func joinWithoutEnd(p *pass) {
 	each(p, func(j *ast.Join, above []ast.Node) {
-		if !written(above) || j.Kind == "CROSS" && j.On == nil || p.hasTTL(j.Sp) || p.joinEnds(j, above) {
+		if !written(above) || j.Kind == "CROSS" && j.On == nil || p.hasTTL(j.Sp) || hintsTTL(above) || p.joinEnds(j, above) {
 			return
 		}
 		at := j.JoinSpan
@@ -74,6 +75,12 @@ func joinWithoutEnd(p *pass) {
 		p.report(at, "this join remembers all rows of both sides for ever").At("a partner may always come").
 			Help("bound it in time: ON ... AND a.t BETWEEN b.t - INTERVAL '1' HOUR AND b.t; or SET 'table.exec.state.ttl' = '1 d'")
 	})
+}
+
+// hintsTTL reports a hint STATE_TTL of the SELECT around.
+func hintsTTL(above []ast.Node) bool {
+	core, ok := nearest[*ast.SelectCore](above)
+	return ok && slices.ContainsFunc(core.Hints, func(h *ast.Hint) bool { return h.Name == "STATE_TTL" })
 }
 
 func (p *pass) joinEnds(j *ast.Join, above []ast.Node) bool {
@@ -324,13 +331,35 @@ func changingFunction(p *pass) {
 			}
 			scalars(in.Query, func(e scalar.Expr, _ []scalar.Expr) {
 				c, ok := e.(*scalar.Call)
-				if !ok || c.Func.Deterministic || c.Sp.IsZero() {
+				if !ok || c.Func.Deterministic || c.Func.Name == "PROCTIME" || c.Sp.IsZero() {
 					return
 				}
 				p.report(c.Sp, "%s gives another value when a row of this query is changed", c.Func.Name).
 					At("the old row cannot be found again by it").
 					Note("the query changes rows that it has given before, and each time computes them anew").
 					Help("take the value from the record, such as its timestamp, or from a query that only adds rows")
+			})
+		}
+	}
+}
+
+// lookupOfChanges reports a lookup join over a query that changes rows: a row that is taken back is looked up anew, and what is found need
+// not be what was found before.
+func lookupOfChanges(p *pass) {
+	for _, j := range p.Jobs {
+		for _, in := range j.Inserts {
+			if in.Query == nil {
+				continue
+			}
+			walk(in.Query, func(n logical.Node) {
+				join, ok := n.(*logical.Join)
+				if !ok || join.AsOf == nil || !join.AsOf.Looks() || !updating(p, join.Left) {
+					return
+				}
+				p.report(join.Sp, "this lookup join is over a query that changes rows").At("a row that is taken back is looked up anew").
+					Label(join.AsOf.Sp, "what is found then need not be what was found before").
+					Note("a row whose partner has changed meanwhile is not found again, and stays in the result").
+					Help("look up before the query that changes rows, or keep the table's versions: FOR SYSTEM_TIME AS OF a row time")
 			})
 		}
 	}
