@@ -71,6 +71,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 			return &procTimeMatch{o}, nil
 		}
 		return o, err
+	case *physical.SortedOver:
+		return newSortedOver(n)
 	case *physical.Rank:
 		return newRank(n)
 	case *physical.WindowRank:

@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -12,8 +13,10 @@ import (
 	"weir/state"
 )
 
-// timeSort puts rows out in the order of their event time. They wait in a timeBuffer for the watermark to pass them; what
-// comes behind it is late, and dropped.
+// timeSort puts rows out in the order of their event time. They wait in a timeBuffer for the watermark to pass them. A row is late, and
+// dropped, when a row of its time or a later one has gone out; one that the watermark alone has passed still finds its place, as in Flink.
+//
+// Table last: how late the last row that went out is, 8 bytes.
 type timeSort struct {
 	node   *physical.Sort
 	ctx    *exec.TaskContext
@@ -23,6 +26,9 @@ type timeSort struct {
 
 	wm       exec.Watermark
 	progress progress
+	last     int64 // time of the last row that went out
+	none     bool  // there was none
+	lastRow  state.Table
 
 	rows   state.Keys
 	unused []uint64
@@ -52,6 +58,17 @@ func (o *timeSort) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 	if o.wm, err = o.progress.open(ctx, st); err != nil {
 		return err
 	}
+	if o.lastRow, err = st.Table(state.TableSpec{Name: "last", Fixed: 8, Schema: "time1"}); err != nil {
+		return err
+	}
+	m := o.lastRow.Map(0)
+	r, err := m.Find(state.Hash(nil), nil)
+	if err != nil {
+		return err
+	}
+	if o.none = r == state.NoRef; !o.none {
+		o.last = int64(binary.LittleEndian.Uint64(m.Fixed(r)))
+	}
 	return o.buffer.open(st, "pending", fmt.Sprintf("key%d (%s)", batch.KeyFormat, typeList(o.types)))
 }
 
@@ -66,7 +83,7 @@ func (o *timeSort) Process(in *batch.Batch, _ exec.Emitter) error {
 			return fmt.Errorf("the row time %s is NULL", o.node.Columns[o.node.Time].Name)
 		}
 		t := times.Int[i]
-		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
+		if !o.none && t <= o.last {
 			o.ctx.Metrics.Late.Add(1)
 			continue
 		}
@@ -97,6 +114,7 @@ func (o *timeSort) Watermark(wm exec.Watermark, out exec.Emitter) error {
 // next moves the rows of the buffer's first time to out.
 func (o *timeSort) next() error {
 	r := o.buffer.pop()
+	o.last, o.none = r.time, false
 	if len(o.node.Then) == 0 || !o.buffer.due(r.time) {
 		return o.decode(r.row, o.out)
 	}
@@ -136,6 +154,14 @@ func (o *timeSort) decode(row []byte, to *batch.Batch) error {
 func (o *timeSort) Snapshot(state.Epoch, exec.Emitter) error {
 	if err := o.progress.snapshot(o.wm); err != nil {
 		return err
+	}
+	if !o.none {
+		m := o.lastRow.Map(0)
+		r, _, err := m.Upsert(state.Hash(nil), nil)
+		if err != nil {
+			return err
+		}
+		binary.LittleEndian.PutUint64(m.Fixed(r), uint64(o.last))
 	}
 	return o.buffer.snapshot()
 }

@@ -99,6 +99,8 @@ func Kind(n physical.Node) string {
 		return "Over"
 	case *physical.Match:
 		return "Match"
+	case *physical.SortedOver:
+		return "SortedOver"
 	case *physical.WindowRank:
 		return "WindowRank"
 	case *physical.Rank:
@@ -194,7 +196,12 @@ func arguments(n physical.Node) []string {
 	case *physical.Over:
 		add("partition", optional(in(), n.Partition))
 		add("order", scalar.QuoteName(in()[n.Time].Name))
-		add("frame", frame(n))
+		add("frame", frame(n.Rows, n.Preceding))
+		add("calls", aggs(n.Calls, in()))
+	case *physical.SortedOver:
+		add("partition", optional(in(), n.Partition))
+		add("order", order(n.Order, in()))
+		add("frame", frame(n.Rows, -1))
 		add("calls", aggs(n.Calls, in()))
 	case *physical.Match:
 		args = append(args, matchArgs(n, in())...)
@@ -329,6 +336,8 @@ func (p *printer) props(n physical.Node) []string {
 		} else {
 			out = append(out, "state while a match may go on")
 		}
+	case *physical.SortedOver:
+		out = append(out, state(n.TTL))
 	case *physical.Final:
 		out = append(out, "state until the end")
 	case *physical.Sort:
@@ -438,7 +447,7 @@ func deletes(n physical.Node) string {
 			if x.Filter != nil && x.Changelog.Mode != catalog.InsertOnly {
 				return ",D"
 			}
-		case *physical.Scan, *physical.Values, *physical.Join, *physical.Rank, *physical.Deduplicate, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+		case *physical.Scan, *physical.Values, *physical.Join, *physical.Rank, *physical.SortedOver, *physical.Deduplicate, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
 			return ",D"
 		case *physical.Replicate:
 			return ",D"
@@ -476,18 +485,18 @@ func order(keys []physical.SortKey, in []physical.Column) string {
 	return "[" + strings.Join(out, ", ") + "]"
 }
 
-func frame(n *physical.Over) string {
+func frame(rows bool, preceding int64) string {
 	unit := "RANGE"
-	if n.Rows {
+	if rows {
 		unit = "ROWS"
 	}
 	switch {
-	case n.Preceding < 0:
+	case preceding < 0:
 		return unit + " UNBOUNDED PRECEDING"
-	case n.Rows:
-		return fmt.Sprintf("ROWS %d PRECEDING", n.Preceding)
+	case rows:
+		return fmt.Sprintf("ROWS %d PRECEDING", preceding)
 	}
-	return "RANGE " + length(n.Preceding) + " PRECEDING"
+	return "RANGE " + length(preceding) + " PRECEDING"
 }
 
 // joinArgs is what all joins have to say.

@@ -212,6 +212,8 @@ func updates(n physical.Node) string {
 			return "SELECT DISTINCT drops duplicates: whether a row stays may change later"
 		}
 		return "GROUP BY without a window updates the row of a key whenever another row of it comes"
+	case *physical.SortedOver:
+		return "a row that comes or goes changes the results of those behind it in the order"
 	case *physical.Rank:
 		return "a row that comes into the first rows of its partition drives another one out"
 	case *physical.Deduplicate:
@@ -262,6 +264,8 @@ func stateOf(n physical.Node) *State {
 			s.Until = length(n.Within) + " after the first row of a match"
 		}
 		return s
+	case *physical.SortedOver:
+		return kept("all rows of each partition", n.TTL)
 	case *physical.Final:
 		return &State{What: "the rows of the result", Until: "the input ends"}
 	case *physical.Sort:

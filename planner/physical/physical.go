@@ -279,6 +279,19 @@ type Over struct {
 	TTL       time.Duration
 }
 
+// SortedOver is an aggregation over the rows from the first of the partition up to each row, in an order of any columns. The input may change
+// rows; a row that comes or goes changes the results of those behind it. Output: as that of Over, all kinds of changes.
+type SortedOver struct {
+	Props
+	Input     Node
+	Partition []int
+	Order     []SortKey
+	// Rows: each row sees those before it; otherwise rows that are equal in the order see each other too.
+	Rows  bool
+	Calls []AggCall // as in Over
+	TTL   time.Duration
+}
+
 // Rank keeps the rows From to To (counted from 1) of each partition in an order. Output: the columns of the input,
 // then, with Number, the row's number as BIGINT.
 type Rank struct {
@@ -465,6 +478,7 @@ func (n *Expand) Inputs() []Node             { return []Node{n.Input} }
 func (n *Replicate) Inputs() []Node          { return []Node{n.Input} }
 func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }
+func (n *SortedOver) Inputs() []Node         { return []Node{n.Input} }
 func (n *Deduplicate) Inputs() []Node        { return []Node{n.Input} }
 func (n *Join) Inputs() []Node               { return []Node{n.Left, n.Right} }
 func (n *WindowJoin) Inputs() []Node         { return []Node{n.Left, n.Right} }

@@ -714,6 +714,8 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "over %s %s %s %v %d\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Rows, n.Preceding)
 		case *physical.Match:
 			fmt.Fprintf(h, "match %s %s %v %s\n", id, keyTypes(n.Partition), rowTypes(in(0)), matchShape(n))
+		case *physical.SortedOver:
+			fmt.Fprintf(h, "sorted-over %s %s %s %v %v\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Order, rowTypes(in(0)))
 		case *physical.WindowRank:
 			fmt.Fprintf(h, "window-rank %s %s %v %v %d %d %t\n", id, keyTypes(n.Partition), n.Order, rowTypes(in(0)), n.From, n.To, n.Latest)
 		case *physical.Rank:

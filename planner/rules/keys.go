@@ -86,6 +86,9 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return traits{}
 	case *logical.Over:
 		t := b.traitsOf(n.Input)
+		if !t.updating && !b.overTime(n) {
+			t.updating, t.at, t.clause = true, n.Sp, "a row that comes later may come before others in this order"
+		}
 		return t
 	case *logical.Rank:
 		t := b.rankTraits(n)

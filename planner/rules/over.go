@@ -330,27 +330,25 @@ func (b *builder) sort(n *logical.Sort) (built, bool) {
 	return in, true
 }
 
-// over makes an aggregation over the rows before each row, which must be in the order of time.
+// overTime reports whether the rows of an OVER are in the order of time, in which they come.
+func (b *builder) overTime(n *logical.Over) bool {
+	return len(n.Order) == 1 && !n.Order[0].Desc && n.Input.Cols()[n.Order[0].Column].Time != catalog.NoTime
+}
+
+// over makes an aggregation over the rows before each row, in the order of time or of other columns.
 func (b *builder) over(n *logical.Over) (built, bool) {
-	if t := b.traitsOf(n.Input); t.updating {
-		b.diags.Errorf(codes.UpdatingWindow, n.Sp, "OVER a stream that changes rows is not supported").
-			Label(t.at, "%s", t.clause).
-			Help("for the first rows of an order, ask ROW_NUMBER() ... <= n around it")
+	if len(n.Order) == 0 {
+		b.diags.Errorf(codes.Over, n.Sp, "OVER a stream has an order").
+			Help("add ORDER BY and the column with the WATERMARK, or another column whose order counts")
 		return built{}, false
 	}
-	if len(n.Order) != 1 || n.Order[0].Desc || n.Input.Cols()[n.Order[0].Column].Time == catalog.NoTime {
-		d := b.diags.Errorf(codes.Over, n.Sp, "OVER a stream is ordered by a time attribute, ascending")
-		switch {
-		case len(n.Order) == 0:
-			d.Help("add ORDER BY and the column with the WATERMARK")
-		case len(n.Calls) == 1 && n.Calls[0].Func == "ROW_NUMBER":
-			d.Help("to keep the first rows of another order, add a condition on ROW_NUMBER() around it: WHERE row_num <= 10")
-		default:
-			if c := n.Input.Cols()[n.Order[0].Column]; c.Lost != nil {
-				d.Label(c.Lost.Span, "%s", c.Lost.Why)
-			}
-			d.Help("order by the column with the WATERMARK, or by a column that is PROCTIME()")
-		}
+	if !b.overTime(n) {
+		return b.sortedOver(n)
+	}
+	if t := b.traitsOf(n.Input); t.updating {
+		b.diags.Errorf(codes.UpdatingWindow, n.Sp, "OVER in the order of time, over a stream that changes rows, is not supported").
+			Label(t.at, "%s", t.clause).
+			Help("order by a column that is no time attribute; for the first rows of an order, ask ROW_NUMBER() ... <= n around it")
 		return built{}, false
 	}
 	if n.Frame.Preceding != logical.Unbounded {
@@ -379,4 +377,29 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 		v.Changelog.Key = t.keys[0]
 	}
 	return built{node: v, spread: n.Partition, bounded: in.bounded}, true
+}
+
+// sortedOver makes an aggregation over the rows before each row in an order in which they do not come.
+func (b *builder) sortedOver(n *logical.Over) (built, bool) {
+	if n.Frame.Preceding >= 0 {
+		d := b.diags.Errorf(codes.Over, n.Sp, "a frame that begins later than with the first row is in the order of a time attribute, ascending")
+		if c := n.Input.Cols()[n.Order[0].Column]; c.Lost != nil {
+			d.Label(c.Lost.Span, "%s", c.Lost.Why)
+		}
+		d.Help("order by the column with the WATERMARK, or let the frame begin with UNBOUNDED PRECEDING")
+		return built{}, false
+	}
+	id := b.id("over")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	if !ok {
+		return in, false
+	}
+	in = b.exchange(in, n.Partition, id)
+	v := &physical.SortedOver{Input: in.node, Partition: n.Partition, Order: sortKeys(n.Order), Rows: n.Frame.Rows, Calls: aggCalls(n.Calls), TTL: b.cfg.Duration(config.StateTTL)}
+	v.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	v.Changelog.Mode = catalog.Retract
+	if t := b.traitsOf(n); len(t.keys) > 0 {
+		v.Changelog.Key = t.keys[0]
+	}
+	return built{node: v, updating: true, before: true, spread: n.Partition, bounded: in.bounded}, true
 }

@@ -1,0 +1,175 @@
+package op
+
+import (
+	"bytes"
+	"container/list"
+	"fmt"
+
+	"github.com/tidwall/btree"
+
+	"weir/exec/batch"
+	"weir/planner/physical"
+	"weir/planner/types"
+)
+
+// ordered is the rows of an operator by partition, each partition in an order. They are lists in the state, with the number in which they
+// came. The order is a tree in memory, made of the list when the partition is touched, and forgotten when memory is short.
+type ordered struct {
+	id    string // of the operator
+	types []types.Type
+	order []physical.SortKey
+	lists rowLists
+
+	parts map[string]*list.Element // of *partition
+	used  *list.List               // most recently used first
+	held  int                      // bytes of rows in memory
+
+	outcomes bool             // rows have them
+	forgot   func(*partition) // called for a partition that is forgotten; nil when nobody cares
+}
+
+func newOrdered(id string, ts []types.Type, order []physical.SortKey) (ordered, error) {
+	for _, k := range order {
+		if t := ts[k.Column]; t.Nested != nil {
+			return ordered{}, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
+		}
+	}
+	return ordered{id: id, types: ts, order: order, parts: map[string]*list.Element{}, used: list.New()}, nil
+}
+
+// partition is the rows of one partition in order.
+type partition struct {
+	key  string
+	tree *btree.BTreeG[ranked]
+	same map[string]copies // by row
+	next int64
+	size int
+	run  overRun // of an aggregation over the order
+}
+
+// ranked is a row at its place: by the order's columns, then as it came. Equal rows follow one another.
+type ranked struct {
+	sort []byte
+	seq  int64
+	dup  int
+	row  []byte
+	out  *outcome // nil in a Top-N
+}
+
+// outcome is what went out with a row of an aggregation over the order.
+type outcome struct {
+	values []byte           // of the calls, encoded like a key; nil: nothing yet
+	kind   batch.ChangeKind // that the row came with
+}
+
+// copies is equal rows: the number of the first, and how many there are.
+type copies struct {
+	seq int64
+	n   int
+}
+
+// orderMemory is the bytes of rows that the trees of an operator hold, as long as it is not one partition alone.
+const orderMemory = 64 << 20
+
+func before(a, b ranked) bool {
+	if c := bytes.Compare(a.sort, b.sort); c != 0 {
+		return c < 0
+	}
+	return a.seq < b.seq || a.seq == b.seq && a.dup < b.dup
+}
+
+// sortKey appends the order of a row: bytes that compare as the rows do.
+func (o *ordered) sortKey(dst []byte, in *batch.Batch, i int) []byte {
+	for _, s := range o.order {
+		dst = batch.AppendSortKey(dst, in.Cols[s.Column], i, s.Desc, s.NullsFirst)
+	}
+	return dst
+}
+
+// partition is the order of the rows of x, from memory or made anew.
+func (o *ordered) partition(x *rowList) (p *partition, made bool, err error) {
+	if e := o.parts[string(x.key)]; e != nil {
+		o.used.MoveToFront(e)
+		return e.Value.(*partition), false, nil
+	}
+	p = &partition{key: string(x.key), tree: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true}), same: map[string]copies{}}
+	one := batch.New(o.types, 1)
+	err = x.each(func(_ int, q place) error {
+		one.Reset()
+		row := bytes.Clone(q.data())
+		if err := batch.DecodeKey(row, one.Cols); err != nil {
+			return fmt.Errorf("state of a row of %s: %w", o.id, err)
+		}
+		sort := o.sortKey(nil, one, 0)
+		for dup := range int(q.count()) {
+			o.hold(p, ranked{sort: sort, seq: q.time(), dup: dup, row: row})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	o.parts[p.key] = o.used.PushFront(p)
+	return p, true, nil
+}
+
+// hold adds a row to the order.
+func (o *ordered) hold(p *partition, r ranked) {
+	if o.outcomes && r.out == nil {
+		r.out = &outcome{}
+	}
+	p.tree.Set(r)
+	p.same[string(r.row)] = copies{r.seq, r.dup + 1}
+	p.next = max(p.next, r.seq+1)
+	n := 2*len(r.row) + len(r.sort) + 128
+	p.size += n
+	o.held += n
+}
+
+func (o *ordered) release(p *partition, r ranked) {
+	p.tree.Delete(r)
+	if r.dup == 0 {
+		delete(p.same, string(r.row))
+	} else {
+		p.same[string(r.row)] = copies{r.seq, r.dup}
+	}
+	n := 2*len(r.row) + len(r.sort) + 128
+	p.size -= n
+	o.held -= n
+}
+
+// shrink forgets the partitions that were not used for longest. Their rows are in the state.
+func (o *ordered) shrink() {
+	for o.held > orderMemory && o.used.Len() > 1 {
+		e := o.used.Back()
+		p := e.Value.(*partition)
+		o.used.Remove(e)
+		delete(o.parts, p.key)
+		o.held -= p.size
+		if o.forgot != nil {
+			o.forgot(p)
+		}
+	}
+}
+
+// coming is the place of a row that comes: behind those that are equal to it.
+func (p *partition) coming(sort, row []byte) ranked {
+	r := ranked{sort: sort, seq: p.next, row: row}
+	if c, ok := p.same[string(row)]; ok {
+		r.seq, r.dup = c.seq, c.n
+	}
+	return r
+}
+
+// last is the last one of the rows that are equal to row. There is none when its TTL is over.
+func (o *ordered) last(p *partition, sort, row []byte) (r ranked, ok bool, err error) {
+	c, ok := p.same[string(row)]
+	if !ok {
+		return r, false, nil
+	}
+	r, ok = p.tree.Get(ranked{sort: sort, seq: c.seq, dup: c.n - 1})
+	if !ok {
+		return r, false, fmt.Errorf("this is a bug: a row of %s is in no place", o.id)
+	}
+	return r, true, nil
+}
