@@ -342,6 +342,11 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 			Help("add ORDER BY and the column with the WATERMARK, or another column whose order counts")
 		return built{}, false
 	}
+	if time := n.Input.Cols()[n.Order[0].Column]; len(n.Order) == 1 && n.Order[0].Desc && time.Time != catalog.NoTime && !b.batch {
+		b.diags.Errorf(codes.Over, n.Sp, "OVER in the order of time is ascending").
+			Help("remove DESC; for the last row of each key, ask ROW_NUMBER() ... = 1 around it")
+		return built{}, false
+	}
 	if !b.overTime(n) {
 		return b.sortedOver(n)
 	}
@@ -395,6 +400,9 @@ func (b *builder) sortedOver(n *logical.Over) (built, bool) {
 		return in, false
 	}
 	in = b.exchange(in, n.Partition, id)
+	if b.warn && !b.batch && !in.bounded && b.cfg.Duration(config.StateTTL) == 0 {
+		b.sortedOverGrows(n)
+	}
 	v := &physical.SortedOver{Input: in.node, Partition: n.Partition, Order: sortKeys(n.Order), Rows: n.Frame.Rows, Calls: aggCalls(n.Calls), TTL: b.cfg.Duration(config.StateTTL)}
 	v.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	v.Changelog.Mode = catalog.Retract
@@ -402,4 +410,19 @@ func (b *builder) sortedOver(n *logical.Over) (built, bool) {
 		v.Changelog.Key = t.keys[0]
 	}
 	return built{node: v, updating: true, before: true, spread: n.Partition, bounded: in.bounded}, true
+}
+
+// sortedOverGrows warns of rows that are kept since one that comes may be put before them.
+func (b *builder) sortedOverGrows(n *logical.Over) {
+	d := b.diags.Warnf(codes.StateGrows, n.Sp, "the state of this OVER grows for ever").
+		At("every row is kept: one that comes may stand before it, and change its result")
+	if w := n.Input.Windows(); w != nil && slices.Contains(n.Partition, w.Start) && slices.Contains(n.Partition, w.End) {
+		d.Help("windows that are over are not dropped: keep the first rows only by ROW_NUMBER() ... <= n around it, or SET 'table.exec.state.ttl' = '1 d'")
+		return
+	}
+	if rt, _ := rowTime(n); rt != "" {
+		d.Help("ORDER BY %s, in which rows come; keep the first ones only by ROW_NUMBER() ... <= n around it; or SET 'table.exec.state.ttl' = '7 d'", scalar.QuoteName(rt))
+		return
+	}
+	d.Help("keep the first rows only by ROW_NUMBER() ... <= n around it, or SET 'table.exec.state.ttl' = '7 d'")
 }
