@@ -39,6 +39,17 @@ class Case {
     final Map<String, List<Tables.Feed>> feeds = new ConcurrentHashMap<>();
     final Map<String, Output> outputs = new ConcurrentHashMap<>();
 
+    /** What tables were given that are not read: they may be looked up. */
+    private final Map<String, List<JsonNode>> given = new ConcurrentHashMap<>();
+
+    /** The rows that a table that is looked up was given so far, with their kinds. */
+    List<JsonNode> given(String table) {
+        List<JsonNode> all = given.getOrDefault(table, List.of());
+        synchronized (all) {
+            return List.copyOf(all);
+        }
+    }
+
     static class Output {
         List<String> columns = new ArrayList<>(), types = new ArrayList<>();
         final ArrayNode changes = Main.JSON.createArrayNode();
@@ -159,6 +170,10 @@ class Case {
         o.put("case", key);
         o.put("name", name);
         o.put("changes", changes(name, t.getOptions()));
+        String connector = t.getOptions().getOrDefault("connector", "");
+        if ("true".equals(t.getOptions().get("lookup")) || connector.equals("jdbc")) {
+            o.put("lookup", "true");
+        }
         return new CreateTableOperation(create.getTableIdentifier(), t.copy(o), create.isIgnoreIfExists(), create.isTemporary());
     }
 
@@ -214,9 +229,13 @@ class Case {
             String last = null;
             for (JsonNode step : steps) {
                 String table = step.get("table").asText();
-                if (last != null && (readers > 1 || step.path("settle").asBoolean())) {
+                boolean looked = !feeds.containsKey(table);
+                if (last != null && (readers > 1 || looked || step.path("settle").asBoolean())) {
                     drain(cluster, id);
                     settle(cluster, id);
+                }
+                if (looked && step.has("row")) {
+                    given.computeIfAbsent(table, t -> Collections.synchronizedList(new ArrayList<>())).add(step);
                 }
                 for (Tables.Feed f : feeds.getOrDefault(table, List.of())) {
                     f.give(step);

@@ -35,15 +35,17 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
     static final String IDENTIFIER = "case";
     private static final ConfigOption<String> CASE = ConfigOptions.key("case").stringType().noDefaultValue();
     private static final ConfigOption<String> NAME = ConfigOptions.key("name").stringType().noDefaultValue();
+    private static final ConfigOption<String> LOOKUP = ConfigOptions.key("lookup").stringType().defaultValue("false");
     private static final ConfigOption<String> CHANGES = ConfigOptions.key("changes").stringType().noDefaultValue();
 
     @Override public String factoryIdentifier() { return IDENTIFIER; }
     @Override public Set<ConfigOption<?>> requiredOptions() { return Set.of(CASE, NAME, CHANGES); }
-    @Override public Set<ConfigOption<?>> optionalOptions() { return Set.of(); }
+    @Override public Set<ConfigOption<?>> optionalOptions() { return Set.of(LOOKUP); }
 
     @Override
     public DynamicTableSource createDynamicTableSource(Context context) {
-        return new Source(new Def(context), null, List.of());
+        Def def = new Def(context);
+        return def.lookup ? new Lookup(def) : new Source(def, null, List.of());
     }
 
     @Override
@@ -58,12 +60,14 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
         final DataType physical;
         final ZoneId zone;
         final boolean bounded; // a batch job's
+        final boolean lookup; // it can be asked for rows by key
 
         Def(Context context) {
             var o = context.getCatalogTable().getOptions();
             key = o.get("case");
             name = o.get("name");
             changes = o.get("changes");
+            lookup = "true".equals(o.get("lookup"));
             schema = context.getCatalogTable().getResolvedSchema();
             physical = context.getPhysicalRowDataType();
             String z = context.getConfiguration().get(org.apache.flink.table.api.config.TableConfigOptions.LOCAL_TIME_ZONE);
