@@ -63,6 +63,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newExpand(n)
 	case *physical.Replicate:
 		return newReplicate(n)
+	case *physical.Unnest:
+		return newUnnest(n)
 	case *physical.Over:
 		return newOver(n)
 	case *physical.Match:

@@ -67,7 +67,7 @@ var Codes = map[string]string{
 	"SQ2506": "this form of GROUPING SETS, ROLLUP or CUBE is not supported",
 	"SQ2508": "this form of sub-query in an expression is not supported",
 	"SQ2510": "this form of FOR SYSTEM_TIME AS OF is not supported",
-	"SQ2513": "table functions and UNNEST are not supported yet",
+	"SQ2513": "this cannot stand in FROM",
 	"SQ2514": "a hint is not supported",
 	"SQ2515": "this form of INSERT is not supported",
 	"SQ2516": "this form of CREATE TABLE is not supported yet",

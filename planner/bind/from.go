@@ -28,7 +28,7 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 	case *ast.Join:
 		return b.join(t)
 	case *ast.Unnest:
-		b.Diags.Errorf(codes.NoTableFunction, t.Sp, "UNNEST is not supported yet")
+		return b.unnested(t)
 	case *ast.MatchRecognize:
 		return b.matchRecognize(t)
 	default:

@@ -27,6 +27,12 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 		}
 		return b.lateral(t, q, left, ls, at)
 	}
+	if u, ok := t.Right.(*ast.Unnest); ok {
+		if left == nil {
+			return nil, nil
+		}
+		return b.joinUnnest(t, u, left, ls)
+	}
 	b.versioned = versioned(t)
 	right, rs := b.from(t.Right)
 	if left == nil || right == nil {

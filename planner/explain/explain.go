@@ -95,6 +95,8 @@ func Kind(n physical.Node) string {
 		return "Expand"
 	case *physical.Replicate:
 		return "Replicate"
+	case *physical.Unnest:
+		return "Unnest"
 	case *physical.Over:
 		return "Over"
 	case *physical.Match:
@@ -193,6 +195,12 @@ func arguments(n physical.Node) []string {
 		add("id", scalar.QuoteName(in()[n.ID].Name))
 	case *physical.Replicate:
 		add("times", scalar.QuoteName(in()[n.Times].Name))
+	case *physical.Unnest:
+		if n.Outer {
+			args = append(args, "left")
+		}
+		add("list", scalar.QuoteName(in()[n.List].Name))
+		add("columns", names(n.Columns[len(in())-1:]))
 	case *physical.Over:
 		add("partition", optional(in(), n.Partition))
 		add("order", scalar.QuoteName(in()[n.Time].Name))

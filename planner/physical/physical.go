@@ -255,6 +255,18 @@ type Replicate struct {
 	Times int // BIGINT
 }
 
+// Unnest puts every row out once for each element of the list in a column of it, with the row's kind. Output: the columns of
+// the input but that one, then Parts of an element.
+type Unnest struct {
+	Props
+	Input Node
+	List  int // an ARRAY, MAP or MULTISET
+	// Parts is what goes out of an element, ascending: the fields of a ROW, key and value of a MAP, or the element itself, by
+	// their number; behind the last of them its place, counted from 1.
+	Parts []int
+	Outer bool // a row without elements goes out once, with NULLs
+}
+
 // SortKey is one column of an order.
 type SortKey struct {
 	Column           int
@@ -476,6 +488,7 @@ func (n *Final) Inputs() []Node              { return []Node{n.Input} }
 func (n *Sort) Inputs() []Node               { return []Node{n.Input} }
 func (n *Expand) Inputs() []Node             { return []Node{n.Input} }
 func (n *Replicate) Inputs() []Node          { return []Node{n.Input} }
+func (n *Unnest) Inputs() []Node             { return []Node{n.Input} }
 func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }
 func (n *SortedOver) Inputs() []Node         { return []Node{n.Input} }

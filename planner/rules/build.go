@@ -285,6 +285,8 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.sort(n)
 	case *logical.Expand:
 		return b.expand(n, before)
+	case *logical.Unnest:
+		return b.unnest(n)
 	case *logical.Replicate:
 		return b.replicate(n)
 	case *logical.Over:
@@ -624,6 +626,18 @@ func (b *builder) expand(n *logical.Expand, before bool) (built, bool) {
 	x.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	x.Changelog.Mode = in.node.Base().Changelog.Mode
 	return built{node: x, updating: in.updating, before: in.before, bounded: in.bounded}, true
+}
+
+func (b *builder) unnest(n *logical.Unnest) (built, bool) {
+	id := b.id("unnest")
+	in, ok := b.build(n.Input, true) // the elements of the old row are taken back one by one
+	if !ok {
+		return in, false
+	}
+	u := &physical.Unnest{Input: in.node, List: n.List, Parts: n.Parts, Outer: n.Outer}
+	u.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	u.Changelog.Mode = in.node.Base().Changelog.Mode
+	return built{node: u, updating: in.updating, before: in.before, bounded: in.bounded}, true
 }
 
 func (b *builder) replicate(n *logical.Replicate) (built, bool) {

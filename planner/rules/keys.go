@@ -78,7 +78,7 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		t := b.traitsOf(n.Input)
 		t.updating = t.updating && !b.batch
 		return t
-	case *logical.Replicate, *logical.Expand:
+	case *logical.Replicate, *logical.Expand, *logical.Unnest:
 		t := b.traitsOf(n.Inputs()[0])
 		t.keys = nil
 		return t

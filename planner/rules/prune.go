@@ -84,6 +84,8 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 			}
 		}
 		return logical.NewReplicate(in, to[n.Times], n.Sp), at
+	case *logical.Unnest:
+		return o.pruneUnnest(n, need)
 	case *logical.Over:
 		return o.pruneOver(n, need)
 	case *logical.Match:
@@ -414,4 +416,26 @@ func widening(c *scalar.Cast) bool {
 		return from.Prec <= to.Prec
 	}
 	return false
+}
+
+// pruneUnnest keeps the parts of elements that are needed. The list is needed always: it says how many rows there are.
+func (o *Optimizer) pruneUnnest(n *logical.Unnest, need []bool) (logical.Node, []int) {
+	w := len(need) - len(n.Parts)
+	in, to := o.prune(n.Input, slices.Insert(slices.Clone(need[:w]), n.List, true))
+	at := slices.Delete(slices.Clone(to), n.List, n.List+1)
+	for i, k := range at {
+		if k > to[n.List] {
+			at[i]--
+		}
+	}
+	var parts []int
+	for i, p := range n.Parts {
+		if !need[w+i] {
+			at = append(at, -1)
+			continue
+		}
+		at = append(at, len(in.Cols())-1+len(parts))
+		parts = append(parts, p)
+	}
+	return n.With(in, to[n.List], parts), at
 }

@@ -85,6 +85,8 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		return logical.NewExpand(ins[0], n.Null, n.ID, n.Sp)
 	case *logical.Replicate:
 		return logical.NewReplicate(ins[0], n.Times, n.Sp)
+	case *logical.Unnest:
+		return n.With(ins[0], n.List, n.Parts)
 	case *logical.Match:
 		c := *n
 		c.Input = ins[0]
