@@ -34,7 +34,7 @@ func (s *Session) job(inserts []*ast.Insert, at diag.Span) *physical.Job {
 	}
 	// The plans of those that are sound are made all the same, for their findings.
 	sinks := s.opt.Build(outs, s.o.Config, s.bounded, s.diags)
-	s.checkJob(outs)
+	s.checkJob(append(outs, s.lateOutputs(sinks)...))
 	if s.analysis != nil {
 		s.analysis.Jobs[len(s.analysis.Jobs)-1].Sinks = sinks
 	}
@@ -119,6 +119,7 @@ func (s *Session) checkSources(b *bind.Binder) {
 			continue
 		}
 		s.checkTable(u.Table, catalog.UseSource)
+		s.checkLate(u.Table, u.At)
 		if s.o.Config.String(config.RuntimeMode) == "BATCH" && !s.bounded(u.Table) {
 			d := s.diags.Errorf(codes.Unbounded, u.At, "table %s does not end, and a batch job puts its results out at the end", u.Table.Name).
 				Label(u.Table.NameSpan, "defined here")
@@ -166,7 +167,10 @@ func (s *Session) query(st *ast.Select) *QueryResult {
 		return nil
 	}
 	t := &catalog.Table{Name: rules.Collect, Connector: rules.Collect, Span: st.Sp, NameSpan: st.Sp}
+	late := s.opt.LateTarget
+	s.opt.LateTarget = nil // who looks at rows writes none
 	out := rules.Output{Table: t, Query: s.opt.Optimize(n), SinkMode: catalog.Retract, At: st.Sp, Span: st.Sp}
+	s.opt.LateTarget = late
 	taken := map[string]bool{} // columns of one name get different ones, as in Flink: id, id0, id1
 	for i, c := range n.Cols() {
 		name := c.Name

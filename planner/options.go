@@ -199,6 +199,9 @@ func (s *Session) checkOption(t *catalog.Table, c *catalog.ConnectorSpec, format
 	if o.Key == "connector" {
 		return
 	}
+	if o.Key == config.LateRowsTarget && c.Source {
+		return // of every table that is read; checked where it is read
+	}
 	if spec := findOption(c.Options, o.Key); spec != nil {
 		s.checkValue(spec, o)
 		return

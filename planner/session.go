@@ -61,7 +61,8 @@ func NewSession(o Options) *Session {
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
 		sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
 	}
-	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup, ReadsFields: o.Registry.ReadsFields}
+	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup, ReadsFields: o.Registry.ReadsFields,
+		LateTarget: s.lateTarget}
 	return s
 }
 

@@ -49,6 +49,7 @@ type over struct {
 	created  []bool
 	slots    [][]byte
 	all      []int32
+	dropped  []int32         // late rows of the batch under way
 	cur      *batch.Batch    // rows out of the buffer
 	old      *batch.Batch    // rows that leave frames, in the columns of the input
 	oldReads []*batch.Vector // columns of old that the calls read
@@ -136,6 +137,7 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
 	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
 	times := in.Cols[o.node.Time]
+	o.dropped = o.dropped[:0]
 	for k, i := range positions(in, &o.all) {
 		if times.IsNull(int(i)) {
 			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
@@ -147,12 +149,12 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 			return err
 		}
 		if late {
-			o.ctx.Metrics.Late.Add(1)
+			o.dropped = append(o.dropped, i)
 			continue
 		}
 		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
 	}
-	return nil
+	return o.ctx.DropLate(in, o.dropped, o.wm)
 }
 
 func (o *over) late(t int64, hash uint64, key []byte) (bool, error) {

@@ -39,6 +39,7 @@ type sessionTVF struct {
 	queue    dueQueue
 
 	all    []int32
+	late   []int32 // of the batch under way
 	keys   state.Keys
 	rows   state.Keys
 	hashes []uint64
@@ -140,7 +141,7 @@ func (o *sessionTVF) Process(in *batch.Batch, _ exec.Emitter) error {
 	if err := o.lists.heads.Map(0).UpsertMany(o.hashes[:n], o.keys, o.heads, o.unmade); err != nil {
 		return err
 	}
-	late := int64(0)
+	o.late = o.late[:0]
 	times := in.Cols[o.w.TimeColumn]
 	for k, i := range pos {
 		t, err := o.rowTime(times, int(i))
@@ -153,7 +154,7 @@ func (o *sessionTVF) Process(in *batch.Batch, _ exec.Emitter) error {
 			return err
 		}
 		if !ok {
-			late++
+			o.late = append(o.late, i)
 			continue
 		}
 		x := rowList{&o.lists, 0, o.hashes[k], key, o.heads[k]}
@@ -168,10 +169,7 @@ func (o *sessionTVF) Process(in *batch.Batch, _ exec.Emitter) error {
 		}
 	}
 	o.lists.deleteEmpty(0, o.heads)
-	if late > 0 && o.ctx.Metrics != nil {
-		o.ctx.Metrics.Late.Add(late)
-	}
-	return nil
+	return o.ctx.DropLate(in, o.late, o.wm)
 }
 
 // extend adds a row's time to the sessions of its partition, whose entry was upserted; ok is false for a late row.

@@ -33,6 +33,7 @@ type timeSort struct {
 	rows   state.Keys
 	unused []uint64
 	all    []int32
+	late   []int32      // of the batch under way
 	one    *batch.Batch // the rows of one time
 	keys   [][]byte     // their further order
 	at     []int32
@@ -78,18 +79,19 @@ func (o *timeSort) Process(in *batch.Batch, _ exec.Emitter) error {
 	}
 	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
 	times := in.Cols[o.node.Time]
+	o.late = o.late[:0]
 	for k, i := range positions(in, &o.all) {
 		if times.IsNull(int(i)) {
 			return fmt.Errorf("the row time %s is NULL", o.node.Columns[o.node.Time].Name)
 		}
 		t := times.Int[i]
 		if !o.none && t <= o.last {
-			o.ctx.Metrics.Late.Add(1)
+			o.late = append(o.late, i)
 			continue
 		}
 		o.buffer.add(t, state.Hash(nil), nil, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
 	}
-	return nil
+	return o.ctx.DropLate(in, o.late, o.wm)
 }
 
 func (o *timeSort) Watermark(wm exec.Watermark, out exec.Emitter) error {

@@ -46,6 +46,7 @@ type windowAggregate struct {
 	mergedLimit int64     // entries merged at a time
 
 	all     []int32
+	late    []int32 // of the batch under way
 	buckets []bucket
 	index   map[int64]int // buckets by namespace, when there are more than a few
 	view    batch.Batch
@@ -174,7 +175,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 	}
 	o.buckets = o.buckets[:0]
 	pos := positions(in, &o.all)
-	late := int64(0)
+	o.late = o.late[:0]
 	w := &o.w
 	if w.TimeColumn < 0 {
 		ends := in.Cols[w.EndColumn]
@@ -186,15 +187,14 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			end := ends.Int[i]
 			if cur < 0 || o.buckets[cur].ns != end {
 				if !w.ProcTime && o.closed(end, o.wm) { // by the clock rows of a window come when it is over
-					late++
+					o.late = append(o.late, i)
 					continue
 				}
 				cur = o.bucket(end)
 			}
 			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
 		}
-		o.late(late)
-		return nil
+		return o.ctx.DropLate(in, o.late, o.wm)
 	}
 	times := in.Cols[w.TimeColumn]
 	if w.Size == w.Slide || o.sliced {
@@ -213,13 +213,12 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 				}
 			}
 			if cur == -2 {
-				late++
+				o.late = append(o.late, i)
 				continue
 			}
 			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
 		}
-		o.late(late)
-		return nil
+		return o.ctx.DropLate(in, o.late, o.wm)
 	}
 	for _, i := range pos {
 		t, err := o.rowTime(times, int(i))
@@ -237,11 +236,10 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			end += next
 		}
 		if n > 0 && !taken {
-			late++
+			o.late = append(o.late, i)
 		}
 	}
-	o.late(late)
-	return nil
+	return o.ctx.DropLate(in, o.late, o.wm)
 }
 
 // lastEnd is the end of the last window that has the slice (or the stretch of a tumbling window) that ends at to.
@@ -258,12 +256,6 @@ func (o *windowAggregate) slice(to int64) int64 {
 		return o.start(to) + o.w.Slide
 	}
 	return to
-}
-
-func (o *windowAggregate) late(n int64) {
-	if n > 0 && o.ctx.Metrics != nil {
-		o.ctx.Metrics.Late.Add(n)
-	}
 }
 
 // bucket is the index of the bucket of a namespace.

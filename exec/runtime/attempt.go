@@ -241,7 +241,15 @@ func (a *attempt) open(t *task, out stage) error {
 		if err != nil {
 			return fmt.Errorf("operator %s: %w", id, err)
 		}
-		if next, err = a.openOp(t, id, o, m, next, stateful(n)); err != nil {
+		var late stage
+		if l := n.Base().Late; l != nil {
+			main := t.sink
+			if late, err = a.openSink(t, l.Sink, a.meter(l.Sink.ID, l.Sink)); err != nil {
+				return err
+			}
+			t.sink = main
+		}
+		if next, err = a.openOp(t, n, o, m, next, late, stateful(n)); err != nil {
 			return err
 		}
 	}
@@ -262,9 +270,11 @@ func (a *attempt) open(t *task, out stage) error {
 }
 
 // openOp opens one operator of t with its state.
-func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, next stage, keeps bool) (stage, error) {
+func (a *attempt) openOp(t *task, n physical.Node, o exec.Operator, m *exec.Metrics, next, late stage, keeps bool) (stage, error) {
 	a.operators = append(a.operators, o)
+	id := n.Base().ID
 	st := newOpStage(id, o, m, next)
+	st.late = late
 	st.stateful = keeps
 	var scope state.Scope
 	ctx := a.taskContext(id, t, m)
@@ -272,6 +282,9 @@ func (a *attempt) openOp(t *task, id string, o exec.Operator, m *exec.Metrics, n
 		st.scope = a.r.store.Scope(id, ctx.KeyGroups)
 		scope = st.scope
 		a.scopes[id] = st.scope
+	}
+	if late != nil {
+		ctx.Late = lateRows(n.Base().Late, late)
 	}
 	if err := o.Open(ctx, scope); err != nil {
 		return nil, fmt.Errorf("open operator %s: %w", id, err)
@@ -303,9 +316,10 @@ func (a *attempt) openSink(t *task, n *physical.Sink, m *exec.Metrics) (stage, e
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", n.Table.Name, err)
 	}
-	id := n.ID + "-guard"
+	gn := &sinkGuardNode{}
+	gn.ID = n.ID + "-guard"
 	timed := &timedStage{stage: t.sink, metrics: m, watch: &t.watch}
-	return a.openOp(t, id, guard, a.meter(id, &sinkGuardNode{}), timed, false)
+	return a.openOp(t, gn, guard, a.meter(gn.ID, gn), timed, nil, false)
 }
 
 // sinkGuardNode gives the sink's guard a name in the status.

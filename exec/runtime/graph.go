@@ -46,6 +46,9 @@ type builder struct {
 // build cuts the job's plan into pipelines.
 func (b *builder) build(job *physical.Job) (*graph, error) {
 	for _, s := range job.Sinks {
+		if _, late := s.Input.(*physical.LateRows); late {
+			continue // it is fed by the tasks of an operator
+		}
 		if _, err := b.node(s); err != nil {
 			return nil, err
 		}

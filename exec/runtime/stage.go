@@ -41,6 +41,7 @@ type ack struct {
 type opStage struct {
 	id       string
 	op       exec.Operator
+	late     stage                // takes the rows that op drops as late; nil: nothing does
 	timer    exec.ProcessingTimer // op, where that works by processing time; nil otherwise
 	scope    *state.OperatorScope // nil for an operator without state
 	metrics  *exec.Metrics
@@ -123,6 +124,11 @@ func (s *opStage) watermark(wm exec.Watermark) error {
 	if err := s.op.Watermark(wm, &s.out); err != nil {
 		return s.fail(err)
 	}
+	if s.late != nil {
+		if err := s.late.watermark(wm); err != nil {
+			return err
+		}
+	}
 	if s.delay > 0 && wm != exec.MaxWatermark {
 		wm = max(wm, exec.MinWatermark+exec.Watermark(s.delay)) - exec.Watermark(s.delay)
 	}
@@ -158,6 +164,11 @@ func (s *opStage) barrier(b *barrier, a *ack) error {
 		// The end of the input is told again when it comes again. After weir run --until end it does not: the next
 		// run reads on, and its rows must not be late by an end that was none.
 		a.watermarks[s.id] = s.reached
+	}
+	if s.late != nil {
+		if err := s.late.barrier(b, a); err != nil {
+			return err
+		}
 	}
 	return s.next.barrier(b, a)
 }

@@ -46,6 +46,7 @@ var Codes = map[string]string{
 	"SQ2033": "a metadata column does not fit the connector",
 	"SQ2034": "a type is not possible like this",
 	"SQ2035": "LIKE does not fit the table it copies",
+	"SQ2036": "late rows have no table to go to",
 	"SQ2040": "this MATCH_RECOGNIZE cannot be looked for",
 	"SQ2101": "a query that changes rows is written to a table that takes new rows only",
 	"SQ2102": "a window stands over a stream that changes rows",

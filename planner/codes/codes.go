@@ -27,6 +27,7 @@ const (
 	MetadataColumn  = "SQ2033"
 	TypeName        = "SQ2034"
 	LikeClause      = "SQ2035"
+	LateRows        = "SQ2036"
 )
 
 // Changes and state.

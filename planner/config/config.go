@@ -29,6 +29,7 @@ const (
 	CheckpointTimeout   = "execution.checkpointing.timeout"
 	StateTTL            = "table.exec.state.ttl"
 	LocalTimeZone       = "table.local-time-zone"
+	LateRowsTarget      = "weir.late-rows.target"
 	SourceIdleTimeout   = "table.exec.source.idle-timeout"
 	AsyncLookupMode     = "table.exec.async-lookup.output-mode"
 	AsyncLookupCapacity = "table.exec.async-lookup.buffer-capacity"

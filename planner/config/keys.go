@@ -23,6 +23,7 @@ var Keys = []c.OptionSpec{
 	{Key: AsyncLookupCapacity, Type: c.OptInt, Default: "100", Doc: "Accepted for compatibility; a lookup join asks for the keys of a batch of rows at once."},
 	{Key: AsyncLookupTimeout, Type: c.OptDuration, Default: "3 min", Doc: "How long a lookup join waits for an answer."},
 	{Key: EventsDuplicate, Type: c.OptBool, Default: "false", Doc: "Whether tables of changes (debezium-json and the like) may repeat them: the last row of each primary key is then kept in the state, and what does not change it is dropped."},
+	{Key: LateRowsTarget, Type: c.OptString, Doc: "The table that rows go to which windows, OVER and ORDER BY drop behind the watermark: with the columns of their own table that it names, and the watermark at that moment as column watermark. A table read may name another in its own option of this name.", Example: "late_orders"},
 	{Key: "table.exec.mini-batch.enabled", Type: c.OptBool, Default: "false", Doc: "Whether aggregations gather rows before they put out changes."},
 	{Key: "table.exec.mini-batch.allow-latency", Type: c.OptDuration, Default: "0 ms", Doc: "Longest time that mini-batches hold rows."},
 	{Key: "table.exec.mini-batch.size", Type: c.OptLong, Default: "-1", Doc: "Most rows in a mini-batch."},

@@ -71,6 +71,8 @@ func Kind(n physical.Node) string {
 		return "Scan"
 	case *physical.Values:
 		return "Values"
+	case *physical.LateRows:
+		return "LateRows"
 	case *physical.Calc:
 		return "Calc"
 	case *physical.WindowTVF:
@@ -150,6 +152,9 @@ func arguments(n physical.Node) []string {
 		}
 	case *physical.Values:
 		add("rows", fmt.Sprint(len(n.Rows)))
+	case *physical.LateRows:
+		args = append(args, scalar.QuoteName(n.Table))
+		add("of", n.Of)
 	case *physical.Calc:
 		if n.Filter != nil {
 			add("where", scalar.Format(n.Filter, false))
@@ -372,6 +377,9 @@ func (p *printer) props(n physical.Node) []string {
 		out = append(out, "rows until the watermark passes them", "versions: "+state(n.TTL))
 	case *physical.IntervalJoin:
 		out = append(out, "state until the times are too far apart")
+	}
+	if base.Late != nil {
+		out = append(out, "late rows to "+scalar.QuoteName(base.Late.Sink.Table.Name))
 	}
 	if p.cost {
 		out = append(out, "rows="+rows(n))

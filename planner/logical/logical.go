@@ -112,6 +112,7 @@ type (
 		Window Window
 		// Partition is the columns whose rows have sessions of their own; nil for the other windows.
 		Partition []int
+		Late      *Late // of sessions; nil: late rows are dropped
 	}
 	// Aggregate groups by columns of its input. Output: the keys, then the aggregates. Windowed: the keys
 	// contain a window's start and end, so that the groups end with their window. Subquery: nobody wrote a GROUP BY,
@@ -136,6 +137,7 @@ type (
 		Time       int // the row-time column of the input, or -1: the window is attached
 		Start, End int // columns of an attached window
 		Props      []string
+		Late       *Late // nil: late rows are dropped
 	}
 	// Union puts inputs of the same column types together.
 	Union struct {
@@ -148,6 +150,7 @@ type (
 		Base
 		Input Node
 		Order []SortKey
+		Late  *Late // nil: late rows are dropped
 	}
 	// Replicate puts every row out as often as column Times (BIGINT) of it says, without that column. NewReplicate makes it.
 	Replicate struct {
@@ -172,6 +175,7 @@ type (
 		Order     []SortKey
 		Frame     Frame
 		Calls     []Agg // aggregates, and ROW_NUMBER, RANK, DENSE_RANK, LAG
+		Late      *Late // nil: late rows are dropped
 	}
 	// Rank keeps the rows From to To, counted from 1, of each partition in an order; without one, as they come. Output: the input's columns, then
 	// the number of the row (BIGINT) when Number is set.

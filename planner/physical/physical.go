@@ -55,6 +55,14 @@ type Props struct {
 	Columns   []Column
 	Changelog Changelog
 	Span      diag.Span // the clause it came from
+	// Late is where rows go that come behind the watermark; nil: they are dropped.
+	Late *LateOutput
+}
+
+// LateOutput hands the rows that an operator drops as late to a table.
+type LateOutput struct {
+	Sink    *Sink // its Input is a LateRows
+	Columns []int // of the operator's input, for the columns of Sink; -1: the watermark
 }
 
 // Node is one operator of a plan.
@@ -464,6 +472,13 @@ type Sink struct {
 	Parallelism int // sink.parallelism, 0 when not set
 }
 
+// LateRows stands for the rows that another operator drops as late: they come from its tasks, on no way of the plan.
+type LateRows struct {
+	Props
+	Of    string // id of the operator
+	Table string // whose rows they are
+}
+
 // LengthRule is the enforcement of one sink column's declared length.
 type LengthRule struct {
 	Column int
@@ -475,6 +490,7 @@ type LengthRule struct {
 // Inputs of each node.
 func (n *Scan) Inputs() []Node               { return nil }
 func (n *Values) Inputs() []Node             { return nil }
+func (n *LateRows) Inputs() []Node           { return nil }
 func (n *Calc) Inputs() []Node               { return []Node{n.Input} }
 func (n *WindowTVF) Inputs() []Node          { return []Node{n.Input} }
 func (n *SessionTVF) Inputs() []Node         { return []Node{n.Input} }

@@ -41,6 +41,7 @@ type builder struct {
 	path  string         // of ids
 	taken map[string]int // ids given out
 	warn  bool           // whether state that grows is worth a finding
+	lates []*physical.Sink
 }
 
 // built is a physical node and what the node above must know.
@@ -66,7 +67,7 @@ func (o *Optimizer) Build(outs []Output, cfg *config.Config, bounded func(*catal
 		b := &builder{o: o, cfg: cfg, bounded: bounded, diags: diags, path: name, taken: map[string]int{}, warn: out.Table.Connector != Collect,
 			batch: cfg.String(config.RuntimeMode) == "BATCH"}
 		if s := b.sink(out); s != nil {
-			sinks = append(sinks, s)
+			sinks = append(append(sinks, s), b.lates...)
 		}
 	}
 	return sinks
@@ -475,6 +476,7 @@ func (b *builder) sessionTVF(n *logical.WindowTVF) (built, bool) {
 	in = b.exchange(in, n.Partition, id)
 	t := &physical.SessionTVF{Input: in.node, Partition: n.Partition, Window: b.window(n.Window, n.Time, -1, -1)}
 	t.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	b.late(n.Late, &t.Props, in.node)
 	return built{node: t, spread: in.spread, bounded: in.bounded}, true
 }
 
@@ -498,6 +500,7 @@ func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
 	in = b.exchange(in, n.Keys, id)
 	w := &physical.WindowAggregate{Input: in.node, Keys: n.Keys, Window: b.window(n.Window, n.Time, n.Start, n.End), Aggs: aggCalls(n.Aggs), WindowColumns: n.Props}
 	w.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	b.late(n.Late, &w.Props, in.node)
 	if t := b.traitsOf(n); len(t.keys) > 0 {
 		w.Changelog.Key = t.keys[0]
 	}
@@ -709,6 +712,8 @@ func Shape(sinks []*physical.Sink) string {
 		switch n := n.(type) {
 		case *physical.Scan:
 			fmt.Fprintf(h, "scan %s %s %s\n", id, n.Table.Name, n.Table.Connector)
+		case *physical.LateRows:
+			fmt.Fprintf(h, "late %s %s\n", id, n.Of)
 		case *physical.Sink:
 			fmt.Fprintf(h, "sink %s %s %s\n", id, n.Table.Name, n.Table.Connector)
 		case *physical.SessionTVF:

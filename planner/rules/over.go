@@ -126,12 +126,14 @@ func (o *Optimizer) pruneOver(n *logical.Over, need []bool) (logical.Node, []int
 			below[c.Filter] = true
 		}
 	}
+	n.Late.Marked(below)
 	in, to := o.prune(n.Input, below)
 	copy(at, to)
 	if len(calls) == 0 {
 		return in, at
 	}
 	v := *n
+	v.Late = n.Late.Moved(to)
 	v.Input, v.Partition, v.Order, v.Calls = in, moved(n.Partition, to), movedOrder(n.Order, to), moveAggs(calls, to)
 	for i := range n.Calls {
 		if at[w+i] >= 0 {
@@ -326,6 +328,7 @@ func (b *builder) sort(n *logical.Sort) (built, bool) {
 	}
 	s := &physical.Sort{Input: in.node, Time: key.Column, ProcTime: proc, Then: sortKeys(n.Order[1:])}
 	s.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: in.node.Base().Changelog}
+	b.late(n.Late, &s.Props, in.node)
 	in.node = s
 	return in, true
 }
@@ -378,6 +381,7 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 		}
 	}
 	v.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	b.late(n.Late, &v.Props, in.node)
 	if t := b.traitsOf(n); len(t.keys) > 0 {
 		v.Changelog.Key = t.keys[0]
 	}

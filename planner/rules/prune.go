@@ -36,9 +36,10 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		for _, p := range n.Partition {
 			below[p] = true
 		}
+		n.Late.Marked(below)
 		in, to := o.prune(n.Input, below)
 		t := *n
-		t.Input, t.Time, t.Partition = in, to[n.Time], moved(n.Partition, to)
+		t.Input, t.Time, t.Partition, t.Late = in, to[n.Time], moved(n.Partition, to), n.Late.Moved(to)
 		t.Columns = slices.Clone(in.Cols())
 		if t.Time < len(t.Columns) {
 			t.Columns[t.Time] = n.Columns[n.Time]
@@ -59,8 +60,11 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		for _, k := range n.Order {
 			below[k.Column] = true
 		}
+		n.Late.Marked(below)
 		in, to := o.prune(n.Input, below)
-		return logical.NewSort(in, movedOrder(n.Order, to), n.Sp), to
+		s := logical.NewSort(in, movedOrder(n.Order, to), n.Sp)
+		s.Late = n.Late.Moved(to)
+		return s, to
 	case *logical.Expand:
 		below := slices.Clone(need)
 		below[n.ID] = true
@@ -336,8 +340,9 @@ func (o *Optimizer) pruneWindowAggregate(n *logical.WindowAggregate, need []bool
 		at = append(at, len(n.Keys)+len(aggs)+len(w.Props))
 		w.Props = append(w.Props, p)
 	}
+	n.Late.Marked(below)
 	in, to := o.prune(n.Input, below)
-	w.Input, w.Keys, w.Aggs = in, moved(n.Keys, to), moveAggs(aggs, to)
+	w.Input, w.Keys, w.Aggs, w.Late = in, moved(n.Keys, to), moveAggs(aggs, to), n.Late.Moved(to)
 	for _, c := range []*int{&w.Time, &w.Start, &w.End} {
 		if *c >= 0 {
 			*c = to[*c]

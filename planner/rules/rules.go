@@ -29,6 +29,9 @@ type Optimizer struct {
 	// ReadsFields reports that a Scan of t may ask for some fields only of column i, a ROW.
 	ReadsFields func(t *catalog.Table, i int) bool
 
+	// LateTarget is where the late rows of a table go; nil: they are dropped.
+	LateTarget func(t *catalog.Table) *LateTarget
+
 	fired []physical.Fired // since the last Trace
 }
 
@@ -38,6 +41,7 @@ func (o *Optimizer) Optimize(n logical.Node) logical.Node {
 	n = o.merge(o.windows(n))
 	n = o.merge(o.joins(n))
 	n = o.merge(o.ranks(n))
+	n = o.merge(o.lateRows(n))
 	need := make([]bool, len(n.Cols()))
 	for i := range need {
 		need[i] = true
@@ -80,7 +84,9 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 	case *logical.Join:
 		return n.WithInputs(ins[0], ins[1])
 	case *logical.Sort:
-		return logical.NewSort(ins[0], n.Order, n.Sp)
+		s := logical.NewSort(ins[0], n.Order, n.Sp)
+		s.Late = n.Late
+		return s
 	case *logical.Expand:
 		return logical.NewExpand(ins[0], n.Null, n.ID, n.Sp)
 	case *logical.Replicate:
