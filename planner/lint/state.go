@@ -223,8 +223,8 @@ func joinOneSided(p *pass) {
 }
 
 func matchWithoutWithin(p *pass) {
-	each(p, func(m *ast.MatchRecognize, above []ast.Node) {
-		if m.Within != nil {
+	each(p, func(m *ast.MatchRecognize, _ []ast.Node) {
+		if m.Within != nil || p.inBatch(m.Sp) {
 			return
 		}
 		p.report(m.PatternAt, "this pattern waits for its end for ever").At("rows of every match that has begun are kept").
