@@ -180,3 +180,40 @@ func BenchmarkNormalize(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTemporalJoin joins rows with one of 1,000 keys, each of which has a new version every ten rows; a watermark behind each batch.
+func BenchmarkTemporalJoin(b *testing.B) {
+	n := &physical.TemporalJoin{Left: input, Right: input, Kind: physical.InnerJoin, Equi: physical.Equi{Left: []int{0}, Right: []int{0}, NullSafe: []bool{false}}, LeftTime: 2, RightTime: 2}
+	n.Props = physical.Props{ID: "join", Columns: append(append([]physical.Column(nil), input.Columns...), input.Columns...)}
+	const rows = 1 << 18
+	left, right := batches(1000, rows), batches(1000, rows/10)
+	for _, r := range right {
+		for i := range r.Cols[2].Int {
+			r.Cols[2].Int[i] *= 10
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		o := open(b, n, op.Env{}).(exec.TwoInput)
+		out := &counter{}
+		b.StartTimer()
+		for i, l := range left {
+			if i%10 == 0 && i/10 < len(right) {
+				if err := o.ProcessRight(right[i/10], out); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := o.Process(l, out); err != nil {
+				b.Fatal(err)
+			}
+			if err := o.Watermark(exec.Watermark(l.Cols[2].Int[l.N-1]), out); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if out.rows == 0 {
+			b.Fatal("no row came out")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+}

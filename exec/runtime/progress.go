@@ -118,7 +118,8 @@ func (p *progress) raise(sb *exec.SourceBatch, f func(r exec.SplitRun, wm int64)
 	return nil
 }
 
-// checkRowTime refuses rows without event time.
+// checkRowTime refuses rows without event time, but for deletions: a stream of upserts deletes by key alone, and such a row says nothing
+// of time.
 func (p *progress) checkRowTime(b *batch.Batch) error {
 	if p.rowTime == nil {
 		return nil
@@ -135,7 +136,7 @@ func (p *progress) checkRowTime(b *batch.Batch) error {
 		if b.Sel != nil {
 			i = int(b.Sel[k])
 		}
-		if v.IsNull(i) {
+		if v.IsNull(i) && b.Kind(i) != batch.Delete {
 			return exec.Fatalf(
 				fmt.Sprintf("a row-time column must not be NULL: give it a value in a computed column (COALESCE(%s, ...)) and declare the WATERMARK on that, or filter such records out before they reach this topic or file", p.column),
 				fmt.Sprintf("read %s", p.locate(i)),

@@ -311,16 +311,19 @@ func limitWithoutOrder(p *pass) {
 
 // updating reports whether the result of n changes rows that it has given before.
 func updating(p *pass, n logical.Node) bool {
-	found := false
-	walk(n, func(n logical.Node) {
-		switch n := n.(type) {
-		case *logical.Aggregate:
-			found = found || !n.Windowed
-		case *logical.Scan:
-			found = found || n.Table.Connector == "upsert-kafka"
+	switch n := n.(type) {
+	case *logical.Aggregate:
+		if !n.Windowed {
+			return true
 		}
-	})
-	return found
+	case *logical.Scan:
+		return n.Table.Connector == "upsert-kafka"
+	case *logical.Join:
+		if n.AsOf != nil { // the changes of versions change no row of the result
+			return updating(p, n.Left)
+		}
+	}
+	return slices.ContainsFunc(n.Inputs(), func(in logical.Node) bool { return updating(p, in) })
 }
 
 func changingFunction(p *pass) {
