@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,7 +161,9 @@ func onWeir(ctx context.Context, c Case, job *physical.Job, steps []step, m mode
 		return Outcome{Failed: err.Error()}, nil
 	}
 	for _, s := range job.Sinks {
-		o.Outputs = append(o.Outputs, output(d, s))
+		if !slices.ContainsFunc(o.Outputs, func(x Output) bool { return x.Name == s.Table.Name }) { // two INSERTs may have one table
+			o.Outputs = append(o.Outputs, output(d, s))
+		}
 	}
 	return o, nil
 }

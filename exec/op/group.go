@@ -41,7 +41,8 @@ type groupAggregate struct {
 	created []bool
 	slots   [][]byte
 	all     []int32
-	rows    agg.Rows // of the batch
+	rows    agg.Rows    // of the batch
+	view    batch.Batch // of the row that stands for no rows
 	out     *batch.Batch
 
 	// of a run
@@ -362,6 +363,36 @@ func equalRows(v *batch.Vector, i int, w *batch.Vector, j int) bool {
 	return true
 }
 
-func (*groupAggregate) Watermark(exec.Watermark, exec.Emitter) error { return nil }
-func (*groupAggregate) Snapshot(state.Epoch, exec.Emitter) error     { return nil }
-func (*groupAggregate) Close() error                                 { return nil }
+// Watermark puts the result of no rows out at the end of a batch's input, where there was none. Rows without a key are
+// those of the first subtask.
+func (g *groupAggregate) Watermark(wm exec.Watermark, out exec.Emitter) error {
+	if wm != exec.MaxWatermark || !g.node.Always || g.ctx.Subtask != 0 {
+		return nil
+	}
+	g.view.N, g.view.Sel = 1, nil
+	pos := positions(&g.view, &g.all)
+	g.hashes = batch.EncodeKeys(&g.view, nil, &g.keys, g.hashes)
+	g.refs, g.created = grow(g.refs, 1), grow(g.created, 1)
+	m := g.table.Map(0)
+	if err := m.UpsertMany(g.hashes[:1], g.keys, g.refs, g.created); err != nil {
+		return err
+	}
+	if !g.created[0] {
+		return nil // of rows, or from before a restart
+	}
+	slot := m.Fixed(g.refs[0])
+	slot[groupFlags] |= flagLive
+	g.out.Reset()
+	for _, v := range g.out.Cols {
+		v.Resize(1)
+	}
+	none := agg.Rows{In: &g.view, Map: m, Pos: pos, Slots: [][]byte{slot}, Refs: g.refs}
+	if err := g.aggs.values(&none, g.out, 0, []int32{0}); err != nil {
+		return err
+	}
+	g.out.N, g.out.Sel, g.out.Kinds = 1, nil, append(g.kinds[:0], batch.Insert)
+	return out.Emit(g.out)
+}
+
+func (*groupAggregate) Snapshot(state.Epoch, exec.Emitter) error { return nil }
+func (*groupAggregate) Close() error                             { return nil }

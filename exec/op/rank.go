@@ -16,6 +16,7 @@ import (
 // A change of the row at place r, in a result of the places From to To:
 //
 //	without a number   the row that comes into the result goes out as +I, the one that leaves it, before, as -D
+//	the first alone    of a key in an insert-only input: the row that comes goes out as +U, the one that leaves it, before, as -U where it is wanted
 //	with a number      every place from r on has another row: -U and +U, and +I or -D for the last place
 type rank struct {
 	node *physical.Rank
@@ -169,6 +170,14 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 		leaves, leavesOK := at(to + 1)
 		if !came {
 			enters, entersOK, leaves, leavesOK = leaves, leavesOK, moved, movedOK
+		}
+		if leavesOK && entersOK && o.node.Updates {
+			if o.node.UpdateBefore {
+				if err := o.put(leaves, 0, batch.UpdateBefore); err != nil {
+					return err
+				}
+			}
+			return o.put(enters, 0, batch.UpdateAfter)
 		}
 		if leavesOK {
 			if err := o.put(leaves, 0, batch.Delete); err != nil {

@@ -178,6 +178,9 @@ func arguments(n physical.Node) []string {
 		if n.InputRetracts {
 			args = append(args, "retracting input")
 		}
+		if n.Always {
+			args = append(args, "of no rows, too")
+		}
 	case *physical.ChangelogNormalize:
 		add("keys", pick(in(), n.Keys))
 	case *physical.UpsertMaterialize:

@@ -199,7 +199,9 @@ type GroupAggregate struct {
 	InputRetracts bool
 	// UpdateBefore: somebody downstream needs -U.
 	UpdateBefore bool
-	TTL          time.Duration
+	// Always: there are no keys, and when the input has ended there is a result, be it of no rows; of a batch job.
+	Always bool
+	TTL    time.Duration
 }
 
 // ChangelogNormalize turns an upsert stream (no -U, deletes by key only) into one with complete
@@ -322,7 +324,11 @@ type Rank struct {
 	From, To      int64
 	Number        bool
 	InputRetracts bool
-	TTL           time.Duration
+	// Updates: there is one row of each partition at most, and another one that takes its place updates it.
+	Updates bool
+	// UpdateBefore: somebody downstream needs the -U of these updates.
+	UpdateBefore bool
+	TTL          time.Duration
 }
 
 // WindowRank keeps the rows From to To of each window and key in an order, over an insert-only input that carries its

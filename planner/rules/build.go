@@ -527,7 +527,8 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 		b.takesBack(n.Aggs, "the input changes rows")
 		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
 	}
-	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before, TTL: ttl}
+	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before,
+		Always: b.batch && len(n.Keys) == 0, TTL: ttl}
 	key := firstColumns(len(n.Keys))
 	g.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: changes(before, key)}
 	if b.warn && ttl == 0 && !in.bounded && !constantKeys(n) {

@@ -278,7 +278,13 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 	}
 	r := &physical.Rank{Input: child.node, Partition: n.Partition, Order: sortKeys(n.Order), From: n.From, To: n.To, Number: n.Number,
 		InputRetracts: child.updating, TTL: ttl}
-	if t.updating {
+	switch {
+	case t.updating && !child.updating && n.From == 1 && n.To == 1 && !n.Number:
+		// A row that comes drives the only one out: one update of its key, as in Flink.
+		r.Updates, r.UpdateBefore = true, before
+		props.Changelog = changes(before, n.Partition)
+		out.before = before
+	case t.updating:
 		props.Changelog.Mode = catalog.Retract
 	}
 	r.Props = props

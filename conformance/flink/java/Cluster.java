@@ -31,10 +31,10 @@ class Cluster implements AutoCloseable {
         return mini.getJobStatus(id).get(30, TimeUnit.SECONDS);
     }
 
-    /** Reports whether every task runs; a barrier cannot pass before. */
+    /** Reports whether every task runs, or has nothing to do any more; a barrier cannot pass before. */
     boolean running(JobID id) throws Exception {
         for (var v : mini.getExecutionGraph(id).get(30, TimeUnit.SECONDS).getAllExecutionVertices()) {
-            if (v.getExecutionState() != ExecutionState.RUNNING) {
+            if (v.getExecutionState() != ExecutionState.RUNNING && v.getExecutionState() != ExecutionState.FINISHED) {
                 return false;
             }
         }
