@@ -40,6 +40,12 @@ func TestRandom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.stop()
+	log, err := os.Create(filepath.Join(f.dir, "refused.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	f.log = log
 	began := time.Now()
 	last := *seed
 	for ; time.Since(began) < *budget && !t.Failed() || *keepIn != "" && time.Since(began) < *budget; last++ {
@@ -59,7 +65,8 @@ type fuzzer struct {
 	jvm    *flink.Runner
 	ran    int // cases of jvm
 	counts map[string]int
-	last   string // what the last execution was of, for messages
+	log    *os.File // of what is refused
+	last   string   // what the last execution was of, for messages
 }
 
 func (f *fuzzer) summary() string {
@@ -133,6 +140,9 @@ func (f *fuzzer) check(r fuzz.Case, count bool) *problem {
 			return nil
 		case want.Refused != "" && job != nil:
 			note("refused by Flink alone")
+			if count {
+				fmt.Fprintf(f.log, "Flink alone refuses %s: %s\n", strings.ReplaceAll(c.SQL, "\n", " "), want.Refused)
+			}
 			want = Outcome{}
 		case want.Refused != "":
 			note("refused by both")

@@ -121,6 +121,7 @@ type run struct {
 	m      mode
 	d      *drive.Job
 	steps  []step
+	scans  int // of tables
 	starts int
 }
 
@@ -135,7 +136,33 @@ func (r *run) again(end func() error) error {
 	if err := end(); err != nil {
 		return err
 	}
-	return r.start()
+	if err := r.start(); err != nil || r.scans < 2 {
+		return err
+	}
+	return r.d.Settle() // what is read again comes before what follows in all tables
+}
+
+// scans is how often a job reads tables.
+func scans(job *physical.Job) int {
+	n := 0
+	seen := map[physical.Node]bool{}
+	var visit func(physical.Node)
+	visit = func(x physical.Node) {
+		if seen[x] {
+			return
+		}
+		seen[x] = true
+		if _, ok := x.(*physical.Scan); ok {
+			n++
+		}
+		for _, in := range x.Inputs() {
+			visit(in)
+		}
+	}
+	for _, s := range job.Sinks {
+		visit(s)
+	}
+	return n
 }
 
 // limit is how long one execution may take.
@@ -153,7 +180,7 @@ func onWeir(ctx context.Context, c Case, job *physical.Job, steps []step, m mode
 	if m.bulk {
 		d.World.BatchRows = batch.TargetRows
 	}
-	r := &run{ctx: ctx, m: m, d: d, steps: steps}
+	r := &run{ctx: ctx, m: m, d: d, steps: steps, scans: scans(job)}
 	if err := r.all(c); err != nil {
 		if !errors.Is(err, exec.ErrFatal) && !errors.As(err, new(*expr.RowError)) {
 			return o, fmt.Errorf("%s: %w", m.name, err)

@@ -32,6 +32,7 @@ type generator struct {
 	scans  map[*table]int
 	named  int
 	timed  bool // a watermark decides over rows somewhere
+	inTime bool // no row may be late: what a late row meets in an interval join differs on purpose
 	batch  bool
 }
 
@@ -136,7 +137,7 @@ func (g *generator) scan() *rel {
 	if g.batch { // tables of batch jobs have rows
 		t.changes = "insert"
 	}
-	return &rel{from: t.name, cols: slices.Clone(t.columns), changes: t.changes != "insert", ordered: true}
+	return &rel{from: t.name, cols: slices.Clone(t.columns), changes: t.changes != "insert", ordered: t.changes != "upsert"} // an upsert table is spread by its key
 }
 
 // insertOnly is a table of rows that has a row time.

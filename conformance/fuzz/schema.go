@@ -151,7 +151,11 @@ func (g *generator) rows() []string {
 				if now += pick(c, []int{1, 0, 2, 4, 11}); c.chance(2) {
 					now += 60
 				}
-				at := max(0, now-pick(c, []int{0, 0, 0, 1, 3, 7, 15}))
+				back := pick(c, []int{0, 0, 0, 1, 3, 7, 15})
+				if g.inTime {
+					back = min(back, t.delay)
+				}
+				at := max(0, now-back)
 				row[i] = fmt.Sprintf("%d:%02d", at/60, at%60)
 				if c.chance(8) {
 					row[i] += ".500"
