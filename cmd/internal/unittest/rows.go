@@ -488,8 +488,11 @@ func (r *rower) moment(s string, t types.Type) (int64, bool) {
 		}
 		micros = r.day + m
 	default:
-		if !strings.Contains(s, " ") {
+		switch {
+		case !strings.Contains(s, " "):
 			s += " 00:00:00"
+		case strings.Count(s, ":") == 1:
+			s += ":00"
 		}
 		m, ok := datetime.ParseTimestamp([]byte(s), ' ')
 		if !ok {
