@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"fmt"
+	"unsafe"
 
 	"github.com/tidwall/btree"
 
@@ -23,6 +24,8 @@ type ordered struct {
 	parts map[string]*list.Element // of *partition
 	used  *list.List               // most recently used first
 	held  int                      // bytes of rows in memory
+	one   *batch.Batch             // a row of the state
+	key   []byte                   // its order
 
 	outcomes bool             // rows have them
 	forgot   func(*partition) // called for a partition that is forgotten; nil when nobody cares
@@ -34,7 +37,7 @@ func newOrdered(id string, ts []types.Type, order []physical.SortKey) (ordered, 
 			return ordered{}, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
 		}
 	}
-	return ordered{id: id, types: ts, order: order, parts: map[string]*list.Element{}, used: list.New()}, nil
+	return ordered{id: id, types: ts, order: order, parts: map[string]*list.Element{}, used: list.New(), one: batch.New(ts, 1)}, nil
 }
 
 // partition is the rows of one partition in order.
@@ -47,7 +50,7 @@ type partition struct {
 	run  overRun // of an aggregation over the order
 }
 
-// ranked is a row at its place: by the order's columns, then as it came. Equal rows follow one another.
+// ranked is a row at its place: by the order's columns, then as it came. Equal rows follow one another. Nobody writes to sort and row.
 type ranked struct {
 	sort []byte
 	seq  int64
@@ -69,7 +72,8 @@ type copies struct {
 }
 
 // orderMemory is the bytes of rows that the trees of an operator hold, as long as it is not one partition alone.
-const orderMemory = 64 << 20
+// Few partitions are touched often, and those that are not are made anew of their rows.
+const orderMemory = 16 << 20
 
 func before(a, b ranked) bool {
 	if c := bytes.Compare(a.sort, b.sort); c != 0 {
@@ -86,6 +90,15 @@ func (o *ordered) sortKey(dst []byte, in *batch.Batch, i int) []byte {
 	return dst
 }
 
+// together copies two byte strings into one piece of memory.
+func together(a, b []byte) ([]byte, []byte) {
+	both := append(append(make([]byte, 0, len(a)+len(b)), a...), b...)
+	return both[:len(a):len(a)], both[len(a):]
+}
+
+// bytes is about what a row takes, its places in the tree and the map included.
+func (r *ranked) bytes() int { return len(r.row) + len(r.sort) + 192 }
+
 // partition is the order of the rows of x, from memory or made anew.
 func (o *ordered) partition(x *rowList) (p *partition, made bool, err error) {
 	if e := o.parts[string(x.key)]; e != nil {
@@ -93,14 +106,13 @@ func (o *ordered) partition(x *rowList) (p *partition, made bool, err error) {
 		return e.Value.(*partition), false, nil
 	}
 	p = &partition{key: string(x.key), tree: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true}), same: map[string]copies{}}
-	one := batch.New(o.types, 1)
 	err = x.each(func(_ int, q place) error {
-		one.Reset()
-		row := bytes.Clone(q.data())
-		if err := batch.DecodeKey(row, one.Cols); err != nil {
+		o.one.Reset()
+		if err := batch.DecodeKey(q.data(), o.one.Cols); err != nil {
 			return fmt.Errorf("state of a row of %s: %w", o.id, err)
 		}
-		sort := o.sortKey(nil, one, 0)
+		o.key = o.sortKey(o.key[:0], o.one, 0)
+		sort, row := together(o.key, q.data())
 		for dup := range int(q.count()) {
 			o.hold(p, ranked{sort: sort, seq: q.time(), dup: dup, row: row})
 		}
@@ -119,9 +131,14 @@ func (o *ordered) hold(p *partition, r ranked) {
 		r.out = &outcome{}
 	}
 	p.tree.Set(r)
-	p.same[string(r.row)] = copies{r.seq, r.dup + 1}
+	if r.dup > 0 {
+		p.same[string(r.row)] = copies{r.seq, r.dup + 1}
+	} else {
+		// The key is the row itself, not a copy: it stays as it is for as long as it is held.
+		p.same[unsafe.String(unsafe.SliceData(r.row), len(r.row))] = copies{r.seq, 1}
+	}
 	p.next = max(p.next, r.seq+1)
-	n := 2*len(r.row) + len(r.sort) + 128
+	n := r.bytes()
 	p.size += n
 	o.held += n
 }
@@ -133,7 +150,7 @@ func (o *ordered) release(p *partition, r ranked) {
 	} else {
 		p.same[string(r.row)] = copies{r.seq, r.dup}
 	}
-	n := 2*len(r.row) + len(r.sort) + 128
+	n := r.bytes()
 	p.size -= n
 	o.held -= n
 }

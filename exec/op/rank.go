@@ -31,6 +31,7 @@ type rank struct {
 	create []bool
 	all    []int32
 	sort   []byte
+	behind []ranked // of a change: the rows that it moves
 	out    *batch.Batch
 	kept   []*batch.Vector // columns of out without the number
 }
@@ -98,7 +99,7 @@ func (o *rank) Process(in *batch.Batch, out exec.Emitter) error {
 
 // insert adds a row whose order is o.sort.
 func (o *rank) insert(p *partition, x *rowList, row []byte) error {
-	r := p.coming(bytes.Clone(o.sort), bytes.Clone(row))
+	r := p.coming(o.sort, row)
 	to := o.node.To
 	if n := int64(p.tree.Len()); !o.node.InputRetracts && n >= to {
 		// Without an order the first rows that came stay, also before a copy of one of them.
@@ -106,6 +107,7 @@ func (o *rank) insert(p *partition, x *rowList, row []byte) error {
 			return nil
 		}
 	}
+	r.sort, r.row = together(r.sort, r.row)
 	o.hold(p, r)
 	if err := x.add(row, 0, r.seq); err != nil {
 		return err
@@ -144,9 +146,9 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 	}
 	// The rows from r on, up to the one behind the result; place is that of the first.
 	place := 0
-	var rows []ranked
+	rows := o.behind[:0]
 	p.tree.Scan(func(q ranked) bool {
-		if rows == nil {
+		if len(rows) == 0 {
 			place++
 			if before(q, r) {
 				return true
@@ -155,6 +157,7 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 		rows = append(rows, q)
 		return place+len(rows)-1 <= to
 	})
+	o.behind = rows
 	at := func(k int) (ranked, bool) { // the row at place k with r in it
 		if k-place < len(rows) {
 			return rows[k-place], true
