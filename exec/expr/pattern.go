@@ -334,12 +334,12 @@ func notOf(n node, e *scalar.Call) node { return &not{newResult(e.Typ), n} }
 
 // regexps compiles patterns that come in rows, and keeps the last ones.
 type regexps struct {
-	seen map[string]*regexp.Regexp
+	seen map[string]*pattern
 }
 
 const keptRegexps = 256
 
-func (r *regexps) get(s []byte, compile func(string) (*regexp.Regexp, error)) (*regexp.Regexp, error) {
+func (r *regexps) get(s []byte, compile func(string) (*regexp.Regexp, error)) (*pattern, error) {
 	if re, ok := r.seen[string(s)]; ok {
 		return re, nil
 	}
@@ -348,20 +348,22 @@ func (r *regexps) get(s []byte, compile func(string) (*regexp.Regexp, error)) (*
 		return nil, err
 	}
 	if r.seen == nil || len(r.seen) >= keptRegexps {
-		r.seen = map[string]*regexp.Regexp{}
+		r.seen = map[string]*pattern{}
 	}
-	r.seen[string(s)] = re
-	return re, nil
+	p := newPattern(re)
+	r.seen[string(s)] = p
+	return p, nil
 }
 
 // withRegexp makes a kernel whose argument 1 is a regular expression; a constant one is compiled now.
-func withRegexp(e *scalar.Call, args []node, compile func(string) (*regexp.Regexp, error), f func(k *rowKernel, i int, re *regexp.Regexp) error) (node, error) {
+func withRegexp(e *scalar.Call, args []node, compile func(string) (*regexp.Regexp, error), f func(k *rowKernel, i int, re *pattern) error) (node, error) {
 	if p, ok := constBytes(args[1]); ok {
 		re, err := compile(string(p))
 		if err != nil {
 			return nil, &RowError{Span: e.Sp, Reason: err.Error()}
 		}
-		return newRows(e, args, func(k *rowKernel, i int) error { return f(k, i, re) }), nil
+		p := newPattern(re)
+		return newRows(e, args, func(k *rowKernel, i int) error { return f(k, i, p) }), nil
 	}
 	cache := &regexps{}
 	return newRows(e, args, func(k *rowKernel, i int) error {
@@ -383,14 +385,14 @@ func similar(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		}
 	}
 	compile := func(s string) (*regexp.Regexp, error) { return fn.Similar(s, esc) }
-	return withRegexp(e, args, compile, func(k *rowKernel, i int, re *regexp.Regexp) error {
+	return withRegexp(e, args, compile, func(k *rowKernel, i int, re *pattern) error {
 		k.setBool(i, re.Match(k.str(0, i)))
 		return nil
 	})
 }
 
 func regexpMatch(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
+	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *pattern) error {
 		// The empty expression matches nothing, in Flink too.
 		k.setBool(i, len(k.str(1, i)) > 0 && re.Match(k.str(0, i)))
 		return nil
@@ -399,7 +401,7 @@ func regexpMatch(_ *compiler, e *scalar.Call, args []node) (node, error) {
 
 // regexpReplace puts the new text in as it is, as Flink does.
 func regexpReplace(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
+	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *pattern) error {
 		s, repl, data, at := k.str(0, i), k.str(2, i), k.arena(), 0
 		for _, m := range re.FindAllIndex(s, -1) {
 			data = append(append(data, s[at:m[0]]...), repl...)
@@ -411,7 +413,7 @@ func regexpReplace(_ *compiler, e *scalar.Call, args []node) (node, error) {
 }
 
 func regexpExtract(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	n, err := withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
+	n, err := withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *pattern) error {
 		group := int64(0)
 		if len(k.in) > 2 {
 			group = k.int(2, i)
@@ -433,14 +435,14 @@ func regexpExtract(_ *compiler, e *scalar.Call, args []node) (node, error) {
 }
 
 func regexpCount(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
+	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *pattern) error {
 		k.setInt(i, int64(len(re.FindAllIndex(k.str(0, i), -1))))
 		return nil
 	})
 }
 
 func regexpInstr(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *regexp.Regexp) error {
+	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *pattern) error {
 		s, n := k.str(0, i), int64(0)
 		if m := re.FindIndex(s); m != nil {
 			n = chars(s[:m[0]]) + 1
