@@ -24,6 +24,11 @@ func onFlink(r *flink.Runner, c Case, steps []step) (Outcome, error) {
 		}
 		f.Steps = append(f.Steps, st)
 	}
+	return ask(r, f)
+}
+
+// ask lets Flink run a case.
+func ask(r *flink.Runner, f flink.Case) (Outcome, error) {
 	res, err := r.Run(f)
 	if err != nil {
 		return Outcome{}, err

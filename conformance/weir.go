@@ -189,7 +189,7 @@ func onWeir(ctx context.Context, c Case, job *physical.Job, steps []step, m mode
 	}
 	for _, s := range job.Sinks {
 		if !slices.ContainsFunc(o.Outputs, func(x Output) bool { return x.Name == s.Table.Name }) { // two INSERTs may have one table
-			o.Outputs = append(o.Outputs, output(d, s))
+			o.Outputs = append(o.Outputs, output(d.World, s))
 		}
 	}
 	return o, nil
@@ -231,7 +231,7 @@ func (r *run) all(c Case) error {
 }
 
 // output is what a table got, as text.
-func output(d *drive.Job, s *physical.Sink) Output {
+func output(w *runtimetest.World, s *physical.Sink) Output {
 	o := Output{Name: s.Table.Name}
 	if s.Table.Connector == rules.Collect {
 		o.Name = "query"
@@ -252,7 +252,7 @@ func output(d *drive.Job, s *physical.Sink) Output {
 			o.Key = append(o.Key, place[f])
 		}
 	}
-	for _, c := range d.World.Output(s.Table.Name) {
+	for _, c := range w.Output(s.Table.Name) {
 		row := make([]string, len(at))
 		for i, k := range at {
 			t := s.Table.Columns[s.Fields[k]].Type

@@ -17,7 +17,7 @@
 //	 "steps": [{"table": "t", "kind": "+I", "row": {"id": 1, "ts": "2026-01-01 00:00:00"}},
 //	           {"table": "t", "watermark_ms": 1767225600000},
 //	           {"table": "t", "idle": true}],
-//	 "end": true, "plan_only": false, "files": false, "timeout_ms": 60000}
+//	 "end": true, "together": false, "plan_only": false, "files": false, "timeout_ms": 60000}
 //
 // A row is an object as Flink's json format reads it, times in SQL's notation; metadata columns are given by their
 // names like others, computed ones never. A column that is missing is NULL. kind is +I unless given. The table's own WATERMARK clause puts
@@ -30,7 +30,7 @@
 // All INSERTs of the script run as one job; a SELECT is collected as table query, further ones as query_2 and so on. Steps are
 // processed in order: where tables are several, or one is read twice, a checkpoint barrier goes through the whole job
 // between one step and the next, so that each is processed to its end before the next one begins; "settle" on a step asks for such a
-// barrier before it. Parallelism is 1. After the last step the
+// barrier before it, and with "together" there are none. Parallelism is 1. After the last step the
 // tables end, which closes all windows; with "end": false the job is cancelled instead when everything has been processed.
 //
 // The answer:
@@ -73,7 +73,9 @@ type Case struct {
 	Settings map[string]string `json:"settings,omitempty"`
 	Steps    []Step            `json:"steps"`
 	// End is whether the tables end after the last step.
-	End       bool  `json:"end"`
+	End bool `json:"end"`
+	// Together is whether the rows of several tables go into the job as they come, none waiting for those before it.
+	Together  bool  `json:"together,omitempty"`
 	PlanOnly  bool  `json:"plan_only,omitempty"`
 	Files     bool  `json:"files,omitempty"` // tables of connector filesystem are left as they are
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
