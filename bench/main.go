@@ -6,6 +6,7 @@
 //	go run ./bench recovery   how long a killed job with a large state takes to commit again
 //	go run ./bench scale      cost per record by cores, keys, columns and partitions
 //	go run ./bench bigstate   a state larger than memory, beside the same in memory
+//	go run ./bench nexmark    the queries of Nexmark on weir and on Flink; writes its part of docs/benchmarks.md, and bench/record
 //
 // It starts a broker, fills its topics from a seeded generator, builds weir, and runs each job of bench/jobs in turns on each
 // engine, in processes of its own. What each run wrote is read back, read_committed, and compared value by value with what the generator
@@ -16,7 +17,7 @@
 //	rounds.go   which job runs on which engine, in turns
 //	proc.go     a process: its time, CPU and memory
 //	weir.go     weir, and the bare loop; flink.go, flinkhome.go: Flink; kstreams.go: Kafka Streams
-//	latency.go, recovery.go, scale.go: the modes of those names
+//	latency.go, recovery.go, scale.go: the modes of those names; nexmark.go, nexmarkreport.go: Nexmark
 //	first.go    time from the start of a process to its first committed record
 //	report.go   medians, floors, docs/benchmarks.md, the JSON record; plot.go: docs/benchmarks.svg
 package main
@@ -118,7 +119,8 @@ type bench struct {
 }
 
 // modes are the measurements beside the table of jobs: `go run ./bench MODE`.
-var modes = map[string]func(context.Context, []string) error{"latency": latency, "scale": scale, "recovery": recovery, "bigstate": bigState, "-bigstate": bigState}
+var modes = map[string]func(context.Context, []string) error{"latency": latency, "scale": scale, "recovery": recovery, "bigstate": bigState, "-bigstate": bigState,
+	"nexmark": nexmark}
 
 // openBench makes ready what every measurement needs: a binary and a broker. The caller ends it with the function returned.
 func openBench(ctx context.Context, o options) (_ *bench, _ func(), err error) {

@@ -205,7 +205,17 @@ func (r *report) save() error {
 	if err := os.MkdirAll("docs", 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join("docs", "benchmarks.md"), []byte(b.String()), 0o644); err != nil {
+	page := filepath.Join("docs", "benchmarks.md")
+	before, part, after, err := nexmarkPart(b.String())
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(page); err == nil {
+		if _, part, _, err = nexmarkPart(string(old)); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(page, []byte(before+part+after), 0o644); err != nil {
 		return err
 	}
 	if err := r.plot(filepath.Join("docs", "benchmarks.svg")); err != nil {

@@ -96,6 +96,7 @@ type task struct {
 	entry
 	in, out string // out is unique: it makes names of transactions and groups too
 	records int    // in in
+	text    string // the whole script, of a job that is in no file of bench/jobs
 }
 
 // engine is a program under measurement. Its methods are called from one goroutine.
