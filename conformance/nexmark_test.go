@@ -132,7 +132,7 @@ func TestNexmark(t *testing.T) {
 			out, err := q.run(t, job, m.pars)
 			if err != nil {
 				t.Errorf("%s: %s, %s: %v", d.Pos, q.name, m.name, err)
-			} else if got := summary(out, keyed(d)); got != d.Expected {
+			} else if got := summary(out, byKey(d)); got != d.Expected {
 				t.Errorf("%s: %s, %s: expected:\n%s\nweir:\n%s", d.Pos, q.name, m.name, d.Expected, got)
 			}
 		}
@@ -163,13 +163,13 @@ func TestFlinkNexmark(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return summary(out, keyed(d))
+		return summary(out, byKey(d))
 	})
 }
 
-// keyed says that the rows of a query have their first column for a key, as an upsert table would keep them. Flink's first row by a
+// byKey says that the rows of a query have their first column for a key, as an upsert table would keep them. Flink's first row by a
 // column that is no time tells a table that takes all changes what comes, not what it replaces: docs/compatibility.md.
-func keyed(d *datadriven.TestData) bool { return d.HasArg("keyed") }
+func byKey(d *datadriven.TestData) bool { return d.HasArg("keyed") }
 
 // summary is what a query's changes lead to: how many rows, their digest, and the first of them.
 func summary(o Outcome, keyed bool) string {
