@@ -3,7 +3,6 @@ package op
 import (
 	"bytes"
 	"container/heap"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -28,8 +27,8 @@ import (
 //	offer       each row is offered to the runs of its partition
 //	measures    are computed for all matches of the batch at once
 //
-// Table partition has, by key: due 8, the time at which the queue has the partition, or 0; variable part: what package pattern stores. Partitions
-// that were touched since the last barrier are in memory; the table gets them there.
+// Table partition has, by key: the time 8 at which the first of its open matches began, notBegun where none is; variable part: what package pattern
+// stores. Partitions that were touched since the last barrier are in memory; the table gets them there. WITHIN is not part of what is stored.
 type match struct {
 	node   *physical.Match
 	ctx    *exec.TaskContext
@@ -70,7 +69,7 @@ type matchPart struct {
 	p     *pattern.Partition
 	key   []byte
 	hash  uint64
-	due   int64 // when the queue has it; 0: never
+	due   int64 // when the queue has it; notBegun: never
 	level int   // rows of it in this batch so far
 }
 
@@ -81,6 +80,9 @@ type matchRow struct {
 	k    int // which key and kept row it is
 	time int64
 }
+
+// notBegun is the time of a partition that has no open match.
+const notBegun = math.MaxInt64
 
 // partsInMemory is how many partitions stay in memory between two barriers.
 const partsInMemory = 1 << 16
@@ -146,14 +148,14 @@ func matchReads(n *physical.Match) []int {
 func (o *match) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 	o.ctx = ctx
 	n := o.node
-	schema := fmt.Sprintf("match%d key%d(%s) (%s) states%d within%d", pattern.Format, batch.KeyFormat, typeList(pick(o.types, n.Partition)),
-		typeList(pick(o.types, o.reads)), o.search.Machine.States(), n.Within)
+	schema := fmt.Sprintf("match%d key%d(%s) (%s) states%d", pattern.Format, batch.KeyFormat, typeList(pick(o.types, n.Partition)),
+		typeList(pick(o.types, o.reads)), o.search.Machine.States())
 	if o.table, err = st.Table(state.TableSpec{Name: "partition", Fixed: 8, Schema: schema}); err != nil {
 		return err
 	}
 	m := o.table.Map(0)
 	err = m.Scan(func(r state.Ref) bool {
-		if at := due(m, r); at != 0 {
+		if at := o.dueOf(due(m, r)); at != notBegun {
 			key := slices.Clone(m.Key(r))
 			o.queue = append(o.queue, duePartition{at, state.Hash(key), key})
 		}
@@ -365,9 +367,17 @@ func (o *match) take(part *matchPart) pattern.Found {
 	}
 }
 
+// dueOf is when a match that began at a time is over.
+func (o *match) dueOf(began int64) int64 {
+	if began == notBegun || o.node.Within == 0 {
+		return notBegun
+	}
+	return began + o.node.Within
+}
+
 // enqueue has the partition looked at when the run that began first is over.
 func (o *match) enqueue(part *matchPart) {
-	if at, ok := o.search.Due(part.p); ok && (part.due == 0 || at < part.due) {
+	if at, ok := o.search.Due(part.p); ok && at < part.due {
 		part.due = at
 		heap.Push(&o.queue, duePartition{at, part.hash, part.key})
 	}
@@ -384,7 +394,7 @@ func (o *match) pass(time int64, out exec.Emitter) error {
 		if part == nil || part.due != d.at {
 			continue // it has another place in the queue, or needs none
 		}
-		part.due = 0
+		part.due = notBegun
 		if err := o.search.Advance(part.p, time, o.take(part)); err != nil {
 			return o.broken(err)
 		}
@@ -427,7 +437,7 @@ func (o *match) part(hash uint64, key []byte) (*matchPart, error) {
 	if err != nil || part != nil {
 		return part, err
 	}
-	part = &matchPart{p: o.search.NewPartition(), key: slices.Clone(key), hash: hash}
+	part = &matchPart{p: o.search.NewPartition(), key: slices.Clone(key), hash: hash, due: notBegun}
 	o.parts[string(part.key)] = part
 	return part, nil
 }
@@ -446,7 +456,7 @@ func (o *match) known(hash uint64, key []byte) (*matchPart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state of a partition of %s: %w", o.node.ID, err)
 	}
-	part := &matchPart{p: p, key: slices.Clone(key), hash: hash, due: due(m, r)}
+	part := &matchPart{p: p, key: slices.Clone(key), hash: hash, due: o.dueOf(due(m, r))}
 	o.parts[string(part.key)] = part
 	return part, nil
 }
@@ -477,7 +487,15 @@ func (o *match) store() error {
 		if err != nil {
 			return err
 		}
-		binary.LittleEndian.PutUint64(m.Fixed(r), uint64(part.due))
+		// What is read again has the place in the queue that follows from what is stored.
+		began, ok := part.p.Begun()
+		if !ok {
+			began = notBegun
+		}
+		if at := o.dueOf(began); at != part.due && at != notBegun {
+			heap.Push(&o.queue, duePartition{at, part.hash, part.key})
+		}
+		setDue(m, r, began)
 		o.buf = part.p.Append(o.buf[:0])
 		if err := m.SetVar(r, o.buf); err != nil {
 			return err

@@ -85,12 +85,18 @@ func (s *Search) NewPartition() *Partition {
 // Empty reports that nothing of the rows so far matters.
 func (p *Partition) Empty() bool { return len(p.runs) <= 1 && len(p.done) == 0 }
 
-// Due is the time at which the run that began first is over; ok is false where none is.
-func (s *Search) Due(p *Partition) (due int64, ok bool) {
-	if s.Within == 0 || len(p.runs) <= 1 {
+// Begun is the time of the first row of the run that began first; ok is false where none has begun.
+func (p *Partition) Begun() (start int64, ok bool) {
+	if len(p.runs) <= 1 {
 		return 0, false
 	}
-	return p.runs[0].start + s.Within, true // the time of rows ascends
+	return p.runs[0].start, true // the time of rows ascends
+}
+
+// Due is the time at which the run that began first is over; ok is false where none is.
+func (s *Search) Due(p *Partition) (due int64, ok bool) {
+	start, ok := p.Begun()
+	return start + s.Within, ok && s.Within > 0
 }
 
 // Runs are the runs that a row is going to be offered to. needs are the variables that are asked for it.
