@@ -172,6 +172,9 @@ func arguments(n physical.Node) []string {
 		if len(n.WindowColumns) > 0 {
 			add("and", "["+strings.Join(n.WindowColumns, ", ")+"]")
 		}
+		if n.Input.Base().Changelog.Mode != catalog.InsertOnly {
+			args = append(args, "retracting input")
+		}
 	case *physical.GroupAggregate:
 		add("keys", pick(in(), n.Keys))
 		add("aggs", aggs(n.Aggs, in()))

@@ -427,15 +427,15 @@ func (b *builder) window(w logical.Window, time, start, end int) physical.Window
 	return p
 }
 
-// appendOnly reports a window over a stream that changes rows.
+// appendOnly reports a window over a stream that changes rows, where it cannot take them back.
 func (b *builder) appendOnly(in logical.Node, at diag.Span) bool {
 	t := b.traitsOf(in)
 	if !t.updating {
 		return true
 	}
-	b.diags.Errorf(codes.UpdatingWindow, at, "windows over a stream that changes rows are not supported yet").
+	b.diags.Errorf(codes.UpdatingWindow, at, "this window is over rows that are only added").
 		Label(t.at, "%s", t.clause).
-		Help("window the append-only input first, or aggregate without a window")
+		Help("aggregate by TUMBLE, HOP or CUMULATE, which take rows back while the window is open, or without a window")
 	return false
 }
 
@@ -451,20 +451,22 @@ func (b *builder) streaming(w logical.Window, at diag.Span) bool {
 }
 
 func (b *builder) windowTVF(n *logical.WindowTVF) (built, bool) {
-	if !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
+	session := n.Window.Kind == physical.Session
+	if session && !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
 		return built{}, false
 	}
-	if n.Window.Kind == physical.Session {
+	if session {
 		return b.sessionTVF(n)
 	}
 	id := b.id("window-tvf")
-	in, ok := b.build(n.Input, false)
+	in, ok := b.build(n.Input, true) // the new row may be in other windows than the old one
 	if !ok {
 		return in, false
 	}
 	t := &physical.WindowTVF{Input: in.node, Window: b.window(n.Window, n.Time, -1, -1)}
 	t.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
-	return built{node: t, spread: in.spread, bounded: in.bounded}, true
+	t.Changelog.Mode = in.node.Base().Changelog.Mode
+	return built{node: t, updating: in.updating, before: in.before, spread: in.spread, bounded: in.bounded}, true
 }
 
 func (b *builder) sessionTVF(n *logical.WindowTVF) (built, bool) {
@@ -488,16 +490,21 @@ func aggCalls(aggs []logical.Agg) []physical.AggCall {
 	return out
 }
 
+// windowAggregate takes rows back in the windows that are open; of sessions, which a deleted row could part, only new rows are taken.
 func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
-	if !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
+	if n.Window.Kind == physical.Session && !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
 		return built{}, false
 	}
 	id := b.id("window-aggregate")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
 	if !ok {
 		return in, false
 	}
 	in = b.exchange(in, n.Keys, id)
+	if in.updating {
+		b.takesBack(n.Aggs, "the input changes rows")
+		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
+	}
 	w := &physical.WindowAggregate{Input: in.node, Keys: n.Keys, Window: b.window(n.Window, n.Time, n.Start, n.End), Aggs: aggCalls(n.Aggs), WindowColumns: n.Props}
 	w.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	b.late(n.Late, &w.Props, in.node)
@@ -724,6 +731,9 @@ func Shape(sinks []*physical.Sink) string {
 		case *physical.WindowAggregate:
 			w := n.Window
 			fmt.Fprintf(h, "window %s %s %s %d %d %d %d %v\n", id, keyTypes(n.Keys), aggs(n.Aggs), w.Kind, w.Size, w.Slide, w.Offset, w.TimeColumn < 0)
+			if n.Input.Base().Changelog.Mode != catalog.InsertOnly {
+				fmt.Fprintf(h, "takes rows back\n")
+			}
 		case *physical.GroupAggregate:
 			fmt.Fprintf(h, "group %s %s %s %t\n", id, keyTypes(n.Keys), aggs(n.Aggs), n.InputRetracts)
 		case *physical.ChangelogNormalize:

@@ -331,8 +331,9 @@ func (b *builder) joinTraits(n *logical.Join) traits {
 		t.updating, t.at = true, n.Sp
 		t.clause = "a row without a partner is taken back when one comes"
 	}
+	lkeys, rkeys := l.staying(n.LeftKeys), r.staying(n.RightKeys)
 	if n.Kind.OnlyLeft() {
-		t.keys = l.keys
+		t.keys = lkeys
 		return t
 	}
 	w := len(n.Left.Cols())
@@ -345,19 +346,22 @@ func (b *builder) joinTraits(n *logical.Join) traits {
 	}
 	leftOnce := uniqueOn(l.keys, n.LeftKeys)   // a right row has one left partner at most
 	rightOnce := uniqueOn(r.keys, n.RightKeys) // a left row has one right partner at most
-	for _, k := range l.keys {
+	for _, k := range lkeys {
 		if rightOnce && !n.Kind.KeepsRight() {
 			t.keys = append(t.keys, k)
 		}
 	}
-	for _, k := range r.keys {
+	for _, k := range rkeys {
 		if leftOnce && !n.Kind.KeepsLeft() {
 			t.keys = append(t.keys, shifted(k))
 		}
 	}
+	// A pair stays where one of its rows does.
 	for _, k := range l.keys {
 		for _, m := range r.keys {
-			t.keys = append(t.keys, append(slices.Clone(k), shifted(m)...))
+			if !l.updating || !r.updating || subset(n.LeftKeys, k) || subset(n.RightKeys, m) {
+				t.keys = append(t.keys, append(slices.Clone(k), shifted(m)...))
+			}
 		}
 	}
 	if n.Kind == logical.InnerJoin {

@@ -21,6 +21,21 @@ type traits struct {
 	keys [][]int
 }
 
+// staying are the keys that hold where rows are spread by the columns by. A row that changes and keeps its key, but not those columns, is taken
+// back in one subtask and put out by another, in no order: such a key does not say which change is the last.
+func (t traits) staying(by []int) [][]int {
+	if !t.updating {
+		return t.keys
+	}
+	var out [][]int
+	for _, k := range t.keys {
+		if subset(by, k) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
 // traitsOf derives the traits of n.
 func (b *builder) traitsOf(n logical.Node) traits {
 	switch n := n.(type) {
@@ -86,6 +101,7 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return traits{}
 	case *logical.Over:
 		t := b.traitsOf(n.Input)
+		t.keys = t.staying(n.Partition)
 		if !t.updating && !b.overTime(n) {
 			t.updating, t.at, t.clause = true, n.Sp, "a row that comes later may come before others in this order"
 		}

@@ -204,7 +204,7 @@ func (b *builder) rankTraits(n *logical.Rank) traits {
 	} else if n.Number {
 		t.keys = append(t.keys, append(slices.Clone(n.Partition), len(n.Input.Cols())))
 	}
-	t.keys = append(t.keys, in.keys...)
+	t.keys = append(t.keys, in.staying(n.Partition)...)
 	if !in.updating && windowOf(n) != nil {
 		return t
 	}
