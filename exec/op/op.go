@@ -75,6 +75,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return o, err
 	case *physical.SortedOver:
 		return newSortedOver(n)
+	case *physical.FinalOver:
+		return newFinalOver(n)
 	case *physical.Rank:
 		return newRank(n)
 	case *physical.WindowRank:

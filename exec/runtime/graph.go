@@ -258,7 +258,7 @@ func stateful(n physical.Node) bool {
 	case *physical.LookupJoin:
 		return n.Waits()
 	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
-		*physical.Join, *physical.IntervalJoin, *physical.TemporalJoin, *physical.Over, *physical.SortedOver, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
+		*physical.Join, *physical.IntervalJoin, *physical.TemporalJoin, *physical.Over, *physical.SortedOver, *physical.FinalOver, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
 		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin, *physical.Match:
 		return true
 	}

@@ -131,7 +131,7 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 		t = t.WithNullable(true)
 	}
 	c.args, c.agg.Type = args, t
-	if name == "LAG" && !x.lagArguments(&c, e) {
+	if (name == "LAG" || name == "LEAD") && !x.lagArguments(&c, e) {
 		return nil
 	}
 	c.window = x.over.window(w)
@@ -180,7 +180,7 @@ func (x *exprBinder) lagArguments(c *overCall, e *ast.Call) bool {
 		n, isInt = l.Value.(int64)
 	}
 	if !isInt || n < 0 || n > math.MaxInt32 {
-		x.Diags.Errorf(codes.Over, e.Args[1].Span(), "the offset of LAG must be a constant number of rows").Help("as in LAG(price, 1)")
+		x.Diags.Errorf(codes.Over, e.Args[1].Span(), "the offset of %s must be a constant number of rows", strings.ToUpper(e.Name.Name)).Help("as in LAG(price, 1)")
 		return false
 	}
 	return true
@@ -234,7 +234,7 @@ func (x *exprBinder) overWindow(s *ast.WindowSpec, call string, o *overs) *overW
 	for _, k := range w.order {
 		w.digest += fmt.Sprintf("%s %t %t,", scalar.Digest(k.expr), k.desc, k.nullsFirst)
 	}
-	w.digest += fmt.Sprintf(" %t %d", w.frame.Rows, w.frame.Preceding)
+	w.digest += fmt.Sprintf(" %t %d %t %d %d", w.frame.Rows, w.frame.Preceding, w.frame.Wide, w.frame.From, w.frame.To)
 	return w
 }
 
@@ -279,25 +279,40 @@ func (x *exprBinder) named(s *ast.WindowSpec, o *overs, depth int) bool {
 
 // frame reads ROWS and RANGE.
 func (x *exprBinder) frame(s *ast.WindowSpec, w *overWindow) bool {
-	w.frame.Rows = s.Rows
-	if s.To.Kind != "CURRENT ROW" {
-		x.Diags.Errorf(codes.Over, s.Sp, "a frame must end at the CURRENT ROW: rows that follow are not known yet")
+	f := &w.frame
+	f.Rows = s.Rows
+	var ok bool
+	if f.From, ok = x.frameBound(s, s.From, f); !ok {
 		return false
 	}
-	switch s.From.Kind {
+	if f.To, ok = x.frameBound(s, s.To, f); !ok {
+		return false
+	}
+	if f.From > f.To || f.From == math.MaxInt64 || f.To == math.MinInt64 {
+		x.Diags.Errorf(codes.Over, s.Sp, "this frame begins behind its end").Help("as in ROWS BETWEEN 10 PRECEDING AND CURRENT ROW")
+		return false
+	}
+	f.Preceding = logical.Unbounded
+	if f.From != math.MinInt64 {
+		f.Preceding = -f.From
+	}
+	f.Wide = f.To != 0 || f.Number || f.From > 0 && f.From != math.MinInt64
+	return true
+}
+
+// frameBound is where one end of a frame is, from the current row on.
+func (x *exprBinder) frameBound(s *ast.WindowSpec, b ast.FrameBound, f *logical.Frame) (int64, bool) {
+	switch b.Kind {
 	case "UNBOUNDED PRECEDING":
-		return true
+		return math.MinInt64, true
+	case "UNBOUNDED FOLLOWING":
+		return math.MaxInt64, true
 	case "CURRENT ROW":
-		w.frame.Preceding = 0
-		return true
-	case "PRECEDING":
-	default:
-		x.Diags.Errorf(codes.Over, s.Sp, "a frame must begin at PRECEDING rows").Help("ROWS BETWEEN 10 PRECEDING AND CURRENT ROW")
-		return false
+		return 0, true
 	}
-	v := x.bind(s.From.Expr)
+	v := x.bind(b.Expr)
 	if v == nil {
-		return false
+		return 0, false
 	}
 	l, ok := v.(*scalar.Literal)
 	n, isInt := int64(0), false
@@ -307,17 +322,20 @@ func (x *exprBinder) frame(s *ast.WindowSpec, w *overWindow) bool {
 	switch {
 	case !isInt || n < 0:
 		x.Diags.Errorf(codes.Over, v.Span(), "the size of a frame must be a constant")
-		return false
+		return 0, false
 	case s.Rows && !v.Type().IsInteger():
 		x.Diags.Errorf(codes.Over, v.Span(), "ROWS counts rows, found %s", v.Type().WithNullable(true)).Help("for a span of time write RANGE")
-		return false
-	case !s.Rows && v.Type().Kind != types.IntervalDaySecond:
+		return 0, false
+	case !s.Rows && v.Type().Kind != types.IntervalDaySecond && !v.Type().IsInteger():
 		x.Diags.Errorf(codes.Over, v.Span(), "RANGE is a span of time, found %s", v.Type().WithNullable(true)).
 			Help("as in RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW")
-		return false
+		return 0, false
 	}
-	w.frame.Preceding = n
-	return true
+	f.Number = f.Number || !s.Rows && v.Type().IsInteger()
+	if b.Kind == "PRECEDING" {
+		n = -n
+	}
+	return n, true
 }
 
 // window is the one like w that is known already, or w.

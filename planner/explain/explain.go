@@ -7,6 +7,7 @@ package explain
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -105,6 +106,8 @@ func Kind(n physical.Node) string {
 		return "Match"
 	case *physical.SortedOver:
 		return "SortedOver"
+	case *physical.FinalOver:
+		return "FinalOver"
 	case *physical.WindowRank:
 		return "WindowRank"
 	case *physical.Rank:
@@ -216,6 +219,13 @@ func arguments(n physical.Node) []string {
 		add("partition", optional(in(), n.Partition))
 		add("order", scalar.QuoteName(in()[n.Time].Name))
 		add("frame", frame(n.Rows, n.Preceding))
+		add("calls", aggs(n.Calls, in()))
+	case *physical.FinalOver:
+		add("partition", optional(in(), n.Partition))
+		if len(n.Order) > 0 {
+			add("order", order(n.Order, in()))
+		}
+		add("frame", finalFrame(n, in()))
 		add("calls", aggs(n.Calls, in()))
 	case *physical.SortedOver:
 		add("partition", optional(in(), n.Partition))
@@ -355,6 +365,8 @@ func (p *printer) props(n physical.Node) []string {
 		} else {
 			out = append(out, "state while a match may go on")
 		}
+	case *physical.FinalOver:
+		out = append(out, "state until the end")
 	case *physical.SortedOver:
 		out = append(out, state(n.TTL))
 	case *physical.Final:
@@ -655,4 +667,31 @@ func window(w physical.Window, in []physical.Column) string {
 		text += ", zone=" + w.Zone.String()
 	}
 	return text + ")"
+}
+
+func finalFrame(n *physical.FinalOver, in []physical.Column) string {
+	unit := "RANGE"
+	if n.Rows {
+		unit = "ROWS"
+	}
+	bound := func(v int64) string {
+		text := func(v int64) string {
+			if !n.Rows && in[n.Order[0].Column].Type.IsTimestamp() {
+				return length(v)
+			}
+			return fmt.Sprint(v)
+		}
+		switch {
+		case v == math.MinInt64:
+			return "UNBOUNDED PRECEDING"
+		case v == math.MaxInt64:
+			return "UNBOUNDED FOLLOWING"
+		case v < 0:
+			return text(-v) + " PRECEDING"
+		case v > 0:
+			return text(v) + " FOLLOWING"
+		}
+		return "CURRENT ROW"
+	}
+	return unit + " BETWEEN " + bound(n.From) + " AND " + bound(n.To)
 }

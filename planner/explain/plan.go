@@ -264,6 +264,8 @@ func stateOf(n physical.Node) *State {
 			s.Until = length(n.Within) + " after the first row of a match"
 		}
 		return s
+	case *physical.FinalOver:
+		return &State{What: "all rows", Until: "the input ends"}
 	case *physical.SortedOver:
 		return kept("all rows of each partition", n.TTL)
 	case *physical.Final:

@@ -28,19 +28,30 @@ func rankFuncs() []*Func {
 		return &Func{Name: name, Kind: Window, Family: "window", Syntax: syntax, Doc: doc, Deterministic: true, Nulls: NullsToKernel, Resolve: r}
 	}
 	number := resolve(form(is(types.TBigInt)).nulls(never))
+	double := resolve(form(is(types.TDouble)).nulls(never))
+	shifted := func(args []Arg) (types.Type, []types.Type, error) {
+		if len(args) < 1 || len(args) > 3 {
+			return types.Type{}, nil, fmt.Errorf("it takes 1 to 3 arguments, not %d", len(args))
+		}
+		t := args[0].Type.WithNullable(true)
+		casts := []types.Type{{}, {}, t}
+		return t, casts[:len(args)], nil
+	}
 	return []*Func{
 		f("ROW_NUMBER", "ROW_NUMBER() OVER ([PARTITION BY ...] ORDER BY ...)", "The number of the row in its partition, from 1. WHERE row_number <= n around it makes a Top-N query.", number),
-		f("RANK", "RANK() OVER ([PARTITION BY ...] ORDER BY time)", "The number of the first row of the same time, with gaps.", number),
-		f("DENSE_RANK", "DENSE_RANK() OVER ([PARTITION BY ...] ORDER BY time)", "As RANK, without gaps.", number),
-		f("LAG", "LAG(x [, offset [, default]]) OVER ([PARTITION BY ...] ORDER BY time)", "The value of x so many rows (1 when not given) before this one; the default, or NULL, where there is none.",
-			func(args []Arg) (types.Type, []types.Type, error) {
-				if len(args) < 1 || len(args) > 3 {
-					return types.Type{}, nil, fmt.Errorf("it takes 1 to 3 arguments, not %d", len(args))
+		f("RANK", "RANK() OVER ([PARTITION BY ...] ORDER BY ...)", "The number of the first row of the same place, with gaps.", number),
+		f("DENSE_RANK", "DENSE_RANK() OVER ([PARTITION BY ...] ORDER BY ...)", "As RANK, without gaps.", number),
+		f("PERCENT_RANK", "PERCENT_RANK() OVER ([PARTITION BY ...] ORDER BY ...)", "(RANK() - 1) / (rows of the partition - 1), 0 for the only row. In batch jobs.", double),
+		f("CUME_DIST", "CUME_DIST() OVER ([PARTITION BY ...] ORDER BY ...)", "The part of the rows of the partition that are not behind this one. In batch jobs.", double),
+		f("NTILE", "NTILE(n) OVER ([PARTITION BY ...] ORDER BY ...)", "The number of the row's part when the partition is cut into n parts of the same size, the first ones with a row more where that does not come out. In batch jobs.",
+			resolve(form(is(types.TBigInt), param{what: "a number of parts", ok: types.Type.IsInteger, null: types.TInt, lit: func(v types.Value) string {
+				if n, ok := v.(int64); ok && n > 0 {
+					return ""
 				}
-				t := args[0].Type.WithNullable(true)
-				casts := []types.Type{{}, {}, t}
-				return t, casts[:len(args)], nil
-			}),
+				return "a number of parts"
+			}, cast: func(t types.Type) types.Type { return types.TBigInt.WithNullable(t.Nullable) }}).nulls(never))),
+		f("LEAD", "LEAD(x [, offset [, default]]) OVER ([PARTITION BY ...] ORDER BY ...)", "The value of x so many rows (1 when not given) behind this one; the default, or NULL, where there is none. In batch jobs.", shifted),
+		f("LAG", "LAG(x [, offset [, default]]) OVER ([PARTITION BY ...] ORDER BY ...)", "The value of x so many rows (1 when not given) before this one; the default, or NULL, where there is none.", shifted),
 	}
 }
 
@@ -61,10 +72,6 @@ func refusedFuncs() []*Func {
 		{Aggregate, "JSON_OBJECTAGG", "JSON_OBJECTAGG(...)", "JSON_OBJECTAGG is not supported"},
 		{Aggregate, "JSON_ARRAYAGG", "JSON_ARRAYAGG(...)", "JSON_ARRAYAGG is not supported; LISTAGG puts strings together"},
 		{Aggregate, "ARRAY_AGG", "ARRAY_AGG(x)", "ARRAY_AGG is not supported; COLLECT makes a MULTISET, LISTAGG a string"},
-		{Window, "LEAD", "LEAD(x) OVER (...)", "the rows that follow are not known yet; turn the question around with LAG"},
-		{Window, "NTILE", "NTILE(n) OVER (...)", "how many rows there will be is not known"},
-		{Window, "PERCENT_RANK", "PERCENT_RANK() OVER (...)", "how many rows there will be is not known"},
-		{Window, "CUME_DIST", "CUME_DIST() OVER (...)", "how many rows there will be is not known"},
 	} {
 		out = append(out, f(r.kind, r.name, r.syntax, r.why))
 	}

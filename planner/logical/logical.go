@@ -220,7 +220,11 @@ type Frame struct {
 	Rows bool // Preceding counts rows; otherwise microseconds, and rows of one time see each other
 	// Preceding is how far back the frame goes; Unbounded: to the first row.
 	Preceding int64
-	Span      diag.Span
+	// Wide: the frame goes from row or distance From to To, from the current row on, and Preceding says nothing: it does not end at the current row,
+	// or its distances are numbers. Number: they are no intervals.
+	Wide, Number bool
+	From, To     int64
+	Span         diag.Span
 }
 
 // Unbounded is a frame's Preceding without a limit.

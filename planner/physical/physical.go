@@ -314,6 +314,22 @@ type SortedOver struct {
 	TTL   time.Duration
 }
 
+// FinalOver is OVER in a batch job: rows go out once, at the end of the input, with the results of calls over any frame of their
+// partition. Output: the columns of the input, then one for each call, insert-only.
+type FinalOver struct {
+	Props
+	Input     Node
+	Partition []int
+	Order     []SortKey // empty: all rows of a partition have one place
+	// Rows: From and To count rows; otherwise distances in the column of the order, which is then a whole number or a time, or 0: the
+	// rows of the same place.
+	Rows bool
+	// From and To are the first and the last row of the frame, from the current row on; math.MinInt64 and math.MaxInt64: the first and
+	// the last of the partition.
+	From, To int64
+	Calls    []AggCall // aggregates, rankings, LAG and LEAD
+}
+
 // Rank keeps the rows From to To (counted from 1) of each partition in an order. Output: the columns of the input,
 // then, with Number, the row's number as BIGINT.
 type Rank struct {
@@ -514,6 +530,7 @@ func (n *Unnest) Inputs() []Node             { return []Node{n.Input} }
 func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }
 func (n *SortedOver) Inputs() []Node         { return []Node{n.Input} }
+func (n *FinalOver) Inputs() []Node          { return []Node{n.Input} }
 func (n *Deduplicate) Inputs() []Node        { return []Node{n.Input} }
 func (n *Join) Inputs() []Node               { return []Node{n.Left, n.Right} }
 func (n *WindowJoin) Inputs() []Node         { return []Node{n.Left, n.Right} }

@@ -744,6 +744,8 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "over %s %s %s %v %d\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Rows, n.Preceding)
 		case *physical.Match:
 			fmt.Fprintf(h, "match %s %s %v %s\n", id, keyTypes(n.Partition), rowTypes(in(0)), matchShape(n))
+		case *physical.FinalOver:
+			fmt.Fprintf(h, "final-over %s %s %v %s %v\n", id, keyTypes(n.Partition), n.Order, aggs(n.Calls), rowTypes(in(0)))
 		case *physical.SortedOver:
 			fmt.Fprintf(h, "sorted-over %s %s %s %v %v\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Order, rowTypes(in(0)))
 		case *physical.WindowRank:

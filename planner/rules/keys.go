@@ -102,6 +102,10 @@ func (b *builder) traitsOf(n logical.Node) traits {
 	case *logical.Over:
 		t := b.traitsOf(n.Input)
 		t.keys = t.staying(n.Partition)
+		if b.batch {
+			t.updating = false
+			return t
+		}
 		if !t.updating && !b.overTime(n) {
 			t.updating, t.at, t.clause = true, n.Sp, "a row that comes later may come before others in this order"
 		}

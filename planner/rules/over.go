@@ -346,6 +346,12 @@ func (b *builder) overTime(n *logical.Over) bool {
 
 // over makes an aggregation over the rows before each row, in the order of time or of other columns.
 func (b *builder) over(n *logical.Over) (built, bool) {
+	if b.batch {
+		return b.finalOver(n)
+	}
+	if !b.overStream(n) {
+		return built{}, false
+	}
 	if len(n.Order) == 0 {
 		b.diags.Errorf(codes.Over, n.Sp, "OVER a stream has an order").
 			Help("add ORDER BY and the column with the WATERMARK, or another column whose order counts")
@@ -435,4 +441,97 @@ func (b *builder) sortedOverGrows(n *logical.Over) {
 		return
 	}
 	d.Help("keep the first rows only by ROW_NUMBER() ... <= n around it, or SET 'table.exec.state.ttl' = '7 d'")
+}
+
+// onlyInBatch are the functions for which all rows of a partition must be there.
+var onlyInBatch = map[string]string{
+	"LEAD": "the rows that follow are not known yet", "NTILE": "how many rows there will be is not known",
+	"PERCENT_RANK": "how many rows there will be is not known", "CUME_DIST": "how many rows there will be is not known",
+}
+
+// overStream reports what a stream cannot do of n.
+func (b *builder) overStream(n *logical.Over) bool {
+	for _, c := range n.Calls {
+		if why, ok := onlyInBatch[c.Func]; ok {
+			d := b.diags.Errorf(codes.Over, c.Span, "%s runs in batch jobs only", c.Func).At("%s", why)
+			if c.Func == "LEAD" {
+				d.Help("turn the question around with LAG")
+			} else {
+				d.Help("SET 'execution.runtime-mode' = 'batch', if the tables end")
+			}
+			return false
+		}
+	}
+	if n.Frame.Wide && n.Frame.Number && n.Frame.To == 0 {
+		b.diags.Errorf(codes.Over, n.Frame.Span, "RANGE over a stream is a span of time").Help("as in RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW")
+		return false
+	}
+	if n.Frame.Wide {
+		b.diags.Errorf(codes.Over, n.Frame.Span, "a frame must end at the CURRENT ROW: rows that follow are not known yet")
+		return false
+	}
+	return true
+}
+
+// finalOver makes the OVER of a batch job.
+func (b *builder) finalOver(n *logical.Over) (built, bool) {
+	f := n.Frame
+	from, to := int64(math.MinInt64), int64(0)
+	switch {
+	case f.Wide:
+		from, to = f.From, f.To
+	case f.Preceding != logical.Unbounded:
+		from = -f.Preceding
+	}
+	if !f.Rows && (from != 0 && from != math.MinInt64 || to != 0 && to != math.MaxInt64) {
+		var ok bool
+		if from, to, ok = b.distances(n, from, to); !ok {
+			return built{}, false
+		}
+	}
+	if from != math.MinInt64 {
+		b.takesBack(n.Calls, "rows leave a frame that has a beginning")
+	}
+	id := b.id("final-over")
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	if !ok {
+		return in, false
+	}
+	in = b.exchange(in, n.Partition, id)
+	v := &physical.FinalOver{Input: in.node, Partition: n.Partition, Order: sortKeys(n.Order), Rows: f.Rows, From: from, To: to, Calls: aggCalls(n.Calls)}
+	v.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	if t := b.traitsOf(n); len(t.keys) > 0 {
+		v.Changelog.Key = t.keys[0]
+	}
+	return built{node: v, spread: n.Partition, bounded: in.bounded}, true
+}
+
+// distances checks the distances of a RANGE and brings them to the unit of the column that orders.
+func (b *builder) distances(n *logical.Over, from, to int64) (int64, int64, bool) {
+	if len(n.Order) != 1 {
+		b.diags.Errorf(codes.Over, n.Frame.Span, "RANGE with a distance needs ORDER BY of one column").Help("for a number of rows write ROWS")
+		return 0, 0, false
+	}
+	t := n.Input.Cols()[n.Order[0].Column].Type
+	unit := int64(1)
+	switch {
+	case n.Frame.Number && t.IsInteger(), !n.Frame.Number && t.IsTimestamp():
+	case !n.Frame.Number && t.Kind == types.Date:
+		unit = 24 * 60 * 60 * 1_000_000
+	default:
+		what := "an interval"
+		if n.Frame.Number {
+			what = "a number"
+		}
+		b.diags.Errorf(codes.Over, n.Frame.Span, "RANGE with %s cannot go along with ORDER BY a %s", what, t.WithNullable(true)).
+			Help("a number goes with whole numbers, an INTERVAL with a DATE or a TIMESTAMP")
+		return 0, 0, false
+	}
+	scale := func(x int64) int64 {
+		if x == math.MinInt64 || x == math.MaxInt64 {
+			return x
+		}
+		return x / unit
+	}
+	return scale(from), scale(to), true
 }
