@@ -6,6 +6,7 @@ import (
 	"weir/parser/ast"
 	"weir/parser/diag"
 	"weir/planner/catalog"
+	"weir/planner/config"
 )
 
 // unusedRules are about what is defined and never needed, and about names that hide others.
@@ -46,6 +47,12 @@ func (p *pass) uses() map[string]int {
 	each(p, func(s *ast.Show, _ []ast.Node) {
 		if s.Name != nil {
 			n[s.Name.Last().Name]++
+		}
+	})
+	// Late rows go there: by SET, by an option of the table that is read, or by a hint.
+	each(p, func(kv *ast.Property, _ []ast.Node) {
+		if kv.Key.Value == config.LateRowsTarget && kv.Value != nil {
+			n[kv.Value.Value]++
 		}
 	})
 	return n
