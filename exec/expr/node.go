@@ -119,6 +119,7 @@ type rowKernel struct {
 	nulls bool
 	// view: results are parts of argument view-1, which f gives by setView; 0: they are put into the kernel's own arena.
 	view int
+	from int // of a list: where the elements of the row under way begin
 }
 
 func (k *rowKernel) eval(x *ctx, sel []int32) (*batch.Vector, error) {
@@ -277,7 +278,7 @@ var kernels map[string]builder
 func init() {
 	kernels = map[string]builder{}
 	for _, family := range []map[string]builder{
-		compareKernels, logicKernels, arithmeticKernels, numericKernels, stringKernels, patternKernels, timeKernels, miscKernels, jsonKernels, nestedKernels,
+		compareKernels, logicKernels, arithmeticKernels, numericKernels, stringKernels, patternKernels, timeKernels, miscKernels, jsonKernels, nestedKernels, arrayKernels,
 	} {
 		for name, b := range family {
 			kernels[name] = b

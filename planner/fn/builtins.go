@@ -14,7 +14,7 @@ func Builtins() Catalog {
 	c := Catalog{}
 	for _, family := range [][]*Func{
 		comparisonFuncs(), logicFuncs(), arithmeticFuncs(), numericFuncs(), stringFuncs(), patternFuncs(), timeFuncs(),
-		conditionalFuncs(), conversionFuncs(), hashFuncs(), jsonFuncs(), collectionFuncs(), aggregateFuncs(), windowFuncs(), rankFuncs(), refusedFuncs(),
+		conditionalFuncs(), conversionFuncs(), hashFuncs(), jsonFuncs(), collectionFuncs(), arrayFuncs(), aggregateFuncs(), windowFuncs(), rankFuncs(), refusedFuncs(),
 	} {
 		for _, f := range family {
 			if f.Since == "" {
