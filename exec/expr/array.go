@@ -87,20 +87,6 @@ var arrayKernels = map[string]builder{
 			}
 		})
 	}),
-	"MAP_FROM_ENTRIES": rows(func(k *rowKernel, i int) error {
-		v := k.in[0]
-		rows := v.Children[0]
-		for j := int(v.Off[i]); j < int(v.Off[i]+v.Len[i]); j++ {
-			if rows.IsNull(j) {
-				return k.setNull(i)
-			}
-		}
-		return k.list(i, func() {
-			for j := int(v.Off[i]); j < int(v.Off[i]+v.Len[i]); j++ {
-				k.entry(rows.Children[0], j, rows.Children[1], j)
-			}
-		})
-	}),
 	"MAP_UNION": rows(func(k *rowKernel, i int) error {
 		return k.list(i, func() {
 			for _, v := range k.in {

@@ -48,7 +48,6 @@ func arrayFuncs() []*Func {
 		}, aMap)), "MAP_ENTRIES(MAP['a', 1])", "[(a, 1)]"),
 		f("MAP_FROM_ARRAYS", "MAP_FROM_ARRAYS(keys, values)", "A map of the keys and values at the same places of two arrays, which are equally long.", NullIfAnyNull,
 			resolve(form(func(a []Arg) types.Type { return mapOf(a[0].Type.Nested.Elem, a[1].Type.Nested.Elem) }, anArray, anArray)), "MAP_FROM_ARRAYS(ARRAY['a', 'b'], ARRAY[1, 2])", "{a=1, b=2}"),
-		f("MAP_FROM_ENTRIES", "MAP_FROM_ENTRIES(array)", "A map of rows of a key and a value; NULL if a row is NULL.", NullIfAnyNull, resolveFromEntries, "MAP_FROM_ENTRIES(ARRAY[ROW('a', 1), ROW('b', 2)])", "{a=1, b=2}"),
 		f("MAP_KEYS", "MAP_KEYS(map)", "The keys.", NullIfAnyNull, resolve(form(func(a []Arg) types.Type { return arrayOf(a[0].Type.Nested.Key) }, aMap)), "MAP_KEYS(MAP['a', 1, 'b', 2])", "[a, b]"),
 		f("MAP_VALUES", "MAP_VALUES(map)", "The values.", NullIfAnyNull, resolve(form(func(a []Arg) types.Type { return arrayOf(a[0].Type.Nested.Elem) }, aMap)), "MAP_VALUES(MAP['a', 1, 'b', 2])", "[1, 2]"),
 		f("MAP_UNION", "MAP_UNION(map, ...)", "The entries of all maps; of one key the last map's counts. NULL if any map is NULL.", NullIfAnyNull, sameMaps, "MAP_UNION(MAP['a', 1], MAP['a', 2, 'b', 3])", "{a=2, b=3}"),
@@ -112,16 +111,4 @@ func sameKind(kind types.Kind, what string, args []Arg) (types.Type, []types.Typ
 		}
 	}
 	return castAll(args, 0)
-}
-
-func resolveFromEntries(args []Arg) (types.Type, []types.Type, error) {
-	if len(args) != 1 {
-		return types.Type{}, nil, fmt.Errorf("it takes 1 argument, not %d", len(args))
-	}
-	t := args[0].Type
-	if t.Kind != types.Array || t.Nested.Elem.Kind != types.Row || len(t.Nested.Elem.Nested.Fields) != 2 {
-		return t, nil, fmt.Errorf("argument 1 must be an ARRAY of ROWs of a key and a value, not %s", t.WithNullable(true))
-	}
-	f := t.Nested.Elem.Nested.Fields
-	return mapOf(f[0].Type, f[1].Type).WithNullable(t.Nullable || t.Nested.Elem.Nullable), []types.Type{t}, nil
 }
