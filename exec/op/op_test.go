@@ -12,7 +12,7 @@ import (
 
 // TestOperators runs the files of testdata under every mode of optest.
 func TestOperators(t *testing.T) {
-	datadriven.Walk(t, "testdata", optest.Run)
+	datadriven.Walk(t, "testdata/operators", optest.Run)
 }
 
 // TestEveryAggregateThatIsDeclaredHasAnAccumulator holds package fn and package agg together.
