@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"weir/exec/batch"
@@ -20,9 +21,10 @@ type aggCalls struct {
 }
 
 type aggCall struct {
-	filter   int // column, or -1
-	distinct *distinct
-	rows     agg.Rows // scratch: the rows that pass the filter
+	filter   int       // column, or -1
+	distinct *distinct // shared by calls that are DISTINCT over the same columns
+	member   int       // number of the call in distinct
+	rows     agg.Rows  // scratch: the rows that pass the filter
 }
 
 // newAggCalls makes the accumulators of calls over rows of the input types, behind a head of so many bytes. retract
@@ -42,7 +44,16 @@ func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract, m
 			if c.Func == "LISTAGG" {
 				d = d[:1]
 			}
-			ac.distinct = &distinct{name: fmt.Sprintf("distinct%d", i), args: d, types: pick(in, d)}
+			for j := range a.calls {
+				if of := a.calls[j].distinct; of != nil && slices.Equal(of.args, d) {
+					ac.distinct = of
+				}
+			}
+			if ac.distinct == nil {
+				ac.distinct = &distinct{name: fmt.Sprintf("distinct%d", i), args: d, types: pick(in, d)}
+			}
+			ac.member = len(ac.distinct.filters)
+			ac.distinct.filters = append(ac.distinct.filters, c.Filter)
 		}
 		a.calls = append(a.calls, ac)
 	}
@@ -59,7 +70,7 @@ func (a *aggCalls) open(st state.Scope, ttl time.Duration) error {
 		return err
 	}
 	for i := range a.calls {
-		if d := a.calls[i].distinct; d != nil {
+		if d := a.calls[i].distinct; d != nil && a.calls[i].member == 0 {
 			if err := d.open(st, ttl); err != nil {
 				return err
 			}
@@ -81,7 +92,7 @@ func (a *aggCalls) hasDistinct() bool {
 // drop forgets the distinct values of a namespace.
 func (a *aggCalls) drop(ns int64) error {
 	for i := range a.calls {
-		if d := a.calls[i].distinct; d != nil {
+		if d := a.calls[i].distinct; d != nil && a.calls[i].member == 0 {
 			if err := d.table.Drop(ns); err != nil {
 				return err
 			}
@@ -95,14 +106,16 @@ func (a *aggCalls) update(rows *agg.Rows, ns int64) error {
 	for i, f := range a.set.Funcs {
 		c := &a.calls[i]
 		r := rows
-		if c.filter >= 0 {
-			r = selectRows(rows, &c.rows, rows.In.Cols[c.filter])
-		}
-		if c.distinct != nil {
-			var err error
-			if r, err = c.distinct.apply(r, ns); err != nil {
-				return err
+		switch {
+		case c.distinct != nil:
+			if c.member == 0 {
+				if err := c.distinct.apply(rows, ns); err != nil {
+					return err
+				}
 			}
+			r = &c.distinct.passed[c.member]
+		case c.filter >= 0:
+			r = selectRows(rows, &c.rows, rows.In.Cols[c.filter])
 		}
 		if len(r.Pos) == 0 {
 			continue
@@ -119,7 +132,7 @@ func selectRows(rows, into *agg.Rows, v *batch.Vector) *agg.Rows {
 	into.In, into.Map = rows.In, rows.Map
 	into.Reset()
 	for k, i := range rows.Pos {
-		if !v.IsNull(int(i)) && v.Bool[i] {
+		if isTrue(v, i) {
 			into.Add(rows, k)
 		}
 	}
@@ -136,18 +149,20 @@ func (a *aggCalls) values(rows *agg.Rows, out *batch.Batch, first int, at []int3
 	return nil
 }
 
-// distinct lets the first occurrence of a value in its group pass, and the last one to be taken back. Its table
-// has an entry for each group and value: the number of occurrences, 8 bytes.
+// distinct lets the first occurrence of a value in its group pass, and the last one to be taken back. Calls over the same columns, which differ in
+// their FILTER, share it. Its table has an entry for each group and value: for each call the number of occurrences, 8 bytes.
 type distinct struct {
-	name  string
-	args  []int
-	types []types.Type
-	spec  state.TableSpec
-	table state.Table
+	name    string
+	args    []int
+	types   []types.Type
+	filters []int // column of each call, or -1
+	spec    state.TableSpec
+	table   state.Table
 
 	view    batch.Batch // scratch: the input with a selection
+	wanted  agg.Rows    // that some filter lets pass
 	nonNull agg.Rows
-	passed  agg.Rows
+	passed  []agg.Rows // the result, for each call
 	values  state.Keys
 	keys    state.Keys
 	hashes  []uint64
@@ -156,24 +171,29 @@ type distinct struct {
 }
 
 func (d *distinct) open(st state.Scope, ttl time.Duration) (err error) {
-	d.spec = state.TableSpec{
-		Name: d.name, Fixed: 8, TTL: ttl, Prefixed: true,
-		Schema: fmt.Sprintf("distinct1 key%d(%s)", batch.KeyFormat, typeList(d.types)),
+	d.passed = make([]agg.Rows, len(d.filters))
+	schema := fmt.Sprintf("distinct1 key%d(%s)", batch.KeyFormat, typeList(d.types))
+	if len(d.filters) > 1 {
+		schema = fmt.Sprintf("distinct2 of %d key%d(%s)", len(d.filters), batch.KeyFormat, typeList(d.types))
 	}
+	d.spec = state.TableSpec{Name: d.name, Fixed: 8 * len(d.filters), TTL: ttl, Prefixed: true, Schema: schema}
 	d.table, err = st.Table(d.spec)
 	return err
 }
 
 const deletedCount uint64 = math.MaxUint64 // stands in an entry that was deleted while the batch goes on
 
-// apply is the rows that go on to the accumulator. Rows with a NULL are none of them.
-func (d *distinct) apply(rows *agg.Rows, ns int64) (*agg.Rows, error) {
-	rows = d.dropNulls(rows)
+// apply finds the rows that go on to the accumulator of each call. Rows with a NULL are none of them.
+func (d *distinct) apply(rows *agg.Rows, ns int64) error {
+	rows = d.dropNulls(d.filtered(rows))
 	n := len(rows.Pos)
-	d.passed.In, d.passed.Map = rows.In, rows.Map
-	d.passed.Reset()
+	for i := range d.passed {
+		p := &d.passed[i]
+		p.In, p.Map = rows.In, rows.Map
+		p.Reset()
+	}
 	if n == 0 {
-		return &d.passed, nil
+		return nil
 	}
 	d.view = *rows.In
 	d.view.Sel = rows.Pos
@@ -190,39 +210,71 @@ func (d *distinct) apply(rows *agg.Rows, ns int64) (*agg.Rows, error) {
 	d.refs, d.created = grow(d.refs, n), grow(d.created, n)
 	m := d.table.Map(ns)
 	if err := m.UpsertMany(d.hashes[:n], d.keys, d.refs, d.created); err != nil {
-		return nil, err
+		return err
 	}
 	zero := false
+	for i, f := range d.filters {
+		for k, pos := range rows.Pos {
+			if f >= 0 && !isTrue(rows.In.Cols[f], pos) {
+				continue
+			}
+			s := m.Fixed(d.refs[k])[8*i:]
+			c := binary.LittleEndian.Uint64(s)
+			if rows.In.Kind(int(pos)).Adds() {
+				binary.LittleEndian.PutUint64(s, c+1)
+				if c == 0 {
+					d.passed[i].Add(rows, k)
+				}
+				continue
+			}
+			switch c {
+			case 0: // never came: nothing to take back
+				zero = true
+			case 1:
+				zero = true
+				d.passed[i].Add(rows, k)
+				fallthrough
+			default:
+				binary.LittleEndian.PutUint64(s, c-1)
+			}
+		}
+	}
+	if !zero {
+		return nil
+	}
 	for k := range n {
 		s := m.Fixed(d.refs[k])
-		c := binary.LittleEndian.Uint64(s)
-		if rows.In.Kind(int(rows.Pos[k])).Adds() {
-			binary.LittleEndian.PutUint64(s, c+1)
-			if c == 0 {
-				d.passed.Add(rows, k)
-			}
-			continue
+		used := uint64(0)
+		for at := 0; at < len(s); at += 8 {
+			used |= binary.LittleEndian.Uint64(s[at:])
 		}
-		switch c {
-		case 0: // never came: nothing to take back
-			zero = true
-		case 1:
-			zero = true
-			d.passed.Add(rows, k)
-			fallthrough
-		default:
-			binary.LittleEndian.PutUint64(s, c-1)
+		if used == 0 {
+			binary.LittleEndian.PutUint64(s, deletedCount)
+			m.Delete(d.refs[k])
 		}
 	}
-	if zero {
-		for k := range n {
-			if s := m.Fixed(d.refs[k]); binary.LittleEndian.Uint64(s) == 0 {
-				binary.LittleEndian.PutUint64(s, deletedCount)
-				m.Delete(d.refs[k])
+	return nil
+}
+
+// isTrue reports that row i of the BOOLEAN column v is TRUE.
+func isTrue(v *batch.Vector, i int32) bool { return !v.IsNull(int(i)) && v.Bool[i] }
+
+// filtered is the rows that some call wants.
+func (d *distinct) filtered(rows *agg.Rows) *agg.Rows {
+	if slices.Contains(d.filters, -1) {
+		return rows
+	}
+	d.wanted.In, d.wanted.Map = rows.In, rows.Map
+	d.wanted.Reset()
+	for k, i := range rows.Pos {
+		for _, f := range d.filters {
+			if isTrue(rows.In.Cols[f], i) {
+				d.wanted.Add(rows, k)
+				break
 			}
 		}
 	}
-	return &d.passed, nil
+	return &d.wanted
 }
 
 func (d *distinct) dropNulls(rows *agg.Rows) *agg.Rows {
