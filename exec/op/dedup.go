@@ -184,7 +184,7 @@ func (o *firstRow) Process(in *batch.Batch, _ exec.Emitter) error {
 			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
 		}
 		t := times.Int[i]
-		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
+		if o.wm != exec.MinWatermark && t < int64(o.wm) { // one with just its time is the first as long as no other has gone out
 			o.ctx.Metrics.Late.Add(1)
 			continue
 		}
