@@ -260,9 +260,15 @@ func output(w *runtimetest.World, s *physical.Sink) Output {
 			v := batch.NewVector(t, 1)
 			v.AppendValue(c.Row[k])
 			row[i] = "NULL"
-			if !v.IsNull(0) {
-				row[i] = shorten(string(text.AppendValue(nil, v, 0, zone)))
+			if v.IsNull(0) {
+				continue
 			}
+			value := text.AppendValue(nil, v, 0, zone)
+			if t.Kind == types.Binary || t.Kind == types.VarBinary {
+				row[i] = fmt.Sprintf("x'%x'", value) // as the oracle writes it
+				continue
+			}
+			row[i] = shorten(string(value))
 		}
 		o.Changes = append(o.Changes, Change{c.Kind.String(), strings.Join(row, " | ")})
 	}

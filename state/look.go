@@ -34,6 +34,7 @@ func Look(dir string) (Sight, error) {
 		out.Holder = holderOf(dir)
 	}
 	s := &Store{dir: dir, fs: osFS{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	s.openFiles()
 	if there, err := s.readManifests(); err != nil || !there {
 		return out, err
 	}

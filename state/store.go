@@ -117,7 +117,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	s.slots, s.record = newSlots(s.fs, dir), inPlace{fs: s.fs, path: filepath.Join(dir, committedName)}
+	s.openFiles()
 	if s.budget <= 0 {
 		s.budget = DefaultMemory
 	}
@@ -138,6 +138,11 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// openFiles says where the manifests and the record of the last commit lie; nothing is opened yet.
+func (s *Store) openFiles() {
+	s.slots, s.record = newSlots(s.fs, s.dir), inPlace{fs: s.fs, path: filepath.Join(s.dir, committedName)}
 }
 
 func (s *Store) open() error {
