@@ -86,8 +86,8 @@ func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
 			}
 			kind = batch.UpdateAfter
 			if o.node.UpdateBefore {
-				if err := batch.DecodeKey(m.Var(o.refs[k]), o.out.Cols); err != nil {
-					return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+				if err := decodeRow(o.node.ID, m.Var(o.refs[k]), o.out.Cols); err != nil {
+					return err
 				}
 				o.out.N++
 				o.out.SetKind(o.out.N-1, batch.UpdateBefore)
@@ -219,8 +219,8 @@ func (o *firstRow) Watermark(wm exec.Watermark, out exec.Emitter) error {
 			continue // an earlier one came after it
 		}
 		s[0] = firstGone
-		if err := batch.DecodeKey(row.row, o.out.Cols); err != nil {
-			return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+		if err := decodeRow(o.node.ID, row.row, o.out.Cols); err != nil {
+			return err
 		}
 		if o.out.N++; o.out.N == batch.TargetRows {
 			if err := emitRows(o.out, out); err != nil {

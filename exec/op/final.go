@@ -148,8 +148,8 @@ func (o *final) put(q finalRow, out exec.Emitter) error {
 }
 
 func (o *final) decode(row []byte, to *batch.Batch) error {
-	if err := batch.DecodeKey(row, to.Cols); err != nil {
-		return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+	if err := decodeRow(o.node.ID, row, to.Cols); err != nil {
+		return err
 	}
 	to.N++
 	return nil

@@ -21,16 +21,10 @@ type finalOver struct {
 	lists  rowLists
 	frames *frameCalls
 
-	enc    state.Keys
-	rows   state.Keys
-	hashes []uint64
-	unused []uint64
-	refs   []state.Ref
-	create []bool
-	all    []int32
-	now    []finalRow
-	cur    *batch.Batch // the rows of a partition with their results
-	out    *batch.Batch
+	keyedRows
+	now []finalRow
+	cur *batch.Batch // the rows of a partition with their results
+	out *batch.Batch
 }
 
 func newFinalOver(n *physical.FinalOver) (exec.Operator, error) {
@@ -58,29 +52,21 @@ func (o *finalOver) Open(_ *exec.TaskContext, st state.Scope) error {
 }
 
 func (o *finalOver) Process(in *batch.Batch, _ exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
-	o.refs, o.create = grow(o.refs, n), grow(o.create, n)
-	if err := o.lists.heads.Map(0).UpsertMany(o.hashes[:n], o.enc, o.refs, o.create); err != nil {
+	pos, err := o.read(in, o.node.Partition, o.cols, &o.lists)
+	if err != nil {
 		return err
 	}
 	return o.keep(in, pos)
 }
 
-func (o *finalOver) listOf(k int) rowList {
-	return rowList{&o.lists, 0, o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]], o.refs[k]}
-}
-
 // keep keeps the rows of a batch job until its end.
 func (o *finalOver) keep(in *batch.Batch, pos []int32) error {
 	for k, i := range pos {
-		x := o.listOf(k)
-		row := o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]
+		x := o.list(&o.lists, k)
+		row := o.row(k)
 		var err error
 		if in.Kind(int(i)).Adds() {
 			err = x.add(row, 0, 0)
@@ -99,8 +85,8 @@ func (o *finalOver) keep(in *batch.Batch, pos []int32) error {
 func (o *finalOver) evaluate(items []finalRow, to *batch.Batch) error {
 	to.Reset()
 	for _, r := range items {
-		if err := batch.DecodeKey(r.row, to.Cols[:len(o.types)]); err != nil {
-			return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+		if err := decodeRow(o.node.ID, r.row, to.Cols[:len(o.types)]); err != nil {
+			return err
 		}
 	}
 	to.N = len(items)
@@ -164,8 +150,8 @@ func (o *finalOver) finish(x *rowList, out exec.Emitter) error {
 	err := x.each(func(_ int, q place) error {
 		row := bytes.Clone(q.data())
 		one.Reset()
-		if err := batch.DecodeKey(row, one.Cols); err != nil {
-			return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+		if err := decodeRow(o.node.ID, row, one.Cols); err != nil {
+			return err
 		}
 		var sort []byte
 		for _, s := range o.node.Order {

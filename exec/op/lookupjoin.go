@@ -499,8 +499,8 @@ func (o *lookupJoin) resume(t int64, out exec.Emitter) error {
 	times := o.times[:0]
 	for b.N < batch.TargetRows && o.waiting.due(t) {
 		r := o.waiting.pop()
-		if err := batch.DecodeKey(r.row[2:], b.Cols); err != nil {
-			return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+		if err := decodeRow(o.node.ID, r.row[2:], b.Cols); err != nil {
+			return err
 		}
 		b.N++
 		b.SetKind(b.N-1, batch.ChangeKind(r.row[0]))

@@ -213,8 +213,8 @@ func (o *match) Watermark(wm exec.Watermark, out exec.Emitter) error {
 			if o.cur.N >= batch.TargetRows && (len(o.node.Then) == 0 || !o.buffer.due(o.cur.Cols[o.node.Time].Int[o.cur.N-1])) {
 				break
 			}
-			if err := batch.DecodeKey(o.buffer.pop().row, o.cur.Cols); err != nil {
-				return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+			if err := decodeRow(o.node.ID, o.buffer.pop().row, o.cur.Cols); err != nil {
+				return err
 			}
 			o.cur.N++
 		}

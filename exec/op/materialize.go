@@ -162,8 +162,8 @@ func (o *materialize) last(list []byte) error {
 		_, list = nextBytes(list)
 		row, list = nextBytes(list)
 	}
-	if err := batch.DecodeKey(row, o.out.Cols); err != nil {
-		return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+	if err := decodeRow(o.node.ID, row, o.out.Cols); err != nil {
+		return err
 	}
 	o.out.N++
 	o.out.SetKind(o.out.N-1, batch.UpdateAfter)

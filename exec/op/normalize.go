@@ -166,8 +166,8 @@ func (o *normalize) old(in *batch.Batch, i int32, row []byte, kind batch.ChangeK
 		o.out.Cols[c].AppendFrom(in.Cols[c], int(i))
 	}
 	if len(o.restv) > 0 {
-		if err := batch.DecodeKey(row, o.restv); err != nil {
-			return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+		if err := decodeRow(o.node.ID, row, o.restv); err != nil {
+			return err
 		}
 	}
 	o.out.N++

@@ -108,8 +108,8 @@ func (o *ordered) partition(x *rowList) (p *partition, made bool, err error) {
 	p = &partition{key: string(x.key), tree: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true}), same: map[string]copies{}}
 	err = x.each(func(_ int, q place) error {
 		o.one.Reset()
-		if err := batch.DecodeKey(q.data(), o.one.Cols); err != nil {
-			return fmt.Errorf("state of a row of %s: %w", o.id, err)
+		if err := decodeRow(o.id, q.data(), o.one.Cols); err != nil {
+			return err
 		}
 		o.key = o.sortKey(o.key[:0], o.one, 0)
 		sort, row := together(o.key, q.data())

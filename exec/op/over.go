@@ -182,8 +182,8 @@ func (o *over) Watermark(wm exec.Watermark, out exec.Emitter) error {
 		o.cur.Reset()
 		for o.cur.N < batch.TargetRows && o.buffer.due(int64(wm)) {
 			r := o.buffer.pop()
-			if err := batch.DecodeKey(r.row, o.cur.Cols); err != nil {
-				return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+			if err := decodeRow(o.node.ID, r.row, o.cur.Cols); err != nil {
+				return err
 			}
 			o.cur.N++
 		}
@@ -192,8 +192,8 @@ func (o *over) Watermark(wm exec.Watermark, out exec.Emitter) error {
 			t := o.cur.Cols[o.node.Time].Int[last]
 			for o.buffer.due(t) {
 				r := o.buffer.pop()
-				if err := batch.DecodeKey(r.row, o.cur.Cols); err != nil {
-					return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+				if err := decodeRow(o.node.ID, r.row, o.cur.Cols); err != nil {
+					return err
 				}
 				o.cur.N++
 			}

@@ -23,13 +23,7 @@ type rank struct {
 	ordered
 	cols []int
 
-	enc    state.Keys
-	rows   state.Keys
-	hashes []uint64
-	unused []uint64
-	refs   []state.Ref
-	create []bool
-	all    []int32
+	keyedRows
 	sort   []byte
 	behind []ranked // of a change: the rows that it moves
 	out    *batch.Batch
@@ -57,27 +51,22 @@ func (o *rank) Open(_ *exec.TaskContext, st state.Scope) error {
 }
 
 func (o *rank) Process(in *batch.Batch, out exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
-	o.refs, o.create = grow(o.refs, n), grow(o.create, n)
-	if err := o.lists.heads.Map(0).UpsertMany(o.hashes[:n], o.enc, o.refs, o.create); err != nil {
+	pos, err := o.read(in, o.node.Partition, o.cols, &o.lists)
+	if err != nil {
 		return err
 	}
 	o.out.Reset()
 	for k, i := range pos {
-		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
-		x := rowList{&o.lists, 0, o.hashes[k], key, o.refs[k]}
+		x := o.list(&o.lists, k)
 		p, _, err := o.partition(&x)
 		if err != nil {
 			return err
 		}
 		o.sort = o.sortKey(o.sort[:0], in, int(i))
-		row := o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]
+		row := o.row(k)
 		if in.Kind(int(i)).Adds() {
 			err = o.insert(p, &x, row)
 		} else {
@@ -225,8 +214,8 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 }
 
 func (o *rank) put(r ranked, number int, kind batch.ChangeKind) error {
-	if err := batch.DecodeKey(r.row, o.kept); err != nil {
-		return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+	if err := decodeRow(o.node.ID, r.row, o.kept); err != nil {
+		return err
 	}
 	if o.node.Number {
 		o.out.Cols[len(o.kept)].AppendInt(int64(number))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"weir/exec/batch"
 	"weir/state"
 )
 
@@ -352,4 +353,40 @@ func (l *rowLists) deleteEmpty(ns int64, refs []state.Ref) {
 			m.Delete(r)
 		}
 	}
+}
+
+// keyedRows is a batch of rows beside their lists in the state.
+type keyedRows struct {
+	enc    state.Keys // the key of each row
+	rows   state.Keys // the row itself, encoded
+	hashes []uint64
+	unused []uint64
+	refs   []state.Ref // the head of its list
+	create []bool
+	all    []int32
+}
+
+// read encodes the rows of in, which has some, and finds or makes the list of each in namespace 0. It returns their positions in in.
+func (r *keyedRows) read(in *batch.Batch, keys, cols []int, lists *rowLists) ([]int32, error) {
+	n := in.Rows()
+	pos := positions(in, &r.all)
+	r.hashes = batch.EncodeKeys(in, keys, &r.enc, r.hashes)
+	r.unused = batch.EncodeKeys(in, cols, &r.rows, r.unused)
+	r.refs, r.create = grow(r.refs, n), grow(r.create, n)
+	return pos, lists.heads.Map(0).UpsertMany(r.hashes[:n], r.enc, r.refs, r.create)
+}
+
+// list is the list of row k.
+func (r *keyedRows) list(lists *rowLists, k int) rowList {
+	return rowList{lists, 0, r.hashes[k], r.enc.Data[r.enc.Off[k]:r.enc.Off[k+1]], r.refs[k]}
+}
+
+func (r *keyedRows) row(k int) []byte { return r.rows.Data[r.rows.Off[k]:r.rows.Off[k+1]] }
+
+// decodeRow appends a row of operator id's state to columns.
+func decodeRow(id string, row []byte, to []*batch.Vector) error {
+	if err := batch.DecodeKey(row, to); err != nil {
+		return fmt.Errorf("state of a row of %s: %w", id, err)
+	}
+	return nil
 }

@@ -146,8 +146,8 @@ func (o *timeSort) next() error {
 }
 
 func (o *timeSort) decode(row []byte, to *batch.Batch) error {
-	if err := batch.DecodeKey(row, to.Cols); err != nil {
-		return fmt.Errorf("state of a row of %s: %w", o.node.ID, err)
+	if err := decodeRow(o.node.ID, row, to.Cols); err != nil {
+		return err
 	}
 	to.N++
 	return nil

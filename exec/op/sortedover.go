@@ -32,13 +32,7 @@ type sortedOver struct {
 	accs *memstate.Map // accumulators, by partition
 	last int64         // namespace of distinct values
 
-	enc     state.Keys
-	rows    state.Keys
-	hashes  []uint64
-	unused  []uint64
-	refs    []state.Ref
-	create  []bool
-	all     []int32
+	keyedRows
 	sort    []byte
 	changed []*partition // in this batch
 
@@ -111,21 +105,17 @@ func (o *sortedOver) Open(_ *exec.TaskContext, st state.Scope) error {
 }
 
 func (o *sortedOver) Process(in *batch.Batch, out exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
-	o.refs, o.create = grow(o.refs, n), grow(o.create, n)
-	if err := o.lists.heads.Map(0).UpsertMany(o.hashes[:n], o.enc, o.refs, o.create); err != nil {
+	pos, err := o.read(in, o.node.Partition, o.cols, &o.lists)
+	if err != nil {
 		return err
 	}
 	o.out.Reset()
 	o.changed = o.changed[:0]
 	for k, i := range pos {
-		x := rowList{&o.lists, 0, o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]], o.refs[k]}
+		x := o.list(&o.lists, k)
 		p, made, err := o.partition(&x)
 		if err != nil {
 			return err
@@ -141,7 +131,7 @@ func (o *sortedOver) Process(in *batch.Batch, out exec.Emitter) error {
 			o.changed = append(o.changed, p)
 		}
 		o.sort = o.sortKey(o.sort[:0], in, int(i))
-		row := o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]
+		row := o.row(k)
 		if kind := in.Kind(int(i)); kind.Adds() {
 			err = o.insert(p, &x, row, kind)
 		} else {
@@ -247,8 +237,8 @@ func (o *sortedOver) step(p *partition, out exec.Emitter) error {
 	run := &p.run
 	o.cur.Reset()
 	for i, r := range o.run {
-		if err := batch.DecodeKey(r.row, o.cur.Cols[:w]); err != nil {
-			return fmt.Errorf("state of a row of %s: %w", o.id, err)
+		if err := decodeRow(o.id, r.row, o.cur.Cols[:w]); err != nil {
+			return err
 		}
 		if run.peers == 0 || i == 0 && !bytes.Equal(run.last.sort, r.sort) || i > 0 && !bytes.Equal(o.run[i-1].sort, r.sort) {
 			run.peers++
@@ -314,8 +304,8 @@ func (o *sortedOver) step(p *partition, out exec.Emitter) error {
 // put appends a row and its results to the output.
 func (o *sortedOver) put(row, values []byte, kind batch.ChangeKind, out exec.Emitter) error {
 	w := len(o.types)
-	if err := batch.DecodeKey(row, o.out.Cols[:w]); err != nil {
-		return fmt.Errorf("state of a row of %s: %w", o.id, err)
+	if err := decodeRow(o.id, row, o.out.Cols[:w]); err != nil {
+		return err
 	}
 	if err := batch.DecodeKey(values, o.out.Cols[w:]); err != nil {
 		return fmt.Errorf("this is a bug: a result of %s: %w", o.id, err)
