@@ -175,10 +175,10 @@ func sink(left, right logical.Node, cond scalar.Expr, and *fn.Func) (l, r logica
 	n := len(left.Cols())
 	var ofLeft, ofRight, both []scalar.Expr
 	for _, c := range scalar.Conjuncts(cond) {
-		switch side(c, n) {
-		case onLeft:
+		switch l, r := scalar.Sides(c, n); {
+		case l && !r:
 			ofLeft = append(ofLeft, c)
-		case onRight:
+		case r && !l:
 			ofRight = append(ofRight, scalar.Shift(c, func(i int) int { return i - n }))
 		default:
 			both = append(both, c)
@@ -206,29 +206,4 @@ func where(in logical.Node, cond scalar.Expr, and *fn.Func) logical.Node {
 		return j
 	}
 	return logical.NewFilter(in, cond, cond.Span())
-}
-
-type joinSide uint8
-
-const (
-	onNeither joinSide = iota // a constant, or not deterministic
-	onLeft
-	onRight
-	onBoth
-)
-
-// side is which inputs of a join e reads; the left one has n columns.
-func side(e scalar.Expr, n int) joinSide {
-	if !scalar.Deterministic(e) {
-		return onNeither
-	}
-	s := onNeither
-	for _, c := range scalar.Columns(e) {
-		if c < n {
-			s |= onLeft
-		} else {
-			s |= onRight
-		}
-	}
-	return s
 }

@@ -29,22 +29,6 @@ func (o *Optimizer) joins(n logical.Node) logical.Node {
 	return withInputs(n, ins)
 }
 
-// which reports the inputs of a join that e reads; the left one has n columns. An expression that gives another
-// value each time must stay where it is: it reads both.
-func which(e scalar.Expr, n int) (left, right bool) {
-	if !scalar.Deterministic(e) {
-		return true, true
-	}
-	for _, c := range scalar.Columns(e) {
-		if c < n {
-			left = true
-		} else {
-			right = true
-		}
-	}
-	return left, right
-}
-
 // filtered is in under further conditions.
 func (o *Optimizer) filtered(in logical.Node, conds []scalar.Expr) logical.Node {
 	if len(conds) == 0 {
@@ -70,7 +54,7 @@ func (o *Optimizer) sinkFilter(c *logical.Calc, j *logical.Join) logical.Node {
 		j = j.WithKind(logical.InnerJoin)
 	}
 	for _, e := range scalar.Conjuncts(c.Filter) {
-		l, r := which(e, n)
+		l, r := scalar.Sides(e, n)
 		switch {
 		case l && !r && !j.Kind.KeepsRight():
 			left = append(left, e)
@@ -123,7 +107,7 @@ func (o *Optimizer) sinkCondition(j *logical.Join) *logical.Join {
 	n := len(j.Left.Cols())
 	var left, right, stay []scalar.Expr
 	for _, e := range scalar.Conjuncts(j.Cond) {
-		l, r := which(e, n)
+		l, r := scalar.Sides(e, n)
 		switch {
 		case l && !r && (j.Kind == logical.InnerJoin || j.Kind == logical.RightJoin || j.Kind == logical.SemiJoin):
 			left = append(left, e)
@@ -211,8 +195,8 @@ func equality(e scalar.Expr, n int) (l, r scalar.Expr, nullSafe, ok bool) {
 		return nil, nil, false, false
 	}
 	a, b := c.Args[0], c.Args[1]
-	al, ar := which(a, n)
-	bl, br := which(b, n)
+	al, ar := scalar.Sides(a, n)
+	bl, br := scalar.Sides(b, n)
 	if al && !ar && br && !bl {
 		l, r = a, b
 	} else if ar && !al && bl && !br {

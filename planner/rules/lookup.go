@@ -29,7 +29,7 @@ func lookupKey(e scalar.Expr, j *logical.Join, n int) (l, r scalar.Expr, ok bool
 			r = cast.X
 		}
 		col, isColumn := r.(*scalar.Column)
-		if _, right := which(l, n); right || !isColumn || col.Index < n || !scalar.Deterministic(l) || lookupColumn(j.Right, col.Index-n) < 0 || !comparable(l, r) {
+		if _, right := scalar.Sides(l, n); right || !isColumn || col.Index < n || !scalar.Deterministic(l) || lookupColumn(j.Right, col.Index-n) < 0 || !comparable(l, r) {
 			continue
 		}
 		return l, r, true

@@ -387,3 +387,19 @@ func QuoteName(s string) string {
 	}
 	return "`" + strings.ReplaceAll(s, "`", "``") + "`"
 }
+
+// Sides reports the inputs of a join that e reads; the left one has n columns. An expression that gives another
+// value each time must stay where it is: it reads both.
+func Sides(e Expr, n int) (left, right bool) {
+	if !Deterministic(e) {
+		return true, true
+	}
+	for _, c := range Columns(e) {
+		if c < n {
+			left = true
+		} else {
+			right = true
+		}
+	}
+	return left, right
+}
