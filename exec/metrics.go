@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 )
@@ -49,5 +50,20 @@ func (m *Metrics) Waits() (began time.Time) {
 func (m *Metrics) WaitedSince(began time.Time) {
 	if !began.IsZero() {
 		m.Waited.Add(int64(time.Since(began)))
+	}
+}
+
+// Wait waits for d and counts it, unless wake is sent to (woken) or ctx ends before. For a source whose next row is not due yet.
+func (m *Metrics) Wait(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken bool, err error) {
+	timer, began := time.NewTimer(d), m.Waits()
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		m.WaitedSince(began)
+		return false, nil
+	case <-wake:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
 	}
 }

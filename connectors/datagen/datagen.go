@@ -242,16 +242,8 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		if next >= 0 && next < left {
 			left = next
 		}
-		timer, began := time.NewTimer(left), r.ctx.Metrics.Waits()
-		select {
-		case <-timer.C:
-			r.ctx.Metrics.WaitedSince(began)
-		case <-r.wake:
-			timer.Stop()
-			return nil, nil
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
+		if woken, err := r.ctx.Metrics.Wait(ctx, left, r.wake); woken || err != nil {
+			return nil, err
 		}
 	}
 }
