@@ -110,36 +110,33 @@ func checkNumbers(t *testing.T, n int, out []string) {
 	}
 }
 
+// cell is a window of the jobs that add windows up, by its number, and a key; sums is what is in it.
+type cell struct{ window, key int64 }
+type sums struct{ count, sum int64 }
+
 // checkWindows recomputes every window by hand: record i is in window i/10000 with key i%1000.
 func checkWindows(t *testing.T, n int, out []string) {
 	t.Helper()
-	type cell struct{ window, key int64 }
-	type sums struct{ count, sum int64 }
 	want := map[cell]sums{}
 	for i := range int64(n) {
 		c := cell{i / 10_000, i % keys}
 		want[c] = sums{want[c].count + 1, want[c].sum + i}
 	}
+	checkCells(t, out, 10_000, want)
+}
+
+// checkCells compares windows that begin every so many milliseconds with what they must hold; each comes once.
+func checkCells(t *testing.T, out []string, every int64, want map[cell]sums) {
+	t.Helper()
 	got := map[cell]bool{}
-	for _, line := range out {
-		var row struct {
-			WS      string
-			K, C, S int64
-		}
-		if err := json.Unmarshal([]byte(line), &row); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		ws, err := time.Parse("2006-01-02 15:04:05", row.WS)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := cell{(ws.UnixMilli() - 1_767_225_600_000) / 10_000, row.K}
+	for _, a := range aggregates(t, out) {
+		c := cell{a.start / every, a.key}
 		if got[c] {
-			t.Fatalf("window %s of key %d came twice", row.WS, row.K)
+			t.Fatalf("the window at %d ms of key %d came twice", a.start, a.key)
 		}
 		got[c] = true
-		if w := want[c]; w.count != row.C || w.sum != row.S {
-			t.Fatalf("window %s of key %d: count %d and sum %d, want %d and %d", row.WS, row.K, row.C, row.S, w.count, w.sum)
+		if w := want[c]; w.count != a.count || w.sum != a.sum {
+			t.Fatalf("the window at %d ms of key %d: count %d and sum %d, want %d and %d", a.start, a.key, a.count, a.sum, w.count, w.sum)
 		}
 	}
 	if len(got) != len(want) {
@@ -177,27 +174,32 @@ func checkTotals(t *testing.T, n int, out []string) {
 	}
 }
 
-// A million numbered records through each job, killed with SIGKILL at twenty random moments.
-func TestNothingIsLostOrDoubledUnderTwentyKills(t *testing.T) {
+// underKills sends n records through each job, rate a second, while it is killed with SIGKILL at random moments, each at most so long behind its
+// start, and checks what was committed. The last run, over what is left, takes no longer than limit.
+func underKills(t *testing.T, jobs []shape, n, rate, kills int, most, limit time.Duration) {
 	b := kafkatest.Real(t)
-	for _, s := range shapes {
+	for _, s := range jobs {
 		t.Run(s.name, func(t *testing.T) {
-			const n, kills = 1_000_000, 20
 			in, out := s.topics(t, b)
 			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, n, 60_000, s.value)
+			f := startFeed(t, b, in, n, rate, s.value)
 			for k := range kills {
 				p := j.start(nil)
 				p.said("job running", 30*time.Second)
-				time.Sleep(time.Duration(rand.Int64N(int64(700 * time.Millisecond))))
+				time.Sleep(time.Duration(rand.Int64N(int64(most))))
 				p.kill()
 				t.Logf("kill %d at record %d", k+1, f.sent.Load())
 			}
 			f.wait(t)
-			j.start(nil, "--until", "end").endsWell(3 * time.Minute)
+			j.start(nil, "--until", "end").endsWell(limit)
 			s.check(t, n, committed(t, b, out))
 		})
 	}
+}
+
+// A million numbered records through each job, killed with SIGKILL at twenty random moments.
+func TestNothingIsLostOrDoubledUnderTwentyKills(t *testing.T) {
+	underKills(t, shapes, 1_000_000, 60_000, 20, 700*time.Millisecond, 3*time.Minute)
 }
 
 // The process is killed once at each named point of the protocol, at its third passage.

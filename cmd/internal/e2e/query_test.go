@@ -2,13 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
-
-	"weir/connectors/kafka/kafkatest"
 )
 
 // The jobs of this file are one of each kind of operator whose state is more than a number: windows that overlap, rows that
@@ -75,25 +71,7 @@ var queries = []shape{
 
 // Jobs of every kind of state under load, killed with SIGKILL at random moments.
 func TestQueriesAreExactUnderKills(t *testing.T) {
-	b := kafkatest.Real(t)
-	for _, s := range queries {
-		t.Run(s.name, func(t *testing.T) {
-			const n, kills = 200_000, 8
-			in, out := s.topics(t, b)
-			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, n, 20_000, s.value)
-			for k := range kills {
-				p := j.start(nil)
-				p.said("job running", 30*time.Second)
-				time.Sleep(time.Duration(rand.Int64N(int64(900 * time.Millisecond))))
-				p.kill()
-				t.Logf("kill %d at record %d", k+1, f.sent.Load())
-			}
-			f.wait(t)
-			j.start(nil, "--until", "end").endsWell(2 * time.Minute)
-			s.check(t, n, committed(t, b, out))
-		})
-	}
+	underKills(t, queries, 200_000, 20_000, 8, 900*time.Millisecond, 2*time.Minute)
 }
 
 // aggregate is a row of the jobs that add up windows; start is in milliseconds of the records' time.

@@ -48,8 +48,6 @@ END;
 // begin at i/5000 and one before it.
 func checkHops(t *testing.T, n int, out []string) {
 	t.Helper()
-	type cell struct{ window, key int64 }
-	type sums struct{ count, sum int64 }
 	want := map[cell]sums{}
 	for i := range int64(n) {
 		for w := i/5_000 - 1; w <= i/5_000; w++ {
@@ -57,31 +55,7 @@ func checkHops(t *testing.T, n int, out []string) {
 			want[c] = sums{want[c].count + 1, want[c].sum + i}
 		}
 	}
-	got := map[cell]bool{}
-	for _, line := range out {
-		var row struct {
-			WS      string
-			K, C, S int64
-		}
-		if err := json.Unmarshal([]byte(line), &row); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		ws, err := time.Parse("2006-01-02 15:04:05", row.WS)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := cell{(ws.UnixMilli() - 1_767_225_600_000) / 5_000, row.K}
-		if got[c] {
-			t.Fatalf("window %s of key %d came twice", row.WS, row.K)
-		}
-		got[c] = true
-		if w := want[c]; w.count != row.C || w.sum != row.S {
-			t.Fatalf("window %s of key %d: count %d and sum %d, want %d and %d", row.WS, row.K, row.C, row.S, w.count, w.sum)
-		}
-	}
-	if len(got) != len(want) {
-		t.Fatalf("%d windows of %d came out", len(got), len(want))
-	}
+	checkCells(t, out, 5_000, want)
 }
 
 // checkSet is for setJob: the even numbers, the totals, and every record in the files.
