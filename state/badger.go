@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -196,8 +198,11 @@ const lockName = "LOCK"
 func (s *Store) takeLock() error {
 	path := filepath.Join(s.dir, lockName)
 	s.lock = flock.New(path)
-	ok, err := s.lock.TryLock()
-	if err != nil {
+	// Look holds the lock for a moment: a directory is in use when it stays locked.
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	ok, err := s.lock.TryLockContext(ctx, 5*time.Millisecond)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return s.diskError("take the lock", err)
 	}
 	if !ok {
