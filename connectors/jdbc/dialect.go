@@ -24,12 +24,14 @@ type dialect struct {
 	numbered bool
 	// times: dates and times are given as text.
 	textTimes bool
-	open      func(u *jdbcurl.URL, user, password string) (*sql.DB, error)
+	// textClocks: dates and times without a zone are given as text, since the driver would put an instant into the zone of the connection.
+	textClocks bool
+	open       func(u *jdbcurl.URL, user, password string) (*sql.DB, error)
 }
 
 var dialects = map[string]dialect{
 	"postgresql": {kind: "PostgreSQL", quote: `"`, calls: 4, numbered: true, open: openPostgres},
-	"mysql":      {kind: "MySQL", quote: "`", calls: 4, open: openMySQL},
+	"mysql":      {kind: "MySQL", quote: "`", calls: 4, textClocks: true, open: openMySQL},
 	"sqlite":     {kind: "SQLite", quote: `"`, calls: 1, textTimes: true, open: openSQLite},
 }
 

@@ -48,8 +48,11 @@ func (s *lookupSpec) Close() error { return s.close() }
 type lookup struct{ *lookupSpec }
 
 func (l *lookup) Limits() exec.LookupLimits {
-	return exec.LookupLimits{Keys: max(1, mostParameters/len(l.keys)), Calls: l.d.calls}
+	return exec.LookupLimits{Keys: l.most(), Calls: l.d.calls}
 }
+
+// most is how many keys one request has at most.
+func (l *lookup) most() int { return max(1, mostParameters/len(l.keys)) }
 
 // Close leaves the connections to the other subtasks.
 func (l *lookup) Close() error { return nil }
@@ -125,13 +128,12 @@ func (l *lookup) parameters(keys *batch.Batch) []any {
 	if n == 0 {
 		return nil
 	}
-	most := max(1, mostParameters/len(l.keys))
 	want := 1
 	for want < n {
 		want *= 2
 	}
 	last := args[len(args)-len(l.keys):]
-	for ; n < min(want, most); n++ {
+	for ; n < min(want, l.most()); n++ {
 		args = append(args, last...)
 	}
 	return args

@@ -85,12 +85,27 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 		return []exec.Split{s.split(position{}, 0)}, nil
 	}
 	var out []exec.Split
-	size := (s.hi - s.lo + int64(s.parts)) / int64(s.parts)
-	for lo := s.lo; lo <= s.hi; lo += size {
-		from, to := lo, min(lo+size-1, s.hi)
-		out = append(out, s.split(position{Lo: &from, Hi: &to}, len(out)))
+	for _, r := range ranges(s.lo, s.hi, s.parts) {
+		out = append(out, s.split(position{Lo: &r[0], Hi: &r[1]}, len(out)))
 	}
 	return out, nil
+}
+
+// ranges are at most so many ranges of one size that lo to hi is made of, both ends included; the last one may be smaller.
+func ranges(lo, hi int64, parts int) [][2]int64 {
+	var out [][2]int64
+	if lo > hi {
+		return nil
+	}
+	step := uint64(hi-lo) / uint64(parts) // the size of a range, but one; hi - lo may be more than an int64
+	for {
+		if uint64(hi-lo) <= step {
+			return append(out, [2]int64{lo, hi})
+		}
+		to := lo + int64(step)
+		out = append(out, [2]int64{lo, to})
+		lo = to + 1
+	}
 }
 
 func (s *source) split(p position, n int) exec.Split {

@@ -19,6 +19,11 @@ func appendValue(v *batch.Vector, x any) error {
 		return nil
 	}
 	t := v.Type
+	if u, unsigned := x.(uint64); unsigned { // MySQL: every kind of column takes a whole number, and text
+		if x = int64(u); u > math.MaxInt64 {
+			x = strconv.FormatUint(u, 10)
+		}
+	}
 	switch {
 	case t.Kind == types.Boolean:
 		return appendBool(v, x)
@@ -89,7 +94,7 @@ func appendInt(v *batch.Vector, x any) error {
 		if x {
 			n = 1
 		}
-	case float32, float64, uint64:
+	case float32, float64:
 		f := reflectFloat(x)
 		if f != math.Trunc(f) || math.Abs(f) > 1<<62 {
 			return misfit(x, v.Type)
@@ -117,8 +122,6 @@ func reflectFloat(x any) float64 {
 		return float64(x)
 	case float64:
 		return x
-	case uint64:
-		return float64(x)
 	}
 	return math.NaN()
 }
@@ -256,14 +259,14 @@ func (d *dialect) parameter(v *batch.Vector, i int, to types.Type) (x any, ok bo
 	case t.IsBinary():
 		return append([]byte(nil), v.Bytes(i)...), true
 	case t.Kind == types.Date:
-		if d.textTimes {
+		if d.textTimes || d.textClocks {
 			return string(literal.AppendDate(nil, v.Int[i])), true
 		}
 		return time.Unix(v.Int[i]*86400, 0).UTC(), true
 	case t.Kind == types.Time:
 		return string(literal.AppendTime(nil, v.Int[i])), true
 	case t.IsTimestamp():
-		if d.textTimes {
+		if d.textTimes || d.textClocks && t.Kind == types.Timestamp {
 			return string(literal.AppendTimestamp(nil, v.Int[i], ' ')), true
 		}
 		return time.UnixMicro(v.Int[i]).UTC(), true
