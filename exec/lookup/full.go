@@ -9,7 +9,6 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
-	"weir/planner/types"
 	"weir/state"
 )
 
@@ -208,15 +207,6 @@ func all(cols []physical.Column) []int {
 	out := make([]int, len(cols))
 	for i := range out {
 		out[i] = i
-	}
-	return out
-}
-
-// Types is the types of columns.
-func Types(cols []physical.Column) []types.Type {
-	out := make([]types.Type, len(cols))
-	for i, c := range cols {
-		out[i] = c.Type
 	}
 	return out
 }

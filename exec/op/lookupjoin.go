@@ -92,7 +92,7 @@ func newLookupJoin(n *physical.LookupJoin, env Env) (exec.Operator, error) {
 		o.cols = append(o.cols, c)
 	}
 	o.keyType = pick(o.types, n.Keys)
-	o.cand = batch.New(append(append([]types.Type(nil), o.types...), lookup.Types(n.Lookup.Output)...), batch.TargetRows)
+	o.cand = batch.New(append(append([]types.Type(nil), o.types...), physical.Types(n.Lookup.Output)...), batch.TargetRows)
 	o.left, o.right = o.cand.Cols[:len(o.types)], o.cand.Cols[len(o.types):]
 	if n.Filter != nil {
 		f, err := expr.CompileFilter(n.Filter, env.Expr)
@@ -269,7 +269,7 @@ var errLookupTimeout = errors.New("no answer within the timeout")
 // call is the n-th request, empty.
 func (o *lookupJoin) call(n int) *call {
 	if n == len(o.calls) {
-		o.calls = append(o.calls, &call{keys: batch.New(o.keyType, smallCall), out: batch.New(lookup.Types(o.node.Lookup.Columns), smallCall)})
+		o.calls = append(o.calls, &call{keys: batch.New(o.keyType, smallCall), out: batch.New(physical.Types(o.node.Lookup.Columns), smallCall)})
 	}
 	c := o.calls[n]
 	c.keys.Reset()

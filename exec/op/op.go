@@ -109,14 +109,7 @@ func (*stateless) Watermark(exec.Watermark, exec.Emitter) error      { return ni
 func (*stateless) Snapshot(state.Epoch, exec.Emitter) error          { return nil }
 func (*stateless) Close() error                                      { return nil }
 
-func columnTypes(n physical.Node) []types.Type {
-	cols := n.Base().Columns
-	ts := make([]types.Type, len(cols))
-	for i, c := range cols {
-		ts[i] = c.Type
-	}
-	return ts
-}
+func columnTypes(n physical.Node) []types.Type { return physical.Types(n.Base().Columns) }
 
 func pick(ts []types.Type, cols []int) []types.Type {
 	out := make([]types.Type, len(cols))

@@ -76,14 +76,7 @@ func (b *builder) connect(from, to *vertex, in physical.Node, mode edgeMode, key
 	return e
 }
 
-func columnTypes(n physical.Node) []types.Type {
-	cols := n.Base().Columns
-	ts := make([]types.Type, len(cols))
-	for i, c := range cols {
-		ts[i] = c.Type
-	}
-	return ts
-}
+func columnTypes(n physical.Node) []types.Type { return physical.Types(n.Base().Columns) }
 
 // node gives the pipeline that puts out n's rows.
 func (b *builder) node(n physical.Node) (*vertex, error) {

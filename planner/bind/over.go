@@ -296,7 +296,7 @@ func (x *exprBinder) frame(s *ast.WindowSpec, w *overWindow) bool {
 	if f.From != math.MinInt64 {
 		f.Preceding = -f.From
 	}
-	f.Wide = f.To != 0 || f.Number || f.From > 0 && f.From != math.MinInt64
+	f.Wide = f.To != 0 || f.Number // a frame that begins behind the row ends there, too
 	return true
 }
 

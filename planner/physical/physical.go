@@ -39,6 +39,15 @@ type Column struct {
 	Time catalog.TimeAttr
 }
 
+// Types is the types of columns.
+func Types(cols []Column) []types.Type {
+	out := make([]types.Type, len(cols))
+	for i, c := range cols {
+		out[i] = c.Type
+	}
+	return out
+}
+
 // Changelog is which change kinds a node puts out.
 type Changelog struct {
 	Mode catalog.ChangeMode

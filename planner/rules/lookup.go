@@ -57,7 +57,7 @@ func lookupColumn(n logical.Node, i int) int {
 
 // lookupJoin makes a join that asks its right side, row by row.
 func (b *builder) lookupJoin(n *logical.Join) (built, bool) {
-	scan, calc := lookupScan(n.Right)
+	scan, calc := b.lookupScan(n.Right)
 	name := scan.Table.Name
 	if len(n.LeftKeys) == 0 {
 		d := b.diags.Errorf(codes.TemporalJoin, n.Sp, "a lookup join compares a column of %s, and this one compares none", name)
@@ -98,7 +98,7 @@ func (b *builder) lookupJoin(n *logical.Join) (built, bool) {
 }
 
 // lookupScan is the scan and what stands on it: package bind has seen to it that there is nothing else.
-func lookupScan(n logical.Node) (*logical.Scan, *logical.Calc) {
+func (b *builder) lookupScan(n logical.Node) (*logical.Scan, *logical.Calc) {
 	var up *logical.Calc
 	for {
 		switch x := n.(type) {
@@ -108,29 +108,11 @@ func lookupScan(n logical.Node) (*logical.Scan, *logical.Calc) {
 			if up == nil {
 				up = x
 			} else {
-				up = compose(up, x)
+				up = b.o.mergeTwo(up, x)
 			}
 			n = x.Input
 		}
 	}
-}
-
-// compose is up over down as one.
-func compose(up, down *logical.Calc) *logical.Calc {
-	inline := func(e scalar.Expr) scalar.Expr {
-		return scalar.Rewrite(e, func(x scalar.Expr) scalar.Expr {
-			if c, ok := x.(*scalar.Column); ok {
-				return down.Exprs[c.Index]
-			}
-			return x
-		})
-	}
-	c := *up
-	c.Input, c.Exprs = down.Input, make([]scalar.Expr, len(up.Exprs))
-	for i, e := range up.Exprs {
-		c.Exprs[i] = inline(e)
-	}
-	return &c
 }
 
 // lookupOptions reads the settings, the options of the table and the hint.

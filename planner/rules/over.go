@@ -357,7 +357,7 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 			Help("add ORDER BY and the column with the WATERMARK, or another column whose order counts")
 		return built{}, false
 	}
-	if time := n.Input.Cols()[n.Order[0].Column]; len(n.Order) == 1 && n.Order[0].Desc && time.Time != catalog.NoTime && !b.batch {
+	if time := n.Input.Cols()[n.Order[0].Column]; len(n.Order) == 1 && n.Order[0].Desc && time.Time != catalog.NoTime {
 		b.diags.Errorf(codes.Over, n.Sp, "OVER in the order of time is ascending").
 			Help("remove DESC; for the last row of each key, ask ROW_NUMBER() ... = 1 around it")
 		return built{}, false
@@ -416,7 +416,7 @@ func (b *builder) sortedOver(n *logical.Over) (built, bool) {
 		return in, false
 	}
 	in = b.exchange(in, n.Partition, id)
-	if b.warn && !b.batch && !in.bounded && b.cfg.Duration(config.StateTTL) == 0 {
+	if b.warn && !in.bounded && b.cfg.Duration(config.StateTTL) == 0 {
 		b.sortedOverGrows(n)
 	}
 	v := &physical.SortedOver{Input: in.node, Partition: n.Partition, Order: sortKeys(n.Order), Rows: n.Frame.Rows, Calls: aggCalls(n.Calls), TTL: b.cfg.Duration(config.StateTTL)}

@@ -15,9 +15,8 @@ import (
 // most, where a key of the right side is compared.
 func (b *builder) asOfTraits(n *logical.Join) traits {
 	t := b.traitsOf(n.Left)
-	if t.updating && !n.AsOf.Looks() {
-		// A row that gets another value in the join's key moves to another subtask: its changes come in no order there.
-		t.keys = slices.DeleteFunc(slices.Clone(t.keys), func(k []int) bool { return !subset(n.LeftKeys, k) })
+	if hint := n.AsOf.Hint; !n.AsOf.Looks() || hint != nil && hint.Shuffle {
+		t.keys = t.staying(n.LeftKeys)
 	}
 	if right := b.traitsOf(n.Right); !uniqueOn(right.keys, n.RightKeys) {
 		left := t.keys

@@ -7,7 +7,6 @@ import (
 
 	"weir/exec"
 	"weir/exec/batch"
-	"weir/exec/lookup"
 	"weir/planner/config"
 	"weir/planner/physical"
 	"weir/planner/types"
@@ -45,7 +44,7 @@ func (l *lookupTable) Find(_ context.Context, keys, out *batch.Batch) error {
 	for _, k := range encoded(keys, firstColumns(len(keys.Cols))) {
 		wanted[k] = true
 	}
-	all := batch.New(lookup.Types(l.n.Lookup.Columns), 16)
+	all := batch.New(physical.Types(l.n.Lookup.Columns), 16)
 	for _, row := range l.rows() {
 		for c, f := range l.n.Lookup.Fields {
 			all.Cols[c].AppendValue(row[f])
