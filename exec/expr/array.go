@@ -289,7 +289,10 @@ func arraySort(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			case an && bn:
 				return 0
 			case an || bn:
-				return map[bool]int{true: -1, false: 1}[an == nullsFirst]
+				if an == nullsFirst {
+					return -1
+				}
+				return 1
 			case up:
 				return less(elems, a, b)
 			}

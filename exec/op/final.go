@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	"weir/exec"
@@ -33,9 +32,6 @@ type final struct {
 	out     *batch.Batch
 }
 
-// finalGone marks an entry that was deleted in this batch.
-const finalGone = math.MinInt64
-
 // finalRow is a row at the end, and how many of it there are.
 type finalRow struct {
 	sort, row []byte
@@ -47,10 +43,8 @@ func newFinal(n *physical.Final) (exec.Operator, error) {
 	for c := range o.types {
 		o.cols = append(o.cols, c)
 	}
-	for _, k := range n.Order {
-		if t := o.types[k.Column]; t.Nested != nil {
-			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
-		}
+	if err := orderable(o.types, n.Order); err != nil {
+		return nil, err
 	}
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o, nil
@@ -83,8 +77,7 @@ func (o *final) Process(in *batch.Batch, _ exec.Emitter) error {
 	}
 	for _, r := range o.refs {
 		if f := m.Fixed(r); int64(binary.LittleEndian.Uint64(f)) == 0 {
-			gone := int64(finalGone)
-			binary.LittleEndian.PutUint64(f, uint64(gone))
+			binary.LittleEndian.PutUint64(f, deletedCount)
 			m.Delete(r)
 		}
 	}
@@ -109,9 +102,7 @@ func (o *final) Watermark(wm exec.Watermark, out exec.Emitter) error {
 			q.row = bytes.Clone(q.row)
 			one.Reset()
 			if bad = o.decode(q.row, one); bad == nil {
-				for _, s := range o.node.Order {
-					q.sort = batch.AppendSortKey(q.sort, one.Cols[s.Column], 0, s.Desc, s.NullsFirst)
-				}
+				q.sort = appendOrder(q.sort, o.node.Order, one, 0)
 				rows = append(rows, q)
 			}
 		}

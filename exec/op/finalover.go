@@ -32,10 +32,8 @@ func newFinalOver(n *physical.FinalOver) (exec.Operator, error) {
 	for c := range o.types {
 		o.cols = append(o.cols, c)
 	}
-	for _, k := range n.Order {
-		if t := o.types[k.Column]; t.Nested != nil {
-			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
-		}
+	if err := orderable(o.types, n.Order); err != nil {
+		return nil, err
 	}
 	var err error
 	if o.frames, err = newFrameCalls(n, o.types); err != nil {
@@ -154,9 +152,7 @@ func (o *finalOver) finish(x *rowList, out exec.Emitter) error {
 			return err
 		}
 		var sort []byte
-		for _, s := range o.node.Order {
-			sort = batch.AppendSortKey(sort, one.Cols[s.Column], 0, s.Desc, s.NullsFirst)
-		}
+		sort = appendOrder(sort, o.node.Order, one, 0)
 		for range q.count() {
 			o.now = append(o.now, finalRow{sort: sort, row: row})
 		}

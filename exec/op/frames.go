@@ -21,6 +21,7 @@ type frameCalls struct {
 	acc   *memstate.Map
 
 	peers   []int32 // first row of the same place, of each row
+	first   int     // first row that a distance in the order could be taken from
 	gone    batch.Batch
 	entered agg.Rows
 	left    agg.Rows
@@ -82,6 +83,9 @@ func (f *frameCalls) aggregate(b *batch.Batch) error {
 		return err
 	}
 	slot := f.acc.Fixed(ref)
+	if !f.node.Rows && len(f.node.Order) > 0 {
+		f.first = f.firstValue(b)
+	}
 	f.gone = *b
 	f.gone.Kinds = make([]batch.ChangeKind, b.N)
 	for i := range f.gone.Kinds {
@@ -131,7 +135,7 @@ func (f *frameCalls) frame(b *batch.Batch, i, lo, hi int) (from, to int) {
 	case n.From == 0 || f.noOffset(b, i):
 		from = int(f.peers[i])
 	default:
-		for from = max(lo, f.firstValue(b)); from < b.N && !f.noOffset(b, from) && f.distance(b, i, from) < n.From; from++ {
+		for from = max(lo, f.first); from < b.N && !f.noOffset(b, from) && f.distance(b, i, from) < n.From; from++ {
 		}
 	}
 	switch {
@@ -142,7 +146,7 @@ func (f *frameCalls) frame(b *batch.Batch, i, lo, hi int) (from, to int) {
 		for to = i + 1; to < b.N && f.peers[to] == f.peers[i]; to++ {
 		}
 	default:
-		for to = max(hi, f.firstValue(b)); to < b.N && !f.noOffset(b, to) && f.distance(b, i, to) <= n.To; to++ {
+		for to = max(hi, f.first); to < b.N && !f.noOffset(b, to) && f.distance(b, i, to) <= n.To; to++ {
 		}
 	}
 	return max(from, lo), max(to, hi)

@@ -114,10 +114,8 @@ func newMatch(n *physical.Match, env Env) (*match, error) {
 	if o.out, err = expr.CompileProjection(o.found.exprs, env.Expr); err != nil {
 		return nil, err
 	}
-	for _, k := range n.Then {
-		if t := o.types[k.Column]; t.Nested != nil {
-			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
-		}
+	if err := orderable(o.types, n.Then); err != nil {
+		return nil, err
 	}
 	o.keys = batch.New(pick(o.types, n.Partition), 0)
 	o.cur, o.sorted = batch.New(o.types, batch.TargetRows), batch.New(o.types, 0)
@@ -239,9 +237,7 @@ func (o *match) sort(time func(int) int64) {
 	o.order, o.at = grow(o.order, n), grow(o.at, n)
 	for i := range o.order {
 		k := o.order[i][:0]
-		for _, s := range o.node.Then {
-			k = batch.AppendSortKey(k, o.cur.Cols[s.Column], i, s.Desc, s.NullsFirst)
-		}
+		k = appendOrder(k, o.node.Then, o.cur, i)
 		o.order[i], o.at[i] = k, int32(i)
 	}
 	for from := 0; from < n; {

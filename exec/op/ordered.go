@@ -27,15 +27,13 @@ type ordered struct {
 	one   *batch.Batch             // a row of the state
 	key   []byte                   // its order
 
-	outcomes bool             // rows have them
-	forgot   func(*partition) // called for a partition that is forgotten; nil when nobody cares
+	outcomes bool                   // rows have them
+	forgot   func(*partition) error // called for a partition that is forgotten; nil when nobody cares
 }
 
 func newOrdered(id string, ts []types.Type, order []physical.SortKey) (ordered, error) {
-	for _, k := range order {
-		if t := ts[k.Column]; t.Nested != nil {
-			return ordered{}, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
-		}
+	if err := orderable(ts, order); err != nil {
+		return ordered{}, err
 	}
 	return ordered{id: id, types: ts, order: order, parts: map[string]*list.Element{}, used: list.New(), one: batch.New(ts, 1)}, nil
 }
@@ -75,6 +73,9 @@ type copies struct {
 // Few partitions are touched often, and those that are not are made anew of their rows.
 const orderMemory = 16 << 20
 
+// partitionBytes is about what a partition takes without its rows: one whose rows were all taken back is forgotten, too.
+const partitionBytes = 512
+
 func before(a, b ranked) bool {
 	if c := bytes.Compare(a.sort, b.sort); c != 0 {
 		return c < 0
@@ -84,7 +85,22 @@ func before(a, b ranked) bool {
 
 // sortKey appends the order of a row: bytes that compare as the rows do.
 func (o *ordered) sortKey(dst []byte, in *batch.Batch, i int) []byte {
-	for _, s := range o.order {
+	return appendOrder(dst, o.order, in, i)
+}
+
+// orderable reports a column of types that rows cannot be ordered by.
+func orderable(ts []types.Type, order []physical.SortKey) error {
+	for _, k := range order {
+		if t := ts[k.Column]; t.Nested != nil {
+			return fmt.Errorf("rows cannot be ordered by a value of type %s", t)
+		}
+	}
+	return nil
+}
+
+// appendOrder appends the order of row i: bytes that compare as the rows do.
+func appendOrder(dst []byte, order []physical.SortKey, in *batch.Batch, i int) []byte {
+	for _, s := range order {
 		dst = batch.AppendSortKey(dst, in.Cols[s.Column], i, s.Desc, s.NullsFirst)
 	}
 	return dst
@@ -105,7 +121,7 @@ func (o *ordered) partition(x *rowList) (p *partition, made bool, err error) {
 		o.used.MoveToFront(e)
 		return e.Value.(*partition), false, nil
 	}
-	p = &partition{key: string(x.key), tree: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true}), same: map[string]copies{}}
+	p = &partition{key: string(x.key), size: len(x.key) + partitionBytes, tree: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true}), same: map[string]copies{}}
 	err = x.each(func(_ int, q place) error {
 		o.one.Reset()
 		if err := decodeRow(o.id, q.data(), o.one.Cols); err != nil {
@@ -121,6 +137,7 @@ func (o *ordered) partition(x *rowList) (p *partition, made bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	o.held += len(p.key) + partitionBytes
 	o.parts[p.key] = o.used.PushFront(p)
 	return p, true, nil
 }
@@ -156,7 +173,7 @@ func (o *ordered) release(p *partition, r ranked) {
 }
 
 // shrink forgets the partitions that were not used for longest. Their rows are in the state.
-func (o *ordered) shrink() {
+func (o *ordered) shrink() error {
 	for o.held > orderMemory && o.used.Len() > 1 {
 		e := o.used.Back()
 		p := e.Value.(*partition)
@@ -164,9 +181,12 @@ func (o *ordered) shrink() {
 		delete(o.parts, p.key)
 		o.held -= p.size
 		if o.forgot != nil {
-			o.forgot(p)
+			if err := o.forgot(p); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // coming is the place of a row that comes: behind those that are equal to it.

@@ -82,7 +82,9 @@ func (o *rank) Process(in *batch.Batch, out exec.Emitter) error {
 		}
 	}
 	o.lists.deleteEmpty(0, o.refs)
-	o.shrink()
+	if err := o.shrink(); err != nil {
+		return err
+	}
 	return emitRows(o.out, out)
 }
 

@@ -45,10 +45,8 @@ func newSort(n *physical.Sort) (*timeSort, error) {
 	for c := range o.types {
 		o.cols = append(o.cols, c)
 	}
-	for _, k := range n.Then {
-		if t := o.types[k.Column]; t.Nested != nil {
-			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
-		}
+	if err := orderable(o.types, n.Then); err != nil {
+		return nil, err
 	}
 	o.one, o.out = batch.New(o.types, 0), batch.New(o.types, batch.TargetRows)
 	return o, nil
@@ -132,9 +130,7 @@ func (o *timeSort) next() error {
 	o.keys, o.at = grow(o.keys, o.one.N), grow(o.at, o.one.N)
 	for i := range o.keys {
 		k := o.keys[i][:0]
-		for _, s := range o.node.Then {
-			k = batch.AppendSortKey(k, o.one.Cols[s.Column], i, s.Desc, s.NullsFirst)
-		}
+		k = appendOrder(k, o.node.Then, o.one, i)
 		o.keys[i], o.at[i] = k, int32(i)
 	}
 	slices.SortStableFunc(o.at, func(a, b int32) int { return bytes.Compare(o.keys[a], o.keys[b]) })

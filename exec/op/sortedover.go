@@ -81,11 +81,7 @@ func newSortedOver(n *physical.SortedOver) (exec.Operator, error) {
 		return nil, err
 	}
 	o.accs = memstate.NewMap(o.aggs.set.Fixed)
-	o.forgot = func(p *partition) {
-		if p.run.ref != state.NoRef {
-			o.accs.Delete(p.run.ref)
-		}
-	}
+	o.forgot = o.discard
 	o.cur = batch.New(wide, batch.TargetRows)
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
 	o.res = batch.New(columnTypes(n)[len(o.types):], batch.TargetRows)
@@ -148,7 +144,9 @@ func (o *sortedOver) Process(in *batch.Batch, out exec.Emitter) error {
 		p.run.touched, p.run.removed, p.run.came = false, false, false
 	}
 	o.lists.deleteEmpty(0, o.refs)
-	o.shrink()
+	if err := o.shrink(); err != nil {
+		return err
+	}
 	return emitRows(o.out, out)
 }
 
@@ -217,13 +215,19 @@ func (o *sortedOver) behind(a, b ranked) bool {
 	return bytes.Compare(a.sort, b.sort) < 0
 }
 
+// discard forgets the accumulators of a partition with their distinct values.
+func (o *sortedOver) discard(p *partition) error {
+	if p.run.ref == state.NoRef {
+		return nil
+	}
+	o.accs.Delete(p.run.ref)
+	return o.aggs.drop(p.run.ns)
+}
+
 // startAnew gives a partition empty accumulators.
 func (o *sortedOver) startAnew(p *partition) (err error) {
-	if p.run.ref != state.NoRef {
-		o.accs.Delete(p.run.ref)
-		if err := o.aggs.drop(p.run.ns); err != nil {
-			return err
-		}
+	if err := o.discard(p); err != nil {
+		return err
 	}
 	o.last++
 	p.run.ns, p.run.peers = o.last, 0

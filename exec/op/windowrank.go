@@ -54,10 +54,8 @@ func newWindowRank(n *physical.WindowRank) (exec.Operator, error) {
 	for c := range o.types {
 		o.cols = append(o.cols, c)
 	}
-	for _, k := range n.Order {
-		if t := o.types[k.Column]; t.Nested != nil {
-			return nil, fmt.Errorf("rows cannot be ordered by a value of type %s", t)
-		}
+	if err := orderable(o.types, n.Order); err != nil {
+		return nil, err
 	}
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
 	o.kept = o.out.Cols[:len(o.types)]
@@ -123,9 +121,7 @@ func (o *windowRank) add(in *batch.Batch, end int64, pos []int32) error {
 	}
 	for k, i := range pos {
 		o.sort = o.sort[:0]
-		for _, s := range o.node.Order {
-			o.sort = batch.AppendSortKey(o.sort, in.Cols[s.Column], int(i), s.Desc, s.NullsFirst)
-		}
+		o.sort = appendOrder(o.sort, o.node.Order, in, int(i))
 		held := m.Var(o.refs[k])
 		at, fits := o.place(held)
 		if !fits {

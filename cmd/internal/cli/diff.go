@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -112,7 +113,7 @@ func atRevision(name, rev string) (string, error) {
 		var out, fail bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &fail
 		if err := cmd.Run(); err != nil {
-			return "", fmt.Errorf("git %s: %s", args[0], strings.TrimSpace(firstOf(fail.String(), err.Error())))
+			return "", fmt.Errorf("git %s: %s", args[0], cmp.Or(strings.TrimSpace(fail.String()), err.Error()))
 		}
 		return out.String(), nil
 	}
@@ -125,15 +126,6 @@ func atRevision(name, rev string) (string, error) {
 		return "", err
 	}
 	return git("show", rev+":"+path)
-}
-
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if strings.TrimSpace(t) != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // compareJobs matches the jobs of two versions of a script by their names.
