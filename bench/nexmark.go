@@ -208,28 +208,8 @@ func (n *nexmarkRun) script(query string, events int, dir string) (string, error
 	if err != nil {
 		return "", err
 	}
-	if strings.Contains(out, nexmarkSideInput) {
-		if err := writeSideInput(filepath.Join(dir, "side_input.txt")); err != nil {
-			return "", err
-		}
-	}
-	out = strings.NewReplacer("file:///tmp/nexmark/", "file://"+dir+"/").Replace(out)
 	return fmt.Sprintf("SET 'execution.checkpointing.interval' = '5 s';\nSET 'execution.checkpointing.mode' = 'EXACTLY_ONCE';\n"+
 		"SET 'execution.checkpointing.dir' = 'file://%s/chk';\n%s", dir, out), nil
-}
-
-const nexmarkSideInput = "side_input"
-
-// writeSideInput writes the file that q13 joins: the numbers below 10,000, each with itself as text.
-func writeSideInput(file string) error {
-	var b strings.Builder
-	for i := range 10_000 {
-		fmt.Fprintf(&b, "%d,%d\n", i, i)
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(file, []byte(b.String()), 0o644)
 }
 
 // overTables gives the nexmark tables of a script other options.

@@ -76,8 +76,7 @@ type matchPart struct {
 // matchRow is a row of the batch that is looked at.
 type matchRow struct {
 	part *matchPart
-	pos  int32
-	k    int // which key and kept row it is
+	pos  int32 // in the batch; its key and its kept row have the same number
 	time int64
 }
 
@@ -278,7 +277,7 @@ func (o *match) look(in *batch.Batch, time func(int32) int64, out exec.Emitter) 
 			o.waves[waves] = o.waves[waves][:0]
 			waves++
 		}
-		o.waves[part.level] = append(o.waves[part.level], matchRow{part, int32(k), k, time(int32(k))})
+		o.waves[part.level] = append(o.waves[part.level], matchRow{part, int32(k), time(int32(k))})
 		part.level++
 	}
 	for _, w := range o.waves[:waves] {
@@ -306,7 +305,7 @@ func (o *match) wave(rows []matchRow) error {
 		if err := o.search.Advance(w.part.p, w.time, o.take(w.part)); err != nil {
 			return o.broken(err)
 		}
-		data := o.kept.Data[o.kept.Off[w.k]:o.kept.Off[w.k+1]]
+		data := o.kept.Data[o.kept.Off[w.pos]:o.kept.Off[w.pos+1]]
 		o.search.Runs(w.part.p, func(run *pattern.Run, needs []int) {
 			for _, v := range needs {
 				if c := o.conds[v]; c != nil && c.probe != nil {
@@ -322,7 +321,7 @@ func (o *match) wave(rows []matchRow) error {
 	}
 	for i := range rows {
 		w := &rows[i]
-		data := o.kept.Data[o.kept.Off[w.k]:o.kept.Off[w.k+1]]
+		data := o.kept.Data[o.kept.Off[w.pos]:o.kept.Off[w.pos+1]]
 		ask := func(run *pattern.Run, v int) (bool, error) {
 			if o.conds[v] == nil {
 				return true, nil

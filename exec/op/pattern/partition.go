@@ -119,7 +119,7 @@ func (s *Search) Advance(p *Partition, time int64, found Found) error {
 		}
 		over := p.runs[0].start
 		p.runs = rebuilt(p.runs, func(r *Run) bool { return r.first != notBegun && r.start == over })
-		if err := s.release(p, &p.runs, due, found); err != nil {
+		if err := s.release(p, due, found); err != nil {
 			return err
 		}
 	}
@@ -182,7 +182,7 @@ func (s *Search) Offer(p *Partition, time int64, data []byte, ask Asker, found F
 	clear(p.runs)
 	clear(matches)
 	s.runs, s.matches, p.runs = p.runs, matches, runs
-	return s.release(p, &p.runs, time, found)
+	return s.release(p, time, found)
 }
 
 func newStep(row *Row, variable int, prev *Step) *Step {
@@ -264,9 +264,9 @@ func holds(run *Run, e *edge, ask Asker) (bool, error) {
 }
 
 // release finds the matches that wait for no run any more, earliest first.
-func (s *Search) release(p *Partition, runs *heap, time int64, found Found) error {
+func (s *Search) release(p *Partition, time int64, found Found) error {
 	for len(p.done) > 0 {
-		if len(*runs) > 0 && p.done[0].first > (*runs)[0].first {
+		if len(p.runs) > 0 && p.done[0].first > p.runs[0].first {
 			return nil
 		}
 		m := p.done.poll()
@@ -275,7 +275,7 @@ func (s *Search) release(p *Partition, runs *heap, time int64, found Found) erro
 			return err
 		}
 		skipped := func(r *Run) bool { return r.first != notBegun && r.first < behind }
-		runs.remove(skipped)
+		p.runs.remove(skipped)
 		p.done.remove(skipped)
 		if err := found(m.Last, time); err != nil {
 			return err
