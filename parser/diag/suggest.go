@@ -1,11 +1,14 @@
 package diag
 
-import "unicode"
+import (
+	"strings"
+	"unicode"
+)
 
 // Suggest finds the candidate that name most probably was meant to be; ok is false where
 // none is close. Case does not count; two letters changed places count as one mistake. A
 // name of up to 3 letters may have one mistake, of up to 8 two, longer ones a third of
-// their length.
+// their length. Failing that, a name of four letters or more may be the beginning of one candidate alone.
 func Suggest(name string, candidates []string) (best string, ok bool) {
 	n := fold(name)
 	limit := 1
@@ -28,7 +31,24 @@ func Suggest(name string, candidates []string) (best string, ok bool) {
 			best, least = c, d
 		}
 	}
-	return best, least <= limit
+	if least <= limit {
+		return best, true
+	}
+	return beginning(n, candidates)
+}
+
+// beginning finds the only candidate that begins with n.
+func beginning(n []rune, candidates []string) (one string, ok bool) {
+	for _, c := range candidates {
+		if len(n) < 4 || !strings.HasPrefix(string(fold(c)), string(n)) {
+			continue
+		}
+		if ok {
+			return "", false
+		}
+		one, ok = c, true
+	}
+	return one, ok
 }
 
 func fold(s string) []rune {

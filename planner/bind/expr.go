@@ -147,7 +147,9 @@ func (x *exprBinder) columnRef(e *ast.ColumnRef) scalar.Expr {
 		if k := x.agg.keyPath(x, col, path, e.Sp); k != nil {
 			return k
 		}
-		x.agg.notGrouped(x, e, col)
+		if x.path(col, path, e.Sp) != nil { // a field that is not there is said instead
+			x.agg.notGrouped(x, e, col)
+		}
 		return nil
 	}
 	return x.path(col, path, e.Sp)
