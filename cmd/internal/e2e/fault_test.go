@@ -100,7 +100,7 @@ func commitsMoreThan(t *testing.T, p *process, epochs int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); strings.Count(p.output(), "epoch committed") <= epochs; {
 		if time.Now().After(deadline) {
-			t.Fatalf("nothing more was committed:\n%s", tail(p.output()))
+			t.Fatalf("nothing more was committed:\n%s", p.stuck())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

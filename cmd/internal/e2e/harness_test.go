@@ -128,6 +128,25 @@ func (p *process) endsWell(limit time.Duration) {
 	}
 }
 
+// stuck is what p is doing: how it ended, or where each of its goroutines stands, behind the last lines of its log. p is gone then.
+func (p *process) stuck() string {
+	said := tail(p.output())
+	before := len(p.output())
+	select {
+	case <-p.exited:
+		return fmt.Sprintf("%s\nthe process had ended: %v", said, p.cmd.ProcessState)
+	default:
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		return fmt.Sprintf("%s\nno stacks: %v", said, err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(10 * time.Second):
+	}
+	return said + "\n" + p.output()[before:]
+}
+
 func tail(s string) string {
 	lines := strings.Split(s, "\n")
 	return strings.Join(lines[max(0, len(lines)-30):], "\n")
