@@ -99,10 +99,16 @@ func TestExpiredTransactionIsReplayed(t *testing.T) {
 func commitsMoreThan(t *testing.T, p *process, epochs int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); strings.Count(p.output(), "epoch committed") <= epochs; {
+		select {
+		case <-p.exited:
+			if strings.Count(p.output(), "epoch committed") <= epochs {
+				t.Fatalf("the job ended (%v) before it committed more:\n%s", p.cmd.ProcessState, tail(p.output()))
+			}
+		case <-time.After(5 * time.Millisecond):
+		}
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing more was committed:\n%s", p.stuck())
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

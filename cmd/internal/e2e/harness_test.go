@@ -128,15 +128,10 @@ func (p *process) endsWell(limit time.Duration) {
 	}
 }
 
-// stuck is what p is doing: how it ended, or where each of its goroutines stands, behind the last lines of its log. p is gone then.
+// stuck is where each goroutine of p stands, behind the last lines of its log. p is gone then.
 func (p *process) stuck() string {
 	said := tail(p.output())
 	before := len(p.output())
-	select {
-	case <-p.exited:
-		return fmt.Sprintf("%s\nthe process had ended: %v", said, p.cmd.ProcessState)
-	default:
-	}
 	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		return fmt.Sprintf("%s\nno stacks: %v", said, err)
 	}

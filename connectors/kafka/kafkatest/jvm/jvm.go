@@ -142,8 +142,10 @@ func Start(cmd *exec.Cmd, log string) (*Process, error) {
 	cmd.SysProcAttr = dieWithParent()
 	started, done := make(chan error), make(chan struct{})
 	go func() {
-		// The kernel kills the child when the thread that started it ends, so this one stays.
+		// The kernel kills a child when the thread that started it ends, so this one stays, and outlives this child: a goroutine
+		// that ends while it holds its thread ends the thread too, and other children may have been started from it.
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
