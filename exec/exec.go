@@ -258,6 +258,14 @@ type SinkWriter interface {
 // epoch: a file that is due. WantsEpoch is asked before an epoch with nothing new is skipped; coordinator's goroutine.
 type EpochWanter interface{ WantsEpoch() bool }
 
+// WatermarkWriter is implemented by a SinkWriter that goes by event time. Both are called from the task's goroutine, between Writes.
+type WatermarkWriter interface {
+	// Watermark promises that no row with an earlier or equal event time will follow.
+	Watermark(wm Watermark)
+	// End says that the input has ended by itself: barriers may follow, and no row. A job that is stopped has no End.
+	End()
+}
+
 // SideRecoverer is implemented by a SinkSpec whose writers return side data from Flush.
 type SideRecoverer interface {
 	// BeforeClaim is called at the start of an attempt, before earlier instances are fenced off. What Recover removes must have

@@ -67,13 +67,6 @@ func (s *Session) insert(st *ast.Insert) *rules.Output {
 		j := s.analysis.Jobs[len(s.analysis.Jobs)-1]
 		j.Inserts = append(j.Inserts, note)
 	}
-	if st.Overwrite {
-		s.diags.Errorf(codes.NoInsertForm, st.Sp, "INSERT OVERWRITE is not supported").At("a stream has no end at which the old rows could be replaced").
-			Help("write INSERT INTO")
-	}
-	if len(st.Partition) > 0 {
-		s.diags.Errorf(codes.NoInsertForm, st.Partition[0].Sp, "PARTITION (...) in INSERT is not supported").Help("give the value as a column of the query")
-	}
 	name, ok := bind.Object(st.Table, s.diags)
 	if !ok {
 		return nil
@@ -101,12 +94,32 @@ func (s *Session) insert(st *ast.Insert) *rules.Output {
 	in := b.Insert(st, t)
 	s.checkSources(b)
 	s.checkSink(t, st.Table.Sp)
+	if st.Overwrite {
+		s.checkOverwrite(st, t)
+	}
 	if in == nil || hasErrors(s.diags.All[found:]) {
 		return nil
 	}
 	note.Query = in.Query
 	return &rules.Output{
 		Table: t, Query: s.opt.Optimize(in.Query), Fields: in.Fields, SinkMode: s.sinkMode(t), At: st.Table.Sp, Span: st.Sp,
+		Overwrite: st.Overwrite, Static: in.Static,
+	}
+}
+
+// checkOverwrite refuses INSERT OVERWRITE where what was there cannot be replaced: Flink's rules.
+func (s *Session) checkOverwrite(st *ast.Insert, t *catalog.Table) {
+	at := st.Sp
+	at.End = st.Table.Sp.End
+	c := s.connector(t)
+	switch {
+	case c == nil || !c.Sink:
+	case !c.Overwrite:
+		s.diags.Errorf(codes.NoInsertForm, at, "table %s cannot be overwritten: connector '%s' only adds rows", t.Name, t.Connector).
+			Label(t.NameSpan, "defined here").Help("write INSERT INTO, or use connector 'filesystem'")
+	case s.o.Config.String(config.RuntimeMode) != "BATCH":
+		s.diags.Errorf(codes.NoInsertForm, at, "INSERT OVERWRITE is for batch jobs").At("a stream has no end at which the old rows could be replaced").
+			Help("SET 'execution.runtime-mode' = 'batch', or write INSERT INTO")
 	}
 }
 

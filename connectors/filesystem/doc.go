@@ -15,6 +15,9 @@
 //	recovery  closed files of the epoch are renamed, the open one is cut to its length and renamed,
 //	          what later epochs left is deleted
 //
+// A partitioned table has a folder for each value of its partition columns, and every writer an open file in each that it
+// writes to (partition.go); a partition that is complete gets a file _SUCCESS (commit.go).
+//
 // An open file whose rows are all committed is renamed when the job ends. The uid begins with a
 // hash of the job's name and the sink, by which recovery knows the job's own files.
 package filesystem

@@ -13,6 +13,7 @@ import (
 	"weir/connectors/formats"
 	"weir/exec"
 	"weir/exec/batch"
+	"weir/planner/types"
 )
 
 // chunk is how much of a file is read at once.
@@ -48,9 +49,10 @@ type reader struct {
 }
 
 type split struct {
-	path string
-	pos  position
-	done bool
+	path   string
+	pos    position
+	done   bool
+	values []types.Value // of the partition columns
 }
 
 func (r *reader) AddSplits(splits []exec.Split) error {
@@ -59,7 +61,13 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 		if err != nil {
 			return exec.Fatalf("", "restore split "+s.ID+" of table "+r.table, err)
 		}
-		r.splits = append(r.splits, &split{path: s.ID, pos: p, done: p.Offset >= p.Size})
+		sp := &split{path: s.ID, pos: p, done: p.Offset >= p.Size}
+		if r.partitions != nil {
+			if sp.values, err = r.valuesOf(s.ID); err != nil {
+				return err
+			}
+		}
+		r.splits = append(r.splits, sp)
 	}
 	return nil
 }
@@ -233,8 +241,18 @@ func (r *reader) record(b []byte, last bool) (n, next int) {
 	return n, next
 }
 
-// metadata fills the metadata columns of the batch.
+// metadata fills the metadata columns of the batch, and those of its partition.
 func (r *reader) metadata(s *split) {
+	if r.partitions != nil {
+		for k, c := range r.partitions.index {
+			if c < 0 {
+				continue
+			}
+			for range r.batch.N {
+				r.batch.Cols[c].AppendValue(s.values[k])
+			}
+		}
+	}
 	for k, key := range r.metaKeys {
 		v := r.batch.Cols[r.metaCols[k]]
 		switch key {

@@ -313,7 +313,7 @@ func TestRecoveryLeavesFilesOfOthersAlone(t *testing.T) {
 func TestRecoveryRefusesLostFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := sinkOf(t, dir, "a INT", "format = csv")
-	err := recoverTo(s, 7, []byte(`{"dir":"`+dir+`","open":"part-x-0-0","length":12}`))
+	err := recoverTo(s, 7, []byte(`{"dir":"`+dir+`","open":{"part-x-0-0":12}}`))
 	if !errors.Is(err, exec.ErrFatal) || !strings.Contains(err.Error(), "part file part-x-0-0 is gone, and 12 bytes of it are committed") {
 		t.Fatal(err)
 	}
@@ -331,5 +331,215 @@ func TestNullLineIsRefused(t *testing.T) {
 	b.N = 1
 	if err := w.Write(b); !errors.Is(err, exec.ErrFatal) || !strings.Contains(err.Error(), "cannot write NULL as a line") {
 		t.Fatal(err)
+	}
+}
+
+// partitionedSink is a table of days whose partitions are complete by the watermark, an hour after the day begins, with the writers of two subtasks.
+func partitionedSink(t *testing.T, dir, more string) (*sink, []*writer) {
+	t.Helper()
+	tab := table(t, dir, "a INT\ndt STRING", "format = csv\nsink.partition-commit.policy.kind = success-file\nsink.partition-commit.delay = 1 h\n"+more)
+	tab.Partitions = []string{"dt"}
+	in := &physical.Values{}
+	p := &physical.Sink{Input: in, Table: tab}
+	p.ID = "sink"
+	for i, c := range tab.Columns {
+		in.Columns = append(in.Columns, physical.Column{Name: c.Name, Type: c.Type})
+		p.Fields = append(p.Fields, i)
+	}
+	made, err := Connector(registry).Sink(p, config.New(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := made.(*sink)
+	return s, writersOf(t, s)
+}
+
+func writersOf(t *testing.T, s *sink) []*writer {
+	t.Helper()
+	ctx := t.Context()
+	var ws []*writer
+	for i := range 2 {
+		w, err := s.Writer(&exec.TaskContext{Ctx: ctx, Subtask: i, Metrics: &exec.Metrics{}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws = append(ws, w.(*writer))
+	}
+	return ws
+}
+
+func putDay(t *testing.T, w *writer, row int64, day string) {
+	t.Helper()
+	b := batch.New([]types.Type{types.TInt, types.TString}, 1)
+	b.Cols[0].AppendInt(row)
+	b.Cols[1].AppendString(day)
+	b.N = 1
+	if err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// epochOf brings an epoch of all writers up to the commit point.
+func epochOf(t *testing.T, ws []*writer, e exec.Epoch) [][]byte {
+	t.Helper()
+	var sides [][]byte
+	for _, w := range ws {
+		if err := w.Barrier(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, w := range ws {
+		side, err := w.Flush(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sides = append(sides, side)
+	}
+	return sides
+}
+
+func commitAll(t *testing.T, ws []*writer, e exec.Epoch, sides [][]byte) {
+	t.Helper()
+	for i, w := range ws {
+		commit(t, w, e, sides[i])
+	}
+}
+
+func at(day string) exec.Watermark {
+	d, err := time.Parse("2006-01-02T15:04", day)
+	if err != nil {
+		panic(err)
+	}
+	return exec.Watermark(d.UnixMicro())
+}
+
+func TestPartitionIsCompleteWhenTheWatermarkOfAllWritersHasPassedIt(t *testing.T) {
+	dir := t.TempDir()
+	_, ws := partitionedSink(t, dir, "sink.partition-commit.trigger = partition-time")
+	putDay(t, ws[0], 1, "2026-01-01")
+	putDay(t, ws[1], 2, "2026-01-01")
+	putDay(t, ws[0], 3, "2026-01-02")
+	ws[0].Watermark(at("2026-01-01T01:30"))
+	ws[1].Watermark(at("2026-01-01T01:00")) // not behind it yet
+	commitAll(t, ws, 1, epochOf(t, ws, 1))
+	if got, want := tree(t, dir), "dt=2026-01-01/part: 1\n2 hidden\n"; got != want {
+		t.Fatalf("got\n%s", got)
+	}
+	ws[1].Watermark(at("2026-01-01T01:01"))
+	commitAll(t, ws, 2, epochOf(t, ws, 2))
+	if got, want := tree(t, dir), "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2\n1 hidden\n"; got != want {
+		t.Fatalf("got\n%s", got)
+	}
+	// A late row makes it due once more, with the next epoch.
+	if err := os.Remove(filepath.Join(dir, "dt=2026-01-01", "_SUCCESS")); err != nil {
+		t.Fatal(err)
+	}
+	putDay(t, ws[1], 4, "2026-01-01")
+	commitAll(t, ws, 3, epochOf(t, ws, 3))
+	if got, want := tree(t, dir), "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2 4\n1 hidden\n"; got != want {
+		t.Fatalf("got\n%s", got)
+	}
+}
+
+func TestPartitionIsCompleteByTheClock(t *testing.T) {
+	dir := t.TempDir()
+	s, ws := partitionedSink(t, dir, "sink.rolling-policy.rollover-interval = 1 d\nsink.rolling-policy.inactivity-interval = 1 d")
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.now = func() time.Time { return now }
+	putDay(t, ws[0], 1, "x")
+	commitAll(t, ws, 1, epochOf(t, ws, 1))
+	now = now.Add(50 * time.Minute)
+	putDay(t, ws[1], 2, "x")
+	commitAll(t, ws, 2, epochOf(t, ws, 2))
+	if ws[0].WantsEpoch() {
+		t.Fatal("nothing is due after 50 minutes")
+	}
+	now = now.Add(11 * time.Minute)
+	if !ws[0].WantsEpoch() {
+		t.Fatal("the partition's hour is over")
+	}
+	if got, want := tree(t, dir), "2 hidden\n"; got != want {
+		t.Fatalf("got\n%s", got)
+	}
+	commitAll(t, ws, 3, epochOf(t, ws, 3))
+	if got, want := tree(t, dir), "dt=x/_SUCCESS:\ndt=x/part: 1 2\n"; got != want {
+		t.Fatalf("got\n%s", got)
+	}
+	if ws[0].WantsEpoch() {
+		t.Fatal("nothing is left")
+	}
+}
+
+// A job dies at each point of the epoch that commits a partition, and goes on from the last epoch that was committed.
+func TestPartitionsAreRecoveredAtEveryPoint(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		reach  int // 0: before the barrier, 1: prepared and lost, 2: committed and nothing published, 3: all done
+		after  string
+		follow string
+	}{
+		{"before the barrier", 0, "dt=2026-01-01/part: 1 2\n", "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2\n"},
+		{"the manifest is lost", 1, "dt=2026-01-01/part: 1 2\n", "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2\n"},
+		{"committed, not published", 2, "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2 3\n", "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2 3\n"},
+		{"published", 3, "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2 3\n", "dt=2026-01-01/_SUCCESS:\ndt=2026-01-01/part: 1 2 3\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			const by = "sink.partition-commit.trigger = partition-time"
+			_, ws := partitionedSink(t, dir, by)
+			putDay(t, ws[0], 1, "2026-01-01")
+			putDay(t, ws[1], 2, "2026-01-01")
+			first := epochOf(t, ws, 1)
+			commitAll(t, ws, 1, first)
+			putDay(t, ws[0], 3, "2026-01-01")
+			for _, w := range ws {
+				w.Watermark(at("2026-01-01T02:00"))
+			}
+			from, sides := exec.Epoch(1), first
+			if c.reach > 0 {
+				second := epochOf(t, ws, 2)
+				if c.reach > 1 {
+					from, sides = 2, second
+				}
+				if c.reach > 2 {
+					commitAll(t, ws, 2, second)
+				}
+			}
+			s, _ := partitionedSink(t, dir, by)
+			if err := recoverTo(s, from, sides...); err != nil {
+				t.Fatal(err)
+			}
+			if got := tree(t, dir); got != c.after {
+				t.Fatalf("after recovery\n%s", got)
+			}
+			s.commits = commits{}
+			ws = writersOf(t, s)
+			for _, w := range ws {
+				w.Watermark(at("2026-01-01T02:00"))
+			}
+			commitAll(t, ws, from+1, epochOf(t, ws, from+1))
+			if got := tree(t, dir); got != c.follow {
+				t.Fatalf("an epoch later\n%s", got)
+			}
+		})
+	}
+}
+
+func TestManyPartitionsTakeTurnsWithFileHandles(t *testing.T) {
+	dir := t.TempDir()
+	_, ws := partitionedSink(t, dir, "")
+	for round := range int64(2) {
+		for i := range 2 * mostHandles {
+			putDay(t, ws[0], round, fmt.Sprintf("d%03d", i))
+		}
+	}
+	if ws[0].handles > mostHandles {
+		t.Fatalf("%d files are open", ws[0].handles)
+	}
+	ws[0].End()
+	ws[1].End()
+	commitAll(t, ws, 1, epochOf(t, ws, 1))
+	if got := strings.Count(tree(t, dir), "/part: 0 1\n"); got != 2*mostHandles {
+		t.Fatalf("%d partitions have both rows", got)
 	}
 }

@@ -35,6 +35,9 @@ type source struct {
 	metaCols []int
 	untilEnd bool
 	listed   bool // untilEnd: the files have been listed
+
+	partitions *partitions // nil: the table has none
+	pruning    *pruning    // nil: every folder is read
 }
 
 // framing says how records follow one another in a file.
@@ -66,7 +69,10 @@ func newSource(s *physical.Scan, cfg *config.Config, registry formats.Registry) 
 		return nil, err
 	}
 	src.format = f
-	src.decoder = formats.DecoderSpec{Schema: formats.ScanColumns(s), Metadata: formats.FormatMetadata(s), Options: opts, TimeZone: cfg.Zone()}
+	columns := formats.ScanColumns(s)
+	src.partitions, columns = newPartitions(t, columns)
+	src.pruning = newPruning(src.partitions, s.Filter, cfg.Zone())
+	src.decoder = formats.DecoderSpec{Schema: columns, Metadata: formats.FormatMetadata(s), Options: opts, TimeZone: cfg.Zone()}
 	src.framing.skipBlank = f.Name != "raw"
 	if f.Name == "csv" {
 		if src.framing.csv, err = csv.NewFraming(opts); err != nil {
@@ -166,6 +172,12 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 		if !info.Mode().IsRegular() {
 			return nil
 		}
+		if s.partitions != nil {
+			keep, err := s.wanted(path)
+			if err != nil || !keep {
+				return err
+			}
+		}
 		if compressed[strings.ToLower(filepath.Ext(path))] {
 			return exec.Fatalf("unpack it, or leave it out by 'source.path.regex-pattern'", "read table "+s.table,
 				fmt.Errorf("file %s is compressed, which is not supported yet", path))
@@ -193,6 +205,29 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 		return out[i].ID < out[j].ID
 	})
 	return out, nil
+}
+
+// valuesOf is the partition columns of a file.
+func (s *source) valuesOf(path string) ([]types.Value, error) {
+	relative, err := filepath.Rel(s.path, path)
+	var values []types.Value
+	if err == nil {
+		values, err = s.partitions.values(filepath.ToSlash(relative))
+	}
+	if err != nil {
+		return nil, exec.Fatalf("move the file into the folder of its partition, or leave it out by 'source.path.regex-pattern'", "read table "+s.table,
+			fmt.Errorf("file %s: %w", path, err))
+	}
+	return values, nil
+}
+
+// wanted reports whether rows of a file can meet the conditions of the query.
+func (s *source) wanted(path string) (bool, error) {
+	values, err := s.valuesOf(path)
+	if err != nil || s.pruning == nil {
+		return err == nil, err
+	}
+	return s.pruning.keeps(values)
 }
 
 func (s *source) DiscoveryInterval() time.Duration {

@@ -2,16 +2,12 @@ package jdbc_test
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
-	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,21 +17,8 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"weir/connectors/jdbc"
-	"weir/connectors/spec"
+	"weir/connectors/jobtest"
 	weirexec "weir/exec"
-	"weir/exec/batch"
-	"weir/exec/expr"
-	"weir/exec/expr/text"
-	"weir/exec/runtime"
-	"weir/exec/runtime/runtimetest"
-	"weir/parser/diag"
-	"weir/planner"
-	"weir/planner/config"
-	"weir/planner/datetime"
-	"weir/planner/fn"
-	"weir/planner/physical"
-	"weir/planner/scalar"
-	"weir/planner/types"
 )
 
 // The files of testdata run on SQLite, and on PostgreSQL where its programs are on the machine:
@@ -112,120 +95,18 @@ func (s *suite) run(t *testing.T, path string) {
 		case "rows":
 			var table string
 			d.ScanArgs(t, "table", &table)
-			s.rows[table] = strings.Split(strings.TrimSpace(d.Input), "\n")
+			s.rows[table] = nil
+			for _, l := range strings.Split(strings.TrimSpace(d.Input), "\n") {
+				s.rows[table] = append(s.rows[table], l+" | NULL") // a column by processing time
+			}
 			return ""
 		case "run":
-			return s.job(t)
+			j := jobtest.Job{Connectors: weirexec.Registry{"jdbc": jdbc.Connector()}, Rows: s.rows, Replace: []string{"${URL}", s.url, "${AUTH}", s.auth}}
+			return j.Run(t, s.sql)
 		}
 		d.Fatalf(t, "unknown command %s", d.Cmd)
 		return ""
 	})
-}
-
-// both is tables in memory beside those of the database.
-type both struct {
-	*runtimetest.World
-	others weirexec.Registry
-}
-
-func (b both) Source(s *physical.Scan, c *config.Config, l *slog.Logger) (weirexec.SourceSpec, error) {
-	if s.Table.Connector == "memory" {
-		return b.World.Source(s, c, l)
-	}
-	return b.others.Source(s, c, l)
-}
-
-func (b both) Lookup(n *physical.LookupJoin, c *config.Config, l *slog.Logger) (weirexec.LookupSpec, error) {
-	return b.others.Lookup(n, c, l)
-}
-
-func (s *suite) job(t *testing.T) string {
-	registry := spec.Registry()
-	registry.Connectors["memory"] = runtimetest.Registry().Connectors["memory"]
-	cfg := config.New()
-	for k, v := range map[string]string{config.Parallelism: "2", config.PipelineName: "jdbc", config.RestartStrategy: "none", config.LocalTimeZone: "UTC"} {
-		if err := cfg.Set(k, v, config.FromFlag); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text := strings.NewReplacer("${URL}", s.url, "${AUTH}", s.auth).Replace(s.sql)
-	p, found := planner.Compile([]*diag.File{{Name: "job.sql", Text: text}}, planner.Options{
-		Registry: registry, Functions: fn.Builtins(), Config: cfg,
-		Fold: func(e scalar.Expr) (types.Value, error) { return expr.Fold(e, expr.Env{Zone: time.UTC}) },
-	})
-	if found.HasErrors() {
-		var b strings.Builder
-		for _, d := range found.All {
-			if d.Severity == diag.Error {
-				fmt.Fprintf(&b, "%s: %s\n", d.Code, d.Title)
-			}
-		}
-		return b.String()
-	}
-	if len(p.Jobs) != 1 {
-		t.Fatalf("expected one job, found %d", len(p.Jobs))
-	}
-	w := runtimetest.New()
-	w.Guarantee = nil
-	for name, lines := range s.rows {
-		w.Table(name, true, 1)
-		for _, l := range lines {
-			w.Append(name, 0, values(t, l))
-		}
-	}
-	c := both{w, weirexec.Registry{"jdbc": jdbc.Connector()}}
-	if err := p.Jobs[0].Config.Set(config.CheckpointInterval, "1 h", config.FromFlag); err != nil {
-		t.Fatal(err)
-	}
-	r := must(runtime.New(p.Jobs[0], runtime.Options{Connectors: c, StateDir: t.TempDir()}))(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if _, err := r.Run(ctx); err != nil {
-		return "failed: " + strings.ReplaceAll(err.Error(), s.url, "URL") + "\n"
-	}
-	return output(w, p.Jobs[0])
-}
-
-// values is whole numbers where they are such, and strings.
-func values(t *testing.T, line string) []types.Value {
-	var row []types.Value
-	for _, w := range strings.Split(line, "|") {
-		w = strings.TrimSpace(w)
-		switch n, err := strconv.ParseInt(w, 10, 64); {
-		case w == "NULL":
-			row = append(row, nil)
-		case err == nil:
-			row = append(row, n)
-		default:
-			row = append(row, w)
-		}
-	}
-	return append(row, nil) // a column by processing time
-}
-
-func output(w *runtimetest.World, job *physical.Job) string {
-	var b strings.Builder
-	zone := datetime.NewZone(time.UTC)
-	for _, s := range job.Sinks {
-		fmt.Fprintf(&b, "%s\n", s.Table.Name)
-		var lines []string
-		for _, c := range w.Output(s.Table.Name) {
-			row := make([]string, len(s.Fields))
-			for i, f := range s.Fields {
-				ty := s.Table.Columns[f].Type
-				ty.Nullable = true
-				v := batch.NewVector(ty, 1)
-				v.AppendValue(c.Row[i])
-				if row[f] = "NULL"; !v.IsNull(0) {
-					row[f] = string(text.AppendValue(nil, v, 0, zone))
-				}
-			}
-			lines = append(lines, "  "+c.Kind.String()+" "+strings.Join(row, " | "))
-		}
-		slices.Sort(lines)
-		fmt.Fprintln(&b, strings.Join(lines, "\n"))
-	}
-	return b.String()
 }
 
 // postgres starts a server and gives its host and port; it is stopped with the test.

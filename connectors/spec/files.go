@@ -2,10 +2,13 @@ package spec
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"weir/parser/diag"
 	c "weir/planner/catalog"
+	"weir/planner/config"
+	"weir/planner/datetime"
 	"weir/planner/types"
 )
 
@@ -24,10 +27,19 @@ func filesystem() *c.ConnectorSpec {
 		opt("auto-compaction", c.OptBool, "false", "Merging of small files; not supported.", "true"),
 		opt("compaction.file-size", c.OptMemory, "", "Merging of small files; not supported.", "128 mb"),
 		opt("compaction.parallelism", c.OptInt, "", "Merging of small files; not supported.", "1"),
-		opt("partition.default-name", c.OptString, "", "Partitioned tables; not supported.", "__NULL__"),
-		{Key: "partition.", Prefix: true, Type: c.OptString, Doc: "Partitioned tables; not supported.", Example: "process-time"},
-		{Key: "sink.partition-commit.", Prefix: true, Type: c.OptString, Doc: "Partitioned tables; not supported.", Example: "process-time"},
-		opt("sink.shuffle-by-partition.enable", c.OptBool, "false", "Partitioned tables; not supported.", "true"),
+		opt("partition.default-name", c.OptString, "__DEFAULT_PARTITION__", "Of a partitioned table: value in the name of the folder for rows whose partition column is NULL or an empty string.", "unknown"),
+		enum("partition.time-extractor.kind", "default", "Of a partitioned table: how the time of a partition is told from its values; there is one way.", "default"),
+		opt("partition.time-extractor.timestamp-pattern", c.OptString, "", "Time of a partition, with $column for its values; by default the first partition column.", "$dt $hour:00:00"),
+		opt("partition.time-extractor.timestamp-formatter", c.OptString, "", "Form of that time in the letters of Java's DateTimeFormatter; by default yyyy-MM-dd HH:mm:ss or yyyy-MM-dd.", "yyyyMMdd HH"),
+		enum("sink.partition-commit.trigger", "process-time", "When a partition is complete: some time after its first row, by the clock, or when the watermark has passed its time.", "process-time", "partition-time"),
+		opt("sink.partition-commit.delay", c.OptDuration, "0 s", "How long after its time, or its first row, a partition is complete: '1 d' for partitions of days, '1 h' for those of hours.", "1 h"),
+		opt("sink.partition-commit.watermark-time-zone", c.OptString, "UTC", "Zone of partition times, for a watermark on a TIMESTAMP_LTZ column.", "Europe/Paris"),
+		opt("sink.partition-commit.policy.kind", c.OptString, "", "What is done with a complete partition: success-file puts an empty file into its folder. Without it nothing is done.", "success-file"),
+		opt("sink.partition-commit.success-file.name", c.OptString, "_SUCCESS", "Name of that file.", "_DONE"),
+		opt("partition.time-extractor.class", c.OptString, "", "A Java class; not supported.", "com.example.Extractor"),
+		opt("sink.partition-commit.policy.class", c.OptString, "", "A Java class; not supported.", "com.example.Policy"),
+		opt("sink.partition-commit.policy.class.parameters", c.OptString, "", "Of a Java class; not supported.", "a;b"),
+		opt("sink.shuffle-by-partition.enable", c.OptBool, "false", "Accepted for compatibility, as Flink's filesystem does; it is for Hive tables.", "true"),
 	}
 	opts = append(append(opts, fullCacheOptions()...), sourceOptions()...)
 	return &c.ConnectorSpec{
@@ -45,7 +57,17 @@ func filesystem() *c.ConnectorSpec {
 			return !monitored && byFormat(t) == c.InsertOnly
 		},
 		FullLookup: true,
-		Check:      checkFilesystem, SourceMode: byFormat, SinkMode: byFormat,
+		Overwrite:  true,
+		FormatColumns: func(t *c.Table, _ string) []int {
+			var out []int
+			for _, i := range t.Physical() {
+				if !slices.Contains(t.Partitions, t.Columns[i].Name) {
+					out = append(out, i)
+				}
+			}
+			return out
+		},
+		Check: checkFilesystem, SourceMode: byFormat, SinkMode: byFormat,
 		Bounded:       func(t *c.Table) bool { _, ok := t.Options.Get("source.monitor-interval"); return !ok },
 		Transactional: notTransactional,
 	}
@@ -81,17 +103,74 @@ func checkFilesystem(t *c.Table, use c.Use, _ func(string) string, diags *diag.L
 		k.refuse("small files are not merged", "raise 'sink.rolling-policy.file-size' and the checkpoint interval instead", "auto-compaction")
 	}
 	k.refuse("small files are not merged", "remove it", "compaction.file-size", "compaction.parallelism")
-	for _, o := range t.Options {
-		if strings.HasPrefix(o.Key, "partition.") || strings.HasPrefix(o.Key, "sink.partition-commit.") || o.Key == "sink.shuffle-by-partition.enable" {
-			k.refuse("partitioned tables are not supported yet", "remove it", o.Key)
-		}
-	}
-	k.noPartitions()
+	k.refuse("weir runs no Java classes", "remove it", "partition.time-extractor.class", "sink.partition-commit.policy.class", "sink.partition-commit.policy.class.parameters")
+	k.partitioned()
 	k.sourceOptions()
 	k.reload()
 	if byFormat(t) == c.InsertOnly {
 		k.noPrimaryKey("connector 'filesystem' appends rows and cannot replace the row of a key", "remove the PRIMARY KEY, or use a changelog format")
 	}
+}
+
+// partitionOptions begin the options that are for partitioned tables alone.
+var partitionOptions = []string{"partition.", "sink.partition-commit.trigger", "sink.partition-commit.delay", "sink.partition-commit.watermark-time-zone"}
+
+// partitioned checks the columns that a table is partitioned by, and the options that say what becomes of its partitions.
+func (k *checker) partitioned() {
+	t := k.t
+	for _, name := range t.Partitions {
+		i, what := physicalIndex(t, name)
+		switch {
+		case i < 0 && what != "":
+			k.diags.Errorf(CodePartitioned, t.NameSpan, "table %s cannot be partitioned by %s: it is %s", t.Name, name, what).Help("make it a column that the query fills")
+		case i >= 0 && !partitionType(t.Columns[i].Type):
+			k.diags.Errorf(CodePartitioned, t.Columns[i].Span, "table %s cannot be partitioned by a column of type %s", t.Name, t.Columns[i].Type.WithNullable(true)).
+				Help("use a STRING, a number, a DATE or a TIMESTAMP")
+		}
+	}
+	if n := len(t.Physical()); n > 0 && n == len(t.Partitions) {
+		k.diags.Errorf(CodePartitioned, t.NameSpan, "table %s is partitioned by all of its columns, and nothing is left for its files", t.Name)
+	}
+	for _, o := range t.Options {
+		if len(t.Partitions) == 0 && slices.ContainsFunc(partitionOptions, func(p string) bool { return strings.HasPrefix(o.Key, p) }) && o.Key != "partition.time-extractor.class" {
+			k.diags.Warnf(CodeOptionNoEffect, k.atKey(o.Key), "'%s' has no effect: the table has no PARTITIONED BY", o.Key)
+		}
+	}
+	kind, trigger := "sink.partition-commit.policy.kind", "sink.partition-commit.trigger"
+	for _, v := range strings.Split(k.get(kind), ",") {
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "", "success-file":
+		case "metastore":
+			k.diags.Errorf(CodeOptionRefused, k.at(kind), "'%s' = 'metastore' is for tables of Hive", kind).Help("write 'success-file'")
+		case "custom":
+			k.diags.Errorf(CodeOptionRefused, k.at(kind), "'%s' = 'custom' is not supported: weir runs no Java classes", kind).Help("write 'success-file'")
+		default:
+			k.diags.Errorf(CodeOptionValue, k.at(kind), "'%s' is no policy", strings.TrimSpace(v)).Help("write 'success-file'")
+		}
+	}
+	if k.has(trigger) && !k.has(kind) && len(t.Partitions) > 0 {
+		k.diags.Warnf(CodeOptionNoEffect, k.atKey(trigger), "'%s' has no effect: nothing is said to be done with a complete partition", trigger).
+			Help("add '%s' = 'success-file'", kind)
+	}
+	if v := k.get("sink.partition-commit.watermark-time-zone"); v != "" {
+		if _, err := config.ParseZone(v); err != nil {
+			k.diags.Errorf(CodeOptionValue, k.at("sink.partition-commit.watermark-time-zone"), "%s", err)
+		}
+	}
+	pattern, form := "partition.time-extractor.timestamp-pattern", "partition.time-extractor.timestamp-formatter"
+	if v := k.get(form); v != "" {
+		if _, err := datetime.CompilePattern(v); err != nil {
+			k.diags.Errorf(CodeOptionValue, k.at(form), "%s", err)
+		}
+	}
+	if v := k.get(pattern); v != "" && len(t.Partitions) > 0 && !slices.ContainsFunc(t.Partitions, func(p string) bool { return strings.Contains(v, "$"+p) }) {
+		k.diags.Errorf(CodeOptionValue, k.at(pattern), "'%s' names no partition column", v).Help("the partition columns are $%s", strings.Join(t.Partitions, ", $"))
+	}
+}
+
+// partitionType reports a type whose values can be the name of a folder.
+func partitionType(t types.Type) bool {
+	return t.IsString() || t.IsInteger() || t.IsApprox() || t.Kind == types.Boolean || t.Kind == types.Decimal || t.Kind == types.Date || t.Kind == types.Timestamp
 }
 
 // LocalPath is the path that the option 'path' names on this machine; the second result says

@@ -1,6 +1,4 @@
--- Log to a file system: the bids in files, with the day and the minute.
---
--- The benchmark has a folder for each minute, by PARTITIONED BY (dt, hm), which weir's filesystem does not write.
+-- Log to a file system: the bids in files, a folder for each minute, and in it _SUCCESS when the minute is complete.
 
 SET 'pipeline.name' = 'nexmark-q10';
 
@@ -37,10 +35,14 @@ CREATE TABLE nexmark_q10 (
   extra      VARCHAR,
   dt         VARCHAR,
   hm         VARCHAR
-) WITH (
+) PARTITIONED BY (dt, hm) WITH (
   'connector' = 'filesystem',
   'path' = 'file:///tmp/nexmark/bid',
   'format' = 'csv',
+  'sink.partition-commit.trigger' = 'partition-time',
+  'sink.partition-commit.delay' = '1 min',
+  'sink.partition-commit.policy.kind' = 'success-file',
+  'partition.time-extractor.timestamp-pattern' = '$dt $hm:00',
   'sink.rolling-policy.rollover-interval' = '1 min',
   'sink.rolling-policy.check-interval' = '1 min'
 );

@@ -198,6 +198,9 @@ func (s *sinkStage) Emit(b *batch.Batch) error {
 func (s *sinkStage) watermark(wm exec.Watermark) error {
 	s.wm = max(s.wm, wm)
 	s.metrics.Watermark.Store(int64(s.wm))
+	if w, ok := s.writer.(exec.WatermarkWriter); ok {
+		w.Watermark(s.wm)
+	}
 	return nil
 }
 
@@ -212,7 +215,13 @@ func (s *sinkStage) barrier(b *barrier, _ *ack) error {
 }
 
 func (s *sinkStage) idle(bool) error { return nil }
-func (s *sinkStage) end() error      { return nil }
+
+func (s *sinkStage) end() error {
+	if w, ok := s.writer.(exec.WatermarkWriter); ok {
+		w.End()
+	}
+	return nil
+}
 
 var (
 	_ stage = (*opStage)(nil)

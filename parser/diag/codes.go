@@ -101,7 +101,7 @@ var Codes = map[string]string{
 	"SQ5006": "a connector needs a PRIMARY KEY, or cannot keep one",
 	"SQ5007": "metadata columns are missing or do not go together",
 	"SQ5008": "a delivery guarantee lacks what it needs",
-	"SQ5009": "PARTITIONED BY is not supported by the connector",
+	"SQ5009": "PARTITIONED BY where it is not supported, or by a column that makes no folder",
 	"SQ5101": "a format cannot carry a column",
 	"SQ5102": "an option of a format cannot be understood",
 	"SQ5201": "a generated column, or an option of it, does not fit",

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,8 @@ type Insert struct {
 	Table  *catalog.Table
 	Query  logical.Node
 	Fields []int // index into Table.Columns of every column of Query
+	// Static has the values of PARTITION (...) as texts, by the column's name; nil without.
+	Static map[string]string
 }
 
 // Writable is the columns of t that an INSERT fills: physical ones and persisted metadata, in
@@ -42,13 +45,19 @@ func Writable(t *catalog.Table) []int {
 func (b *Binder) Insert(st *ast.Insert, t *catalog.Table) *Insert {
 	fields := Writable(t)
 	from := make([]int, len(fields)) // for every field its column of the query, -1 for none
-	targets := fields
-	ok := true
+	static, ok := b.staticPartition(st, t, fields)
+	var targets []int // the fields that the query gives
 	if st.Columns != nil {
-		targets, ok = b.insertColumns(st, t, fields, from)
+		var named bool
+		targets, named = b.insertColumns(st, t, fields, static, from)
+		ok = ok && named
 	} else {
-		for i := range from {
-			from[i] = i
+		for i, f := range fields {
+			from[i] = -1
+			if static[i] == nil {
+				from[i] = len(targets)
+				targets = append(targets, f)
+			}
 		}
 	}
 	var want []types.Type
@@ -83,9 +92,12 @@ func (b *Binder) Insert(st *ast.Insert, t *catalog.Table) *Insert {
 	for i, f := range fields {
 		c := &t.Columns[f]
 		names[i] = c.Name
-		if from[i] < 0 {
+		switch {
+		case static[i] != nil:
+			exprs[i] = static[i]
+		case from[i] < 0:
 			exprs[i] = &scalar.Literal{Typ: c.Type.WithNullable(true)}
-		} else {
+		default:
 			exprs[i] = b.store(logical.Ref(q, from[i]), c.Type)
 		}
 		if c.Kind == catalog.Metadata {
@@ -94,7 +106,57 @@ func (b *Binder) Insert(st *ast.Insert, t *catalog.Table) *Insert {
 			}
 		}
 	}
-	return &Insert{Table: t, Query: logical.NewCalc(q, nil, exprs, names, st.Query.Sp), Fields: fields}
+	in := &Insert{Table: t, Query: logical.NewCalc(q, nil, exprs, names, st.Query.Sp), Fields: fields}
+	for _, p := range st.Partition {
+		if in.Static == nil {
+			in.Static = map[string]string{}
+		}
+		in.Static[p.Key.Value] = p.Value.Value
+	}
+	return in
+}
+
+// staticPartition is the values of PARTITION (...) by their places in fields; the others are nil.
+func (b *Binder) staticPartition(st *ast.Insert, t *catalog.Table, fields []int) (values []scalar.Expr, ok bool) {
+	values, ok = make([]scalar.Expr, len(fields)), true
+	for _, p := range st.Partition {
+		name := p.Key.Value
+		i := slices.IndexFunc(fields, func(f int) bool { return t.Columns[f].Name == name })
+		switch {
+		case !slices.Contains(t.Partitions, name):
+			d := b.Diags.Errorf(codes.InsertColumns, p.Key.Sp, "%s is no partition column of %s", name, t.Name)
+			if s, found := diag.Suggest(name, t.Partitions); found && s != name {
+				d.Help("did you mean %s?", scalar.QuoteName(s))
+			} else if len(t.Partitions) == 0 {
+				d.At("the table is not partitioned").Help("give the value as a column of the query, or define %s with PARTITIONED BY (...)", t.Name)
+			} else {
+				d.Note("it is partitioned by %s", strings.Join(t.Partitions, ", "))
+			}
+			ok = false
+			continue
+		case i < 0:
+			ok = false // the definition of the table is wrong, and reported there
+			continue
+		case values[i] != nil:
+			b.Diags.Errorf(codes.InsertColumns, p.Key.Sp, "column %s is there twice", name)
+			ok = false
+			continue
+		}
+		c := &t.Columns[fields[i]]
+		text := &scalar.Literal{Value: p.Value.Value, Typ: types.TString.NotNull(), Sp: p.Value.Sp}
+		values[i] = text
+		if c.Type.IsString() {
+			continue
+		}
+		to := c.Type.NotNull()
+		e := b.fold(&scalar.Cast{X: text, Typ: to, Implicit: true, Sp: p.Value.Sp})
+		if _, constant := e.(*scalar.Literal); !constant {
+			b.Diags.Errorf(codes.CannotStore, p.Value.Sp, "'%s' is no %s", p.Value.Value, to.WithNullable(true)).Label(c.Span, "partition column %s", name)
+			ok = false
+		}
+		values[i] = e
+	}
+	return values, ok
 }
 
 // noNulls reports constant NULLs for NOT NULL columns.
@@ -132,7 +194,7 @@ func sameButLength(a, t types.Type) bool {
 }
 
 // insertColumns resolves the column list of an INSERT.
-func (b *Binder) insertColumns(st *ast.Insert, t *catalog.Table, fields, from []int) (targets []int, ok bool) {
+func (b *Binder) insertColumns(st *ast.Insert, t *catalog.Table, fields []int, static []scalar.Expr, from []int) (targets []int, ok bool) {
 	ok = true
 	for i := range from {
 		from[i] = -1
@@ -149,6 +211,11 @@ func (b *Binder) insertColumns(st *ast.Insert, t *catalog.Table, fields, from []
 			ok = false
 			continue
 		}
+		if static[at] != nil {
+			b.Diags.Errorf(codes.InsertColumns, id.Sp, "column %s gets its value from PARTITION", id.Name).Help("leave it out here")
+			ok = false
+			continue
+		}
 		if from[at] >= 0 {
 			b.Diags.Errorf(codes.InsertColumns, id.Sp, "column %s is there twice", id.Name)
 			ok = false
@@ -161,7 +228,7 @@ func (b *Binder) insertColumns(st *ast.Insert, t *catalog.Table, fields, from []
 		return targets, false
 	}
 	for i, f := range fields {
-		if c := &t.Columns[f]; from[i] < 0 && !c.Type.Nullable {
+		if c := &t.Columns[f]; from[i] < 0 && static[i] == nil && !c.Type.Nullable {
 			b.Diags.Errorf(codes.InsertColumns, st.Columns[0].Sp.To(st.Columns[len(st.Columns)-1].Sp), "column %s of %s is NOT NULL and gets no value", c.Name, t.Name).
 				Label(c.Span, "declared here").Help("add %s to the columns", scalar.QuoteName(c.Name))
 			ok = false
@@ -203,6 +270,9 @@ func (b *Binder) columnCount(st *ast.Insert, t *catalog.Table, cols []logical.Co
 		names = append(names, t.Columns[f].Name)
 	}
 	what := "table " + t.Name + " has"
+	if len(st.Partition) > 0 {
+		what = "besides PARTITION " + what
+	}
 	if st.Columns != nil {
 		what = "the column list has"
 	}
@@ -255,7 +325,7 @@ func itemSpan(q *ast.Query, i, n int) diag.Span {
 
 // checkStore reports a value that cannot go into a column.
 func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column, from logical.Column, i int) bool {
-	at := itemSpan(st.Query, i, len(Writable(t)))
+	at := itemSpan(st.Query, i, len(Writable(t))-len(st.Partition))
 	if st.Columns != nil {
 		at = itemSpan(st.Query, i, len(st.Columns))
 	}

@@ -317,6 +317,20 @@ func arguments(n physical.Node) []string {
 			}
 			add("key", "["+strings.Join(key, ", ")+"]")
 		}
+		if n.Table.Partitions != nil {
+			var parts []string
+			for _, p := range n.Table.Partitions {
+				part := scalar.QuoteName(p)
+				if v, static := n.Static[p]; static {
+					part += "='" + strings.ReplaceAll(v, "'", "''") + "'"
+				}
+				parts = append(parts, part)
+			}
+			add("partitions", "["+strings.Join(parts, ", ")+"]")
+		}
+		if n.Overwrite {
+			add("overwrite", "true")
+		}
 	}
 	return args
 }

@@ -501,6 +501,10 @@ type Sink struct {
 	// Lengths lists input columns whose declared length is enforced (type-length-enforcer).
 	Lengths     []LengthRule
 	Parallelism int // sink.parallelism, 0 when not set
+	// Overwrite: INSERT OVERWRITE. What the job writes replaces what is there: of a partitioned table the partitions that it writes to.
+	Overwrite bool
+	// Static has the values of INSERT ... PARTITION (...) as texts, by column name; nil without. The input has the columns all the same.
+	Static map[string]string
 }
 
 // LateRows stands for the rows that another operator drops as late: they come from its tasks, on no way of the plan.

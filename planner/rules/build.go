@@ -28,6 +28,9 @@ type Output struct {
 	SinkMode catalog.ChangeMode
 	// At is the INSERT's table, for findings; Span the whole statement.
 	At, Span diag.Span
+	// Overwrite and Static are those of physical.Sink.
+	Overwrite bool
+	Static    map[string]string
 }
 
 // builder makes one sink's physical plan.
@@ -116,6 +119,8 @@ func (b *builder) sink(out Output) *physical.Sink {
 			Label(t.at, "%s", t.clause)
 		if out.Table.Connector == "kafka" {
 			d.Help("use connector 'upsert-kafka' with a PRIMARY KEY for %s, or a format of changes such as 'debezium-json'", out.Table.Name)
+		} else if out.Table.Connector == "jdbc" {
+			d.Help("declare a PRIMARY KEY for %s: PRIMARY KEY (...) NOT ENFORCED", out.Table.Name)
 		} else {
 			d.Help("write to a table of connector 'upsert-kafka' with a PRIMARY KEY")
 		}
@@ -126,7 +131,8 @@ func (b *builder) sink(out Output) *physical.Sink {
 	if t.updating {
 		before, materialize = b.sinkNeeds(out, key, t)
 	}
-	s := &physical.Sink{Table: out.Table, Fields: out.Fields, Key: key, Parallelism: parallelism(out.Table, "sink.parallelism")}
+	s := &physical.Sink{Table: out.Table, Fields: out.Fields, Key: key, Parallelism: parallelism(out.Table, "sink.parallelism"),
+		Overwrite: out.Overwrite, Static: out.Static}
 	s.ID = b.id("sink")
 	var in built
 	var ok bool
