@@ -28,23 +28,14 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 	case *physical.Calc:
 		return newCalc(n, env)
 	case *physical.WindowTVF:
-		o, err := newWindowTVF(n)
-		if err == nil && n.Window.ProcTime {
-			return byProcessingTime(o, n.Window.TimeColumn), nil
-		}
-		return o, err
+		return timed(newWindowTVF(n))(n.Window)
 	case *physical.SessionTVF:
-		o, err := newSessionTVF(n)
-		if err == nil && n.Window.ProcTime {
-			return byProcessingTime(o, n.Window.TimeColumn), nil
-		}
-		return o, err
+		return timed(newSessionTVF(n))(n.Window)
 	case *physical.WindowAggregate:
-		o, err := newWindowAggregate(n)
-		if err == nil && n.Window.ProcTime {
-			return byProcessingTime(o, n.Window.TimeColumn), nil
+		if n.Window.Kind == physical.Session && n.Window.TimeColumn >= 0 {
+			return timed(newSessionAggregate(n))(n.Window)
 		}
-		return o, err
+		return timed(newWindowAggregate(n))(n.Window)
 	case *physical.GroupAggregate:
 		return newGroupAggregate(n, env)
 	case *physical.ChangelogNormalize:
@@ -99,6 +90,19 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newLookupJoin(n, env)
 	}
 	return nil, fmt.Errorf("this is a bug: a plan node of type %T is no operator", node)
+}
+
+// timed is o by the time of a window.
+func timed[T clocked](o T, err error) func(physical.Window) (exec.Operator, error) {
+	return func(w physical.Window) (exec.Operator, error) {
+		if err != nil {
+			return nil, err
+		}
+		if w.ProcTime {
+			return byProcessingTime(o, w.TimeColumn), nil
+		}
+		return o, nil
+	}
 }
 
 // stateless is the parts of an operator that keeps nothing.

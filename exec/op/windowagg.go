@@ -57,12 +57,9 @@ type windowAggregate struct {
 	slots   [][]byte
 	rows    agg.Rows // of a bucket
 
-	fire agg.Rows // rows of a closed window, copied from its entries
-	most int      // rows in fire at a time
-	buf  []byte
-	key  []byte
-	cuts []cutAt
-	offs []uint32 // of the keys that are merged
+	fire copiedEntries // of a closed window
+	most int           // entries in fire at a time
+	offs []uint32      // of the keys that are merged
 	keyv []*batch.Vector
 	at   []int32
 	out  *batch.Batch
@@ -77,9 +74,6 @@ type bucket struct {
 	ns   int64
 	rows []int32
 }
-
-// cutAt is where the parts of a copied entry end in buf and in key.
-type cutAt struct{ fixed, variable, key int }
 
 func newWindowAggregate(n *physical.WindowAggregate) (*windowAggregate, error) {
 	w, err := newWindows(n.Window, n.Input.Base().Columns)
@@ -305,15 +299,7 @@ func (o *windowAggregate) add(in *batch.Batch, b *bucket) error {
 		o.slots[k] = m.Fixed(r)
 	}
 	if o.retract {
-		for k, s := range o.slots {
-			c := binary.LittleEndian.Uint64(s)
-			if in.Kind(int(b.rows[k])).Adds() {
-				c++
-			} else {
-				c--
-			}
-			binary.LittleEndian.PutUint64(s, c)
-		}
+		countRows(in, b.rows, o.slots)
 	}
 	o.rows = agg.Rows{In: in, Map: m, Pos: b.rows, Slots: o.slots, Refs: o.refs}
 	return o.aggs.update(&o.rows, b.ns)
@@ -483,17 +469,17 @@ func (o *windowAggregate) inPart(part, parts uint64) func(key []byte) bool {
 
 // mergeRows adds the entries copied to o.fire to those of the same keys in o.target.
 func (o *windowAggregate) mergeRows() error {
-	n := len(o.fire.Slots)
+	src := o.fire.entries()
+	n := len(src.Slots)
 	o.dst.Reset()
 	o.dst.Map = o.target
-	keys := state.Keys{Data: o.key, Off: append(o.offs[:0], 0)}
+	keys := state.Keys{Data: o.fire.key, Off: append(o.offs[:0], 0)}
 	o.hashes = o.hashes[:0]
 	from := 0
-	for k := range n {
-		to := o.cuts[k].key
-		keys.Off = append(keys.Off, uint32(to))
-		o.hashes = append(o.hashes, state.Hash(o.key[from:to]))
-		from = to
+	for _, c := range o.fire.cuts {
+		keys.Off = append(keys.Off, uint32(c.key))
+		o.hashes = append(o.hashes, state.Hash(o.fire.key[from:c.key]))
+		from = c.key
 	}
 	o.offs = keys.Off
 	o.created = grow(o.created, n)
@@ -505,12 +491,11 @@ func (o *windowAggregate) mergeRows() error {
 		o.dst.Slots = append(o.dst.Slots, o.target.Fixed(r))
 	}
 	if o.retract {
-		for k, s := range o.fire.Slots {
-			d := o.dst.Slots[k]
-			binary.LittleEndian.PutUint64(d, binary.LittleEndian.Uint64(d)+binary.LittleEndian.Uint64(s))
+		for k, s := range src.Slots {
+			addCount(o.dst.Slots[k], s)
 		}
 	}
-	return o.aggs.set.Merge(&o.dst, &o.fire)
+	return o.aggs.set.Merge(&o.dst, src)
 }
 
 // fireMap puts out the groups of m as those of the window that ends at end.
@@ -518,23 +503,15 @@ func (o *windowAggregate) fireMap(end int64, m state.Map, out exec.Emitter) erro
 	return o.scan(m, nil, func() error { return o.emit(end, out) })
 }
 
-// scan copies the entries of m whose key is wanted, so many at a time, to o.fire and o.key, and calls f.
+// scan copies the entries of m whose key is wanted, so many at a time, to o.fire, and calls f.
 func (o *windowAggregate) scan(m state.Map, wanted func(key []byte) bool, f func() error) error {
-	fixed := o.aggs.set.Fixed
-	o.buf, o.key, o.cuts = o.buf[:0], o.key[:0], o.cuts[:0]
+	o.fire.reset()
 	flush := func() error {
-		if len(o.cuts) == 0 {
+		if len(o.fire.cuts) == 0 {
 			return nil
 		}
-		o.fire.Reset()
-		from := 0
-		for _, c := range o.cuts {
-			o.fire.Slots = append(o.fire.Slots, o.buf[from:c.fixed])
-			o.fire.Vars = append(o.fire.Vars, o.buf[c.fixed:c.variable])
-			from = c.variable
-		}
 		err := f()
-		o.buf, o.key, o.cuts = o.buf[:0], o.key[:0], o.cuts[:0]
+		o.fire.reset()
 		return err
 	}
 	var failed error
@@ -543,18 +520,11 @@ func (o *windowAggregate) scan(m state.Map, wanted func(key []byte) bool, f func
 		if wanted != nil && !wanted(key) {
 			return true
 		}
-		s := m.Fixed(r)
-		if o.retract && binary.LittleEndian.Uint64(s) == 0 {
+		if o.retract && binary.LittleEndian.Uint64(m.Fixed(r)) == 0 {
 			return true // all its rows were taken back
 		}
-		o.buf = append(o.buf, s[:fixed]...)
-		at := len(o.buf)
-		if o.aggs.set.HasVar {
-			o.buf = append(o.buf, m.Var(r)...)
-		}
-		o.key = append(o.key, key...)
-		o.cuts = append(o.cuts, cutAt{at, len(o.buf), len(o.key)})
-		if len(o.cuts) == o.most {
+		o.fire.add(m, r, key, o.aggs.set)
+		if len(o.fire.cuts) == o.most {
 			failed = flush()
 		}
 		return failed == nil
@@ -570,12 +540,13 @@ func (o *windowAggregate) scan(m state.Map, wanted func(key []byte) bool, f func
 
 // emit puts the entries copied to o.fire out as rows of the window that ends at end.
 func (o *windowAggregate) emit(end int64, out exec.Emitter) error {
-	n := len(o.fire.Slots)
+	rows := o.fire.entries()
+	n := len(rows.Slots)
 	o.out.Reset()
 	from := 0
-	for _, c := range o.cuts {
+	for _, c := range o.fire.cuts {
 		if len(o.keyv) > 0 {
-			if err := batch.DecodeKey(o.key[from:c.key], o.keyv); err != nil {
+			if err := batch.DecodeKey(o.fire.key[from:c.key], o.keyv); err != nil {
 				return fmt.Errorf("state of operator %s: %w", o.ctx.Operator, err)
 			}
 		}
@@ -587,7 +558,7 @@ func (o *windowAggregate) emit(end int64, out exec.Emitter) error {
 	for _, v := range o.out.Cols[len(o.keyv):] {
 		v.Resize(n)
 	}
-	if err := o.aggs.values(&o.fire, o.out, len(o.keyv), o.at[:n]); err != nil {
+	if err := o.aggs.values(rows, o.out, len(o.keyv), o.at[:n]); err != nil {
 		return err
 	}
 	for i, p := range o.node.WindowColumns {

@@ -363,7 +363,13 @@ func (p *printer) props(n physical.Node) []string {
 		}
 	case *physical.SessionTVF:
 		out = append(out, "state until the session ends")
-	case *physical.WindowAggregate, *physical.WindowRank, *physical.WindowJoin:
+	case *physical.WindowAggregate:
+		if sessions(n) {
+			out = append(out, "state until the session ends")
+			break
+		}
+		out = append(out, "state until the window closes")
+	case *physical.WindowRank, *physical.WindowJoin:
 		out = append(out, "state until the window closes")
 	case *physical.GroupAggregate:
 		out = append(out, state(n.TTL))
@@ -650,6 +656,11 @@ func agg(a physical.AggCall, in []physical.Column) string {
 		text += " FILTER (WHERE " + scalar.QuoteName(in[a.Filter].Name) + ")"
 	}
 	return text
+}
+
+// sessions reports that n makes sessions itself.
+func sessions(n *physical.WindowAggregate) bool {
+	return n.Window.Kind == physical.Session && n.Window.TimeColumn >= 0
 }
 
 func window(w physical.Window, in []physical.Column) string {

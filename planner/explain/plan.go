@@ -245,6 +245,9 @@ func stateOf(n physical.Node) *State {
 	case *physical.SessionTVF:
 		return &State{What: "the rows of open sessions", Until: "the watermark passes the end of the session"}
 	case *physical.WindowAggregate:
+		if sessions(n) {
+			return &State{What: "the aggregates of each key and open session", Until: "the watermark passes the end of the session"}
+		}
 		return &State{What: "the aggregates of each key and open window", Until: "the watermark passes the end of the window"}
 	case *physical.GroupAggregate:
 		return kept("the aggregates of each key", n.TTL)

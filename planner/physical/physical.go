@@ -163,9 +163,9 @@ type WindowTVF struct {
 	Window Window
 }
 
-// SessionTVF adds window_start, window_end and window_time of its session to every row of an insert-only input: rows of one
+// SessionTVF adds window_start, window_end and window_time of its session to every row: rows of one
 // partition that are no more than Window.Size apart are one session. Rows go out when the watermark passes the
-// session's end.
+// session's end, in the order and with the kinds of change in which they came.
 type SessionTVF struct {
 	Props
 	Input     Node
@@ -187,7 +187,8 @@ type AggCall struct {
 }
 
 // WindowAggregate aggregates by key and window. It puts out, insert-only, when the watermark passes a
-// window's end: the keys, the aggregates, then the window properties listed in Props' last columns.
+// window's end: the keys, the aggregates, then the window properties listed in Props' last columns. Sessions of a time
+// column are those of the keys; no aggregate of them but MIN and MAX is DISTINCT.
 type WindowAggregate struct {
 	Props
 	Input  Node

@@ -433,18 +433,6 @@ func (b *builder) window(w logical.Window, time, start, end int) physical.Window
 	return p
 }
 
-// appendOnly reports a window over a stream that changes rows, where it cannot take them back.
-func (b *builder) appendOnly(in logical.Node, at diag.Span) bool {
-	t := b.traitsOf(in)
-	if !t.updating {
-		return true
-	}
-	b.diags.Errorf(codes.UpdatingWindow, at, "this window is over rows that are only added").
-		Label(t.at, "%s", t.clause).
-		Help("aggregate by TUMBLE, HOP or CUMULATE, which take rows back while the window is open, or without a window")
-	return false
-}
-
 // streaming reports a window by processing time in a batch, whose rows all come at once.
 func (b *builder) streaming(w logical.Window, at diag.Span) bool {
 	if !b.batch || !w.ProcTime {
@@ -457,11 +445,10 @@ func (b *builder) streaming(w logical.Window, at diag.Span) bool {
 }
 
 func (b *builder) windowTVF(n *logical.WindowTVF) (built, bool) {
-	session := n.Window.Kind == physical.Session
-	if session && !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
+	if !b.streaming(n.Window, n.Sp) {
 		return built{}, false
 	}
-	if session {
+	if n.Window.Kind == physical.Session {
 		return b.sessionTVF(n)
 	}
 	id := b.id("window-tvf")
@@ -477,15 +464,16 @@ func (b *builder) windowTVF(n *logical.WindowTVF) (built, bool) {
 
 func (b *builder) sessionTVF(n *logical.WindowTVF) (built, bool) {
 	id := b.id("session-tvf")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) }) // the new row may be in another session than the old one
 	if !ok {
 		return in, false
 	}
 	in = b.exchange(in, n.Partition, id)
 	t := &physical.SessionTVF{Input: in.node, Partition: n.Partition, Window: b.window(n.Window, n.Time, -1, -1)}
 	t.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	t.Changelog.Mode = in.node.Base().Changelog.Mode
 	b.late(n.Late, &t.Props, in.node)
-	return built{node: t, spread: in.spread, bounded: in.bounded}, true
+	return built{node: t, updating: in.updating, before: in.before, spread: in.spread, bounded: in.bounded}, true
 }
 
 func aggCalls(aggs []logical.Agg) []physical.AggCall {
@@ -496,9 +484,9 @@ func aggCalls(aggs []logical.Agg) []physical.AggCall {
 	return out
 }
 
-// windowAggregate takes rows back in the windows that are open; of sessions, which a deleted row could part, only new rows are taken.
+// windowAggregate takes rows back in the windows that are open.
 func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
-	if n.Window.Kind == physical.Session && !b.appendOnly(n.Input, n.Sp) || !b.streaming(n.Window, n.Sp) {
+	if !b.streaming(n.Window, n.Sp) {
 		return built{}, false
 	}
 	id := b.id("window-aggregate")
@@ -732,6 +720,9 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "sink %s %s %s\n", id, n.Table.Name, n.Table.Connector)
 		case *physical.SessionTVF:
 			fmt.Fprintf(h, "session %s %s %v %d %d\n", id, keyTypes(n.Partition), rowTypes(in(0)), n.Window.Size, n.Window.TimeColumn)
+			if n.Changelog.Mode != catalog.InsertOnly {
+				fmt.Fprintf(h, "takes rows back\n")
+			}
 		case *physical.Expand:
 			fmt.Fprintf(h, "expand %s %v %d\n", id, n.Null, n.ID)
 		case *physical.WindowAggregate:

@@ -258,37 +258,12 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 		if !ok || !a.Windowed {
 			return n
 		}
-		w := &logical.WindowAggregate{Base: logical.Base{Sp: a.Sp}, Input: a.Input, Aggs: a.Aggs, Window: a.Win.Spec, Time: -1}
-		w.Start, w.End = a.Keys[a.Win.Start], a.Keys[a.Win.End]
-		props := map[int]string{a.Win.Start: "start", a.Win.End: "end"}
-		if a.Win.Spec.Kind == physical.Session {
-			delete(props, a.Win.Start) // sessions with one end may start apart: the start is a key of its own
-		}
-		if a.Win.Time >= 0 {
-			props[a.Win.Time] = "time"
-		}
-		at := make([]int, len(a.Columns)) // of a's columns in w's
-		for i, k := range a.Keys {
-			if props[i] == "" {
-				at[i] = len(w.Keys)
-				w.Keys = append(w.Keys, k)
-				w.Columns = append(w.Columns, a.Columns[i])
-			}
-		}
-		for i := range a.Aggs {
-			at[len(a.Keys)+i] = len(w.Columns)
-			w.Columns = append(w.Columns, a.Columns[len(a.Keys)+i])
-		}
-		for _, p := range []string{"start", "end", "time"} {
-			for i, q := range props {
-				if p == q {
-					at[i] = len(w.Columns)
-					w.Props = append(w.Props, p)
-					w.Columns = append(w.Columns, a.Columns[i])
-				}
-			}
-		}
+		w, at := windowed(a, true)
 		pulled := pullWindow(w)
+		if !pulled && a.Win.Spec.Kind == physical.Session {
+			// Sessions with one end may start apart: the start is a key of its own.
+			w, at = windowed(a, false)
+		}
 		if !pulled && a.Win.Spec.ProcTime && abovePlainWindow(w.Input) {
 			// Rows of a window may come here when it is over. Like Flink: what they add changes the result.
 			g := *a
@@ -296,7 +271,9 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 			return &g
 		}
 		o.fire(WindowAggregate, a.Sp, "GROUP BY has the start and the end of a window: each result is put out once")
-		if pulled {
+		if pulled && a.Win.Spec.Kind == physical.Session {
+			o.fire(PullWindow, a.Sp, "rows are put into sessions while they are aggregated, and none of them is kept")
+		} else if pulled {
 			o.fire(PullWindow, a.Sp, "rows are put into windows while they are aggregated, not copied for each window")
 		}
 		exprs := make([]scalar.Expr, len(a.Columns))
@@ -305,6 +282,42 @@ func (o *Optimizer) windows(n logical.Node) logical.Node {
 		}
 		return &logical.Calc{Base: a.Base, Input: w, Exprs: exprs}
 	})
+}
+
+// windowed is a as a window aggregation over the window's columns, and where a's columns are in it. startKnown: the start of a window
+// follows from its end, or from its own.
+func windowed(a *logical.Aggregate, startKnown bool) (w *logical.WindowAggregate, at []int) {
+	w = &logical.WindowAggregate{Base: logical.Base{Sp: a.Sp}, Input: a.Input, Aggs: a.Aggs, Window: a.Win.Spec, Time: -1}
+	w.Start, w.End = a.Keys[a.Win.Start], a.Keys[a.Win.End]
+	props := map[int]string{a.Win.End: "end"}
+	if startKnown {
+		props[a.Win.Start] = "start"
+	}
+	if a.Win.Time >= 0 {
+		props[a.Win.Time] = "time"
+	}
+	at = make([]int, len(a.Columns))
+	for i, k := range a.Keys {
+		if props[i] == "" {
+			at[i] = len(w.Keys)
+			w.Keys = append(w.Keys, k)
+			w.Columns = append(w.Columns, a.Columns[i])
+		}
+	}
+	for i := range a.Aggs {
+		at[len(a.Keys)+i] = len(w.Columns)
+		w.Columns = append(w.Columns, a.Columns[len(a.Keys)+i])
+	}
+	for _, p := range []string{"start", "end", "time"} {
+		for i, q := range props {
+			if p == q {
+				at[i] = len(w.Columns)
+				w.Props = append(w.Props, p)
+				w.Columns = append(w.Columns, a.Columns[i])
+			}
+		}
+	}
+	return w, at
 }
 
 // abovePlainWindow reports that rows come from a window function other than SESSION, through nothing but Calcs.
@@ -334,7 +347,7 @@ func pullWindow(w *logical.WindowAggregate) bool {
 			return false
 		}
 	}
-	if tvf.Window.Kind == physical.Session {
+	if tvf.Window.Kind == physical.Session && !ownSessions(w, tvf, calc) {
 		return false
 	}
 	n := len(tvf.Input.Cols())
@@ -383,6 +396,36 @@ func pullWindow(w *logical.WindowAggregate) bool {
 		c.Exprs = append(c.Exprs, logical.Ref(tvf.Input, tvf.Time))
 		c.Columns = append(c.Columns, tvf.Input.Cols()[tvf.Time])
 		w.Time = len(c.Exprs) - 1
+	}
+	return true
+}
+
+// ownSessions reports that the sessions of tvf are those of w's keys, and that what w aggregates can be put together where a row joins two
+// of them. Sets of distinct values cannot.
+func ownSessions(w *logical.WindowAggregate, tvf *logical.WindowTVF, calc *logical.Calc) bool {
+	for _, a := range w.Aggs {
+		if a.Distinct && a.Func != "MIN" && a.Func != "MAX" {
+			return false
+		}
+	}
+	var keys []int
+	for _, k := range w.Keys {
+		if calc != nil {
+			c, plain := calc.Exprs[k].(*scalar.Column)
+			if !plain {
+				return false
+			}
+			k = c.Index
+		}
+		if !slices.Contains(tvf.Partition, k) {
+			return false
+		}
+		keys = append(keys, k)
+	}
+	for _, p := range tvf.Partition {
+		if !slices.Contains(keys, p) {
+			return false
+		}
 	}
 	return true
 }

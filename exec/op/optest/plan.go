@@ -23,6 +23,7 @@ import (
 //	input k STRING, v INT NOT NULL, ts TIMESTAMP(3)
 //	changelog retract | upsert k            what the input carries; insert-only without the line
 //	group k [before] [ttl=10s] [minibatch]  GroupAggregate; keys with commas, - for none; before: -U is wanted
+//	window session k gap=10s [zone=Europe/Berlin] time=ts [props=start,end,time]
 //	window tumble|hop|cumulate|attached k size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts|start=ws,end=we [props=start,end,time]
 //	tvf tumble|hop|cumulate size=10s [slide=5s] [offset=1s] [zone=Europe/Berlin] time=ts
 //	windowrank k by=v[:desc] rows=1..2 [number] [latest] start=ws end=we
@@ -206,6 +207,12 @@ func (p *Plan) window(a args) (w physical.Window, err error) {
 		w.Kind = physical.Hop
 	case "cumulate":
 		w.Kind = physical.Cumulate
+	case "session":
+		w.Kind = physical.Session
+		if w.Size, err = a.duration("gap"); err != nil {
+			return w, err
+		}
+		w.Slide = w.Size
 	}
 	if z := a.opts["zone"]; z != "" {
 		if w.Zone, err = time.LoadLocation(z); err != nil {
@@ -255,20 +262,12 @@ func (p *Plan) operator(word string, a args) (err error) {
 	case "windowrank":
 		return p.windowRank(keys, a)
 	case "session":
-		n := &physical.SessionTVF{Input: p.in, Partition: keys, Window: physical.Window{Kind: physical.Session}}
-		if n.Window.Size, err = a.duration("gap"); err != nil {
+		a.words[0] = word
+		w, err := p.window(a)
+		if err != nil {
 			return err
 		}
-		if n.Window.TimeColumn, err = p.column(a.opts["time"]); err != nil {
-			return err
-		}
-		if z := a.opts["zone"]; z != "" {
-			if n.Window.Zone, err = time.LoadLocation(z); err != nil {
-				return err
-			}
-		}
-		n.Window.Slide = n.Window.Size
-		p.Node = n
+		p.Node = &physical.SessionTVF{Input: p.in, Partition: keys, Window: w}
 	case "tvf", "window":
 		w, err := p.window(a)
 		if err != nil {
