@@ -10,17 +10,19 @@ import (
 
 	"weir/connectors/formats"
 	"weir/connectors/formats/literal"
+	"weir/connectors/spec"
 	"weir/exec/batch"
 	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/types"
 )
 
-// column makes the values of one column.
+// column makes the values of one column, or of one part of a column: a field of a ROW, the elements of an ARRAY or MULTISET, the
+// keys or the values of a MAP.
 type column struct {
 	typ      types.Type
-	index    int    // in the batch
-	salt     uint64 // tells the columns of a row apart
+	index    int    // in the batch; of columns only
+	salt     uint64 // tells the columns and the parts of a row apart
 	sequence bool
 	nullRate uint64 // NULL when a random number is below it
 
@@ -30,16 +32,28 @@ type column struct {
 	varLen   bool
 	maxPast  int64 // microseconds
 	zone     *time.Location
+
+	parts []column // as the children of the column's vector, but for the counts of a MULTISET
+	// Of a MAP or MULTISET: a key that may be there already, and the keys that are.
+	key  *batch.Vector
+	keys map[string]bool
+	buf  []byte
 }
 
-func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (col column, err error) {
-	t := c.Type
-	col = column{typ: t, index: c.Index, zone: zone, length: 100}
-	for _, b := range []byte(c.Name) {
+func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (column, error) {
+	col, err := newPart(c.Name, c.Type, o, zone)
+	col.index = c.Index
+	return col, err
+}
+
+// newPart is what makes the values of a column or part of type t, whose options are "fields.<name>.".
+func newPart(name string, t types.Type, o catalog.Options, zone *time.Location) (col column, err error) {
+	col = column{typ: t, zone: zone, length: 100}
+	for _, b := range []byte(name) {
 		col.salt = mix(col.salt ^ uint64(b))
 	}
-	get := func(name string) (string, bool) {
-		v, ok := o.Get("fields." + c.Name + "." + name)
+	get := func(option string) (string, bool) {
+		v, ok := o.Get("fields." + name + "." + option)
 		return strings.TrimSpace(v), ok
 	}
 	col.lo, col.hi = literal.Range(t.Kind)
@@ -62,7 +76,19 @@ func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (col co
 		if t.Len != types.MaxLen {
 			col.length = t.Len
 		}
-	case types.Array, types.Map, types.Multiset, types.Row, types.Null, types.Invalid:
+	case types.Array, types.Map, types.Multiset, types.Row:
+		col.length = spec.CollectionLength
+		for _, p := range spec.Parts(t) {
+			part, err := newPart(name+"."+p.Name, p.Type, o, zone)
+			if err != nil {
+				return col, err
+			}
+			col.parts = append(col.parts, part)
+		}
+		if t.Kind == types.Map || t.Kind == types.Multiset {
+			col.key, col.keys = batch.NewVector(col.parts[0].typ, 1), map[string]bool{}
+		}
+	case types.Null, types.Invalid:
 		return col, fmt.Errorf("datagen cannot make values of %s", t)
 	}
 	if v, ok := get("kind"); ok && strings.EqualFold(v, "sequence") {
@@ -70,13 +96,13 @@ func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (col co
 			return col, fmt.Errorf("a sequence cannot be of %s", t)
 		}
 		col.sequence = true
-		for name, p := range map[string]*int64{"start": &col.lo, "end": &col.hi} {
-			v, ok := get(name)
+		for option, p := range map[string]*int64{"start": &col.lo, "end": &col.hi} {
+			v, ok := get(option)
 			if !ok {
-				return col, fmt.Errorf("a sequence needs 'fields.%s.%s'", c.Name, name)
+				return col, fmt.Errorf("a sequence needs 'fields.%s.%s'", name, option)
 			}
 			if *p, err = strconv.ParseInt(v, 10, 64); err != nil {
-				return col, fmt.Errorf("'fields.%s.%s' must be a whole number, found '%s'", c.Name, name, v)
+				return col, fmt.Errorf("'fields.%s.%s' must be a whole number, found '%s'", name, option, v)
 			}
 		}
 		return col, nil
@@ -96,7 +122,7 @@ func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (col co
 			*b.f, err = strconv.ParseFloat(v, 64)
 		}
 		if err != nil {
-			return col, fmt.Errorf("'fields.%s.%s' must be a number, found '%s'", c.Name, b.name, v)
+			return col, fmt.Errorf("'fields.%s.%s' must be a number, found '%s'", name, b.name, v)
 		}
 	}
 	if col.lo > col.hi || col.flo > col.fhi {
@@ -104,7 +130,7 @@ func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (col co
 	}
 	if v, ok := get("length"); ok {
 		if col.length, err = strconv.Atoi(v); err != nil || col.length < 0 {
-			return col, fmt.Errorf("'fields.%s.length' must be a whole number, found '%s'", c.Name, v)
+			return col, fmt.Errorf("'fields.%s.length' must be a whole number, found '%s'", name, v)
 		}
 	}
 	if v, ok := get("var-len"); ok {
@@ -113,14 +139,14 @@ func newColumn(c formats.Column, o catalog.Options, zone *time.Location) (col co
 	if v, ok := get("max-past"); ok {
 		d, err := config.ParseDuration(v)
 		if err != nil {
-			return col, fmt.Errorf("'fields.%s.max-past': %w", c.Name, err)
+			return col, fmt.Errorf("'fields.%s.max-past': %w", name, err)
 		}
 		col.maxPast = d.Microseconds()
 	}
 	if v, ok := get("null-rate"); ok {
 		f, err := strconv.ParseFloat(v, 64)
 		if err != nil || f < 0 || f > 1 {
-			return col, fmt.Errorf("'fields.%s.null-rate' must be a number from 0 to 1, found '%s'", c.Name, v)
+			return col, fmt.Errorf("'fields.%s.null-rate' must be a number from 0 to 1, found '%s'", name, v)
 		}
 		col.nullRate = uint64(math.Min(f*(1<<63), 1<<63))
 	}
@@ -184,7 +210,51 @@ func (c *column) append(v *batch.Vector, global, clock int64, seed uint64) {
 		v.AppendInt(literal.Truncate(c.local(clock)-c.past(r), c.typ.Prec))
 	case types.TimestampLTZ:
 		v.AppendInt(literal.Truncate(clock-c.past(r), c.typ.Prec))
+	case types.Row:
+		if len(c.parts) == 0 {
+			v.AppendBool(false)
+		}
+		for i := range c.parts {
+			c.parts[i].append(v.Children[i], global, clock, seed)
+		}
+	case types.Array:
+		v.BeginList()
+		for i := range c.length {
+			c.parts[0].append(v.Children[0], global, clock, element(seed, i))
+		}
+		v.EndList()
+	case types.Map, types.Multiset:
+		v.BeginList()
+		clear(c.keys)
+		for i := range c.length {
+			s := element(seed, i)
+			if !c.newKey(v.Children[0], global, clock, s) {
+				continue
+			}
+			if c.typ.Kind == types.Map {
+				c.parts[1].append(v.Children[1], global, clock, s)
+			} else {
+				v.Children[1].AppendInt(1 + int64(below(mix(s^c.salt), 10)))
+			}
+		}
+		v.EndList()
 	}
+}
+
+// element is the seed of element i of a collection that has the seed s.
+func element(s uint64, i int) uint64 { return mix(s + uint64(i)) }
+
+// newKey appends another key of the present value to v; a key that is there already is left out, as in a map of Java.
+func (c *column) newKey(v *batch.Vector, global, clock int64, seed uint64) bool {
+	c.key.Reset()
+	c.parts[0].append(c.key, global, clock, seed)
+	c.buf = batch.AppendValue(c.buf[:0], c.key, 0)
+	if c.keys[string(c.buf)] {
+		return false
+	}
+	c.keys[string(c.buf)] = true
+	v.AppendFrom(c.key, 0)
+	return true
 }
 
 // past is a random time of at most max-past.

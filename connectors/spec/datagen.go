@@ -17,7 +17,8 @@ func datagen() *c.ConnectorSpec {
 			opt("rows-per-second", c.OptLong, "10000", "Rows made in a second, of all subtasks together.", "1000"),
 			opt("number-of-rows", c.OptLong, "", "Rows to make before the source ends; without it, and without a sequence, it never ends.", "1000000"),
 			{Key: "fields.", Prefix: true, Type: c.OptString,
-				Doc:     "How a column is made: fields.<column>.kind (random, sequence), .min, .max, .max-past, .length, .var-len, .null-rate, .start, .end.",
+				Doc: "How a column is made: fields.<column>.kind (random, sequence), .min, .max, .max-past, .length, .var-len, .null-rate, .start, .end. " +
+					"Parts of a column are <column>.element (ARRAY, MULTISET), <column>.key and <column>.value (MAP), <column>.<field> (ROW).",
 				Example: "sequence"},
 		}, sourceOptions()...),
 		Check:      checkDatagen,
@@ -51,20 +52,58 @@ var FieldOptions = []c.OptionSpec{
 	opt("end", c.OptLong, "", "Last value of a sequence.", "1000"),
 }
 
-// FieldOption takes "fields.<column>.<option>" apart; the column may hold points.
-func FieldOption(t *c.Table, key string) (column int, option string, ok bool) {
-	rest, ok := strings.CutPrefix(key, "fields.")
-	if !ok {
-		return -1, "", false
+// CollectionLength is how many elements an ARRAY, MAP or MULTISET has where 'length' does not say.
+const CollectionLength = 3
+
+// Part is a column of a datagen table, or a part of one that has options of its own.
+type Part struct {
+	Name string // as in "fields.<name>.": tags.element.sku; of what Parts returns only the last step
+	Type types.Type
+	Span diag.Span // of the column
+	Deep bool      // it lies within a column
+}
+
+// Parts are the parts of a value of type t, in the order of the children of its vectors.
+func Parts(t types.Type) []Part {
+	switch t.Kind {
+	case types.Array, types.Multiset:
+		return []Part{{Name: "element", Type: t.Nested.Elem}}
+	case types.Map:
+		return []Part{{Name: "key", Type: t.Nested.Key}, {Name: "value", Type: t.Nested.Elem}}
+	case types.Row:
+		parts := make([]Part, len(t.Nested.Fields))
+		for i, f := range t.Nested.Fields {
+			parts[i] = Part{Name: f.Name, Type: f.Type}
+		}
+		return parts
 	}
-	for _, f := range FieldOptions {
-		if name, ok := strings.CutSuffix(rest, "."+f.Key); ok {
-			// "max-past" ends no other option's name, so that the first match is the only one.
-			i, _ := physicalIndex(t, name)
-			return i, f.Key, true
+	return nil
+}
+
+// eachPart calls visit with every column that is generated, and with all of their parts behind it.
+func eachPart(t *c.Table, visit func(Part)) {
+	var walk func(p Part)
+	walk = func(p Part) {
+		visit(p)
+		for _, q := range Parts(p.Type) {
+			walk(Part{Name: p.Name + "." + q.Name, Type: q.Type, Span: p.Span, Deep: true})
 		}
 	}
-	return -1, "", false
+	for _, i := range t.Physical() {
+		walk(Part{Name: t.Columns[i].Name, Type: t.Columns[i].Type, Span: t.Columns[i].Span})
+	}
+}
+
+// fieldOption takes "fields.<part>.<option>" apart; names may hold points.
+func fieldOption(key string) (part, option string, ok bool) {
+	rest := strings.TrimPrefix(key, "fields.")
+	for _, f := range FieldOptions {
+		// "max-past" ends no other option's name, so that the first match is the only one.
+		if name, ok := strings.CutSuffix(rest, "."+f.Key); ok {
+			return name, f.Key, true
+		}
+	}
+	return "", "", false
 }
 
 func checkDatagen(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) {
@@ -80,61 +119,65 @@ func checkDatagen(t *c.Table, use c.Use, _ func(string) string, diags *diag.List
 		}
 	}
 	k.sourceOptions()
-	for i := range t.Columns {
-		if t.Columns[i].Kind == c.Physical && !generable(t.Columns[i].Type) {
-			k.diags.Errorf(CodeGenerator, t.Columns[i].Span, "column %s %s: connector 'datagen' cannot make values of this type yet", t.Columns[i].Name, t.Columns[i].Type).
-				Help("make its parts as columns, or compute it in the query")
+	parts := map[string]Part{}
+	var names []string
+	eachPart(t, func(p Part) {
+		if p.Type.Kind == types.Null || p.Type.Kind == types.Invalid {
+			k.diags.Errorf(CodeGenerator, p.Span, "column %s %s: connector 'datagen' cannot make values of this type", p.Name, p.Type)
 		}
-	}
+		parts[p.Name] = p
+		names = append(names, p.Name)
+	})
 	for _, o := range t.Options {
 		if !strings.HasPrefix(o.Key, "fields.") {
 			continue
 		}
-		col, name, ok := FieldOption(t, o.Key)
-		switch {
-		case !ok:
-			d := k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' is not an option of connector 'datagen'", o.Key)
-			last := o.Key[strings.LastIndexByte(o.Key, '.')+1:]
-			names := make([]string, len(FieldOptions))
-			for i := range FieldOptions {
-				names[i] = FieldOptions[i].Key
-			}
-			if s, ok := diag.Suggest(last, names); ok {
-				d.Help("did you mean '%s'?", strings.TrimSuffix(o.Key, last)+s)
-			} else {
-				d.Help("fields.<column>. is followed by %s", strings.Join(names, ", "))
-			}
-		case col < 0:
-			name = strings.TrimSuffix(strings.TrimPrefix(o.Key, "fields."), "."+name)
+		name, option, ok := fieldOption(o.Key)
+		if !ok {
+			k.noFieldOption(o.Key)
+			continue
+		}
+		p, ok := parts[name]
+		if !ok {
 			d := k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' names column %s, which table %s does not have", o.Key, name, t.Name)
-			if s, ok := diag.Suggest(name, physicalNames(t)); ok {
+			if s, ok := diag.Suggest(name, names); ok {
 				d.Help("did you mean %s?", s)
 			}
-		default:
-			k.field(col, name, o)
+			continue
 		}
+		k.field(p, option, o)
 	}
-	for _, i := range t.Physical() {
-		k.sequence(i)
+	eachPart(t, func(p Part) { k.sequence(p.Name) })
+}
+
+// noFieldOption reports a key that ends in no option of a column.
+func (k *checker) noFieldOption(key string) {
+	d := k.diags.Errorf(CodeGenerator, k.atKey(key), "'%s' is not an option of connector 'datagen'", key)
+	last := key[strings.LastIndexByte(key, '.')+1:]
+	names := make([]string, len(FieldOptions))
+	for i := range FieldOptions {
+		names[i] = FieldOptions[i].Key
+	}
+	if s, ok := diag.Suggest(last, names); ok {
+		d.Help("did you mean '%s'?", strings.TrimSuffix(key, last)+s)
+	} else {
+		d.Help("fields.<column>. is followed by %s", strings.Join(names, ", "))
 	}
 }
 
-func generable(t types.Type) bool {
-	switch t.Kind {
-	case types.Array, types.Map, types.Multiset, types.Row, types.Null, types.Invalid:
-		return false
-	}
-	return true
-}
-
-// field checks one field option against the column's type.
-func (k *checker) field(col int, name string, o c.Option) {
-	t := k.t.Columns[col].Type
+// field checks one field option against the type of its column or part.
+func (k *checker) field(p Part, name string, o c.Option) {
+	t := p.Type
 	at := k.at(o.Key)
-	kind := strings.ToLower(k.getOr("fields."+k.t.Columns[col].Name+".kind", "random"))
+	if p.Deep && oneOf(name, "kind", "start", "end") {
+		k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s': only a whole column can be a sequence", o.Key).
+			Help("remove it, or make a column of it and build the value in the query")
+		return
+	}
+	kind := strings.ToLower(k.getOr("fields."+p.Name+".kind", "random"))
 	needs := func(kinds string, ok bool) {
 		if !ok {
-			k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' has no meaning for column %s %s", o.Key, k.t.Columns[col].Name, t).
+			k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' has no meaning for column %s %s", o.Key, p.Name, t).
 				Help("it is for columns of %s", kinds)
 		}
 	}
@@ -148,7 +191,7 @@ func (k *checker) field(col int, name string, o c.Option) {
 	if kind == "sequence" && oneOf(name, "min", "max", "max-past", "length", "var-len", "null-rate") ||
 		kind == "random" && oneOf(name, "start", "end") {
 		k.diags.Errorf(CodeGenerator, k.atKey(o.Key), "'%s' has no meaning for a column of kind %s", o.Key, kind).
-			Help("remove it, or set 'fields.%s.kind' = '%s'", k.t.Columns[col].Name, map[string]string{"random": "sequence", "sequence": "random"}[kind])
+			Help("remove it, or set 'fields.%s.kind' = '%s'", p.Name, map[string]string{"random": "sequence", "sequence": "random"}[kind])
 		return
 	}
 	switch name {
@@ -164,15 +207,16 @@ func (k *checker) field(col int, name string, o c.Option) {
 	case "max-past":
 		needs("TIMESTAMP and TIMESTAMP_LTZ", t.IsTimestamp())
 	case "length":
-		needs("text and bytes", t.IsString() || t.IsBinary())
+		list := t.Kind == types.Array || t.Kind == types.Map || t.Kind == types.Multiset
+		needs("text, bytes, arrays, maps and multisets", t.IsString() || t.IsBinary() || list)
 		n, err := strconv.ParseInt(o.Value, 10, 32)
 		switch {
 		case err != nil || n < 0:
 			k.diags.Errorf(CodeGenerator, at, "'%s' must be a whole number, found '%s'", o.Key, o.Value)
 		case (t.Kind == types.Char || t.Kind == types.Binary) && int(n) != t.Len:
-			k.diags.Errorf(CodeGenerator, at, "'%s': column %s %s has a fixed length", o.Key, k.t.Columns[col].Name, t).Help("remove it")
-		case int(n) > t.Len:
-			k.diags.Errorf(CodeGenerator, at, "'%s': column %s %s cannot be longer than %d", o.Key, k.t.Columns[col].Name, t, t.Len)
+			k.diags.Errorf(CodeGenerator, at, "'%s': column %s %s has a fixed length", o.Key, p.Name, t).Help("remove it")
+		case !list && int(n) > t.Len:
+			k.diags.Errorf(CodeGenerator, at, "'%s': column %s %s cannot be longer than %d", o.Key, p.Name, t, t.Len)
 		}
 	case "var-len":
 		needs("VARCHAR, STRING, VARBINARY and BYTES", t.Kind == types.VarChar || t.Kind == types.VarBinary)
@@ -183,7 +227,7 @@ func (k *checker) field(col int, name string, o c.Option) {
 		if f, err := strconv.ParseFloat(o.Value, 64); err != nil || f < 0 || f > 1 {
 			k.diags.Errorf(CodeGenerator, at, "'%s' must be a number from 0 to 1, found '%s'", o.Key, o.Value)
 		} else if f > 0 && !t.Nullable {
-			k.diags.Errorf(CodeGenerator, at, "'%s': column %s is NOT NULL", o.Key, k.t.Columns[col].Name).Help("remove it, or NOT NULL")
+			k.diags.Errorf(CodeGenerator, at, "'%s': column %s is NOT NULL", o.Key, p.Name).Help("remove it, or NOT NULL")
 		}
 	case "start", "end":
 		k.whole(t, o, at)
@@ -204,8 +248,7 @@ func (k *checker) whole(t types.Type, o c.Option, at diag.Span) {
 }
 
 // sequence checks what a sequence column needs as a whole.
-func (k *checker) sequence(col int) {
-	name := k.t.Columns[col].Name
+func (k *checker) sequence(name string) {
 	p := "fields." + name + "."
 	bounds := func(lo, hi string) {
 		a, errA := strconv.ParseFloat(k.get(p+lo), 64)
