@@ -233,8 +233,8 @@ type topicInfo struct {
 }
 
 // describe asks for topics. An error names the topic.
-func describe(ctx context.Context, a *ck.AdminClient, names []string) ([]topicInfo, error) {
-	r, err := a.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames(names))
+func describe(ctx context.Context, a *admin, names []string) ([]topicInfo, error) {
+	r, err := a.DescribeTopics(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +268,7 @@ func (e *topicError) Error() string {
 func (e *topicError) Unwrap() error { return e.err }
 
 // awaitTopics waits until the topics exist and have leaders.
-func awaitTopics(ctx context.Context, log *slog.Logger, cfg *config.Config, a *ck.AdminClient, names []string, where string, h *health, need string) ([]topicInfo, error) {
+func awaitTopics(ctx context.Context, log *slog.Logger, cfg *config.Config, a *admin, names []string, where string, h *health, need string) ([]topicInfo, error) {
 	var out []topicInfo
 	what := "topic " + strings.Join(names, ", ")
 	err := await(ctx, log, connectTimeout(cfg), what, where, createHelp(names[0], where), h, func(ctx context.Context) error {

@@ -231,7 +231,7 @@ func (c *committer) limit(ctx context.Context, nodes []ck.Node) error {
 	if len(nodes) == 0 {
 		return fmt.Errorf("%w: the cluster names no broker", errWait)
 	}
-	r, err := c.prod.admin.DescribeConfigs(ctx, []ck.ConfigResource{{Type: ck.ResourceBroker, Name: strconv.Itoa(nodes[0].ID)}})
+	r, err := c.prod.admin.DescribeConfigs(ctx, ck.ConfigResource{Type: ck.ResourceBroker, Name: strconv.Itoa(nodes[0].ID)})
 	if err != nil || len(r) != 1 || r[0].Error.Code() != ck.ErrNoError {
 		return nil // DESCRIBE_CONFIGS is optional
 	}

@@ -335,7 +335,7 @@ func (c *clusterCheck) limitOf(whole context.Context, subject, name, key string)
 
 // setting is one configuration entry of a broker or a topic.
 func (c *clusterCheck) setting(ctx context.Context, kind ck.ResourceType, name, key string) (string, error) {
-	r, err := c.client.admin.DescribeConfigs(ctx, []ck.ConfigResource{{Type: kind, Name: name}})
+	r, err := c.client.admin.DescribeConfigs(ctx, ck.ConfigResource{Type: kind, Name: name})
 	switch {
 	case err != nil:
 		return "", err
@@ -388,7 +388,7 @@ func (c *clusterCheck) topic(ctx context.Context, name string) (d ck.TopicDescri
 	defer cancel()
 	t := c.use.Table
 	subject, here := "topic "+name, optionPlace(t, "topic")
-	r, err := c.client.admin.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames([]string{name}), ck.SetAdminOptionIncludeAuthorizedOperations(true))
+	r, err := c.client.admin.DescribeTopics(ctx, []string{name}, ck.SetAdminOptionIncludeAuthorizedOperations(true))
 	if err == nil && len(r.TopicDescriptions) == 1 {
 		d = r.TopicDescriptions[0]
 		if d.Error.Code() != ck.ErrNoError {
@@ -533,7 +533,7 @@ func (c *clusterCheck) group(ctx context.Context) {
 		c.skip(subject, "READ", "", "%s", brief(err))
 		return
 	}
-	if r, err := c.client.admin.DescribeConsumerGroups(ctx, []string{name}, ck.SetAdminOptionIncludeAuthorizedOperations(true)); err == nil && len(r.ConsumerGroupDescriptions) == 1 {
+	if r, err := c.client.admin.DescribeConsumerGroup(ctx, name, ck.SetAdminOptionIncludeAuthorizedOperations(true)); err == nil && len(r.ConsumerGroupDescriptions) == 1 {
 		if ops := r.ConsumerGroupDescriptions[0].AuthorizedOperations; len(ops) > 0 && !slices.Contains(ops, ck.ACLOperationRead) {
 			c.fail(codePermission, diag.Error, here, subject, "READ", "READ is not granted, only "+operations(ops), hint)
 			return

@@ -15,8 +15,8 @@ import (
 // groupOffsets reads committed offsets; stable waits for open transactions that would change them. a must be the admin client of a
 // consumer: when a broker answers that it is not, or not yet, the group's coordinator, librdkafka asks its own consumer group to look
 // for it, and a client that has none crashes the process.
-func groupOffsets(ctx context.Context, a *ck.AdminClient, group string, parts []ck.TopicPartition, stable bool) ([]ck.TopicPartition, error) {
-	r, err := a.ListConsumerGroupOffsets(ctx, []ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: parts}}, ck.SetAdminRequireStableOffsets(stable))
+func groupOffsets(ctx context.Context, a *admin, group string, parts []ck.TopicPartition, stable bool) ([]ck.TopicPartition, error) {
+	r, err := a.ListConsumerGroupOffsets(ctx, ck.ConsumerGroupTopicPartitions{Group: group, Partitions: parts}, ck.SetAdminRequireStableOffsets(stable))
 	if code, _ := codeOf(err); code == ck.ErrGroupIDNotFound { // some brokers say so, others that it has no offsets
 		out := slices.Clone(parts)
 		for i := range out {
@@ -42,7 +42,7 @@ func groupOffsets(ctx context.Context, a *ck.AdminClient, group string, parts []
 // offsetReader reads the committed offsets of groups for a client that is no consumer. One goroutine at a time.
 type offsetReader struct {
 	c      *ck.Consumer
-	admin  *ck.AdminClient
+	admin  *admin
 	events sync.WaitGroup
 	stop   chan struct{}
 }
@@ -68,7 +68,7 @@ func newOffsetReader(conf ck.ConfigMap, group string, log *slog.Logger, h *healt
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	r := &offsetReader{c: c, admin: a, stop: make(chan struct{})}
+	r := &offsetReader{c: c, admin: &admin{a}, stop: make(chan struct{})}
 	go drainLogs(c.Logs(), log)
 	r.events.Go(func() {
 		for {

@@ -19,7 +19,7 @@ import (
 // producer is a librdkafka producer with its topics. Writers share it; send, flush and err are any goroutine's.
 type producer struct {
 	p       *ck.Producer
-	admin   *ck.AdminClient
+	admin   *admin
 	cfg     *config.Config
 	log     *slog.Logger
 	health  *health
@@ -115,7 +115,7 @@ func newProducer(conf ck.ConfigMap, cfg *config.Config, log *slog.Logger, name s
 		p.Close()
 		return nil, err
 	}
-	pr := &producer{p: p, admin: a, cfg: cfg, log: log, where: servers(conf), name: name,
+	pr := &producer{p: p, admin: &admin{a}, cfg: cfg, log: log, where: servers(conf), name: name,
 		health: newHealth(log, servers(conf)), topics: map[string]*outTopic{}}
 	rk, err := rkOf(p)
 	if err != nil {

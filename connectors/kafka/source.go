@@ -85,7 +85,7 @@ type source struct {
 	failure       atomic.Pointer[error] // found while running: a topic was recreated
 	mu            sync.Mutex            // control clients
 	ctl           *ck.Consumer
-	admin         *ck.AdminClient
+	admin         *admin
 	stop          chan struct{}
 	watch, polled sync.WaitGroup
 	watching      bool
@@ -198,7 +198,7 @@ func (s *source) options() error {
 }
 
 // control gives the client for admin calls and group commits, connecting it at the first use.
-func (s *source) control() (*ck.Consumer, *ck.AdminClient, error) {
+func (s *source) control() (*ck.Consumer, *admin, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctl != nil {
@@ -213,7 +213,7 @@ func (s *source) control() (*ck.Consumer, *ck.AdminClient, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, c.Close())
 	}
-	s.ctl, s.admin = c, a
+	s.ctl, s.admin = c, &admin{a}
 	go drainLogs(c.Logs(), s.log)
 	s.polled.Go(func() {
 		for {
@@ -225,7 +225,7 @@ func (s *source) control() (*ck.Consumer, *ck.AdminClient, error) {
 			}
 		}
 	})
-	return c, a, nil
+	return c, s.admin, nil
 }
 
 // serveEvent handles what a consumer's own queue gives: everything but records.
@@ -363,7 +363,7 @@ func (s *source) match(ctx context.Context, c *ck.Consumer) ([]string, error) {
 }
 
 // place gives new splits their start and, in a bounded table, their stop offsets.
-func (s *source) place(ctx context.Context, admin *ck.AdminClient, splits []*splitState, first bool) error {
+func (s *source) place(ctx context.Context, admin *admin, splits []*splitState, first bool) error {
 	if len(splits) == 0 {
 		return nil
 	}
@@ -437,7 +437,7 @@ func (s *source) place(ctx context.Context, admin *ck.AdminClient, splits []*spl
 }
 
 // bound gives splits of a bounded table their stop offsets.
-func (s *source) bound(ctx context.Context, admin *ck.AdminClient, splits []*splitState) error {
+func (s *source) bound(ctx context.Context, admin *admin, splits []*splitState) error {
 	latest := func(splits []*splitState, spec ck.OffsetSpec) error {
 		at, err := s.offsets(ctx, admin, splits, spec)
 		if err != nil {
@@ -490,7 +490,7 @@ type position struct {
 
 // offsets asks the leaders; a time behind the last record gives the end, as Flink does. With read_committed the end is
 // the last stable offset: nothing behind it can be read before the open transactions end.
-func (s *source) offsets(ctx context.Context, admin *ck.AdminClient, splits []*splitState, spec ck.OffsetSpec) ([]position, error) {
+func (s *source) offsets(ctx context.Context, admin *admin, splits []*splitState, spec ck.OffsetSpec) ([]position, error) {
 	if len(splits) == 0 {
 		return nil, nil
 	}
@@ -540,7 +540,7 @@ func (s *source) offsets(ctx context.Context, admin *ck.AdminClient, splits []*s
 }
 
 // committed sets the offsets that the user's group has committed and returns the splits without one.
-func (s *source) committed(ctx context.Context, admin *ck.AdminClient, splits []*splitState) (missing []*splitState, err error) {
+func (s *source) committed(ctx context.Context, admin *admin, splits []*splitState) (missing []*splitState, err error) {
 	if s.group == "" || len(splits) == 0 {
 		return splits, nil
 	}
@@ -639,7 +639,7 @@ func (s *source) checkTopics() {
 }
 
 // recreated compares the topics' ids with those that Discover saw. Brokers that do not answer are no finding.
-func (s *source) recreated(admin *ck.AdminClient) error {
+func (s *source) recreated(admin *admin) error {
 	s.mu.Lock()
 	ids := make(map[string]string, len(s.topicIDs))
 	names := make([]string, 0, len(s.topicIDs))

@@ -1,0 +1,97 @@
+package kafka
+
+import (
+	"context"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// admin asks a cluster. Methods are any goroutine's.
+//
+// While a request waits for one certain broker that is down, be it the controller or a leader, librdkafka (to 2.14 at least) connects to it
+// without a pause: each change of a connection's state asks for the next connection, and what is asked for skips the backoff
+// (rd_kafka_broker_find_by_nodeid0, RD_KAFKA_OP_CONNECT). It goes on when the context is over, until the request's own time is, a minute by
+// default. A job whose broker was away took all of a core so. Hence a request has its context's time and no more, and is only made when
+// some broker answers.
+type admin struct{ c *ck.AdminClient }
+
+func (a *admin) Close() { a.c.Close() }
+
+// patience is how long a request may wait when its context has no end.
+const patience = 5 * time.Second
+
+// reach waits until a broker answers; unlike other requests this one keeps to the backoff.
+func (a *admin) reach(ctx context.Context) error {
+	for {
+		step := 500 * time.Millisecond // how soon the end of ctx is seen
+		if t, ok := ctx.Deadline(); ok {
+			step = min(step, max(time.Until(t), time.Millisecond))
+		}
+		began := time.Now()
+		_, err := a.c.GetMetadata(nil, false, int(step/time.Millisecond))
+		if err == nil || !waitable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(min(step, max(0, 50*time.Millisecond-time.Since(began)))):
+		}
+	}
+}
+
+// asked makes a request with the time that ctx has left.
+func asked[T any](ctx context.Context, a *admin, request func(ck.AdminOptionRequestTimeout) (T, error)) (T, error) {
+	if err := a.reach(ctx); err != nil {
+		var none T
+		return none, err
+	}
+	left := patience
+	if t, ok := ctx.Deadline(); ok {
+		left = min(left, max(time.Until(t), time.Millisecond))
+	}
+	return request(ck.SetAdminRequestTimeout(left))
+}
+
+func (a *admin) DescribeTopics(ctx context.Context, names []string, opts ...ck.DescribeTopicsAdminOption) (ck.DescribeTopicsResult, error) {
+	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.DescribeTopicsResult, error) {
+		return a.c.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames(names), append(opts, t)...)
+	})
+}
+
+func (a *admin) DescribeCluster(ctx context.Context) (ck.DescribeClusterResult, error) {
+	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.DescribeClusterResult, error) {
+		return a.c.DescribeCluster(ctx, t)
+	})
+}
+
+func (a *admin) DescribeConfigs(ctx context.Context, of ck.ConfigResource) ([]ck.ConfigResourceResult, error) {
+	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) ([]ck.ConfigResourceResult, error) {
+		return a.c.DescribeConfigs(ctx, []ck.ConfigResource{of}, t)
+	})
+}
+
+func (a *admin) ListOffsets(ctx context.Context, of map[ck.TopicPartition]ck.OffsetSpec, opts ...ck.ListOffsetsAdminOption) (ck.ListOffsetsResult, error) {
+	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.ListOffsetsResult, error) {
+		return a.c.ListOffsets(ctx, of, append(opts, t)...)
+	})
+}
+
+func (a *admin) ListConsumerGroupOffsets(ctx context.Context, of ck.ConsumerGroupTopicPartitions, opts ...ck.ListConsumerGroupOffsetsAdminOption) (ck.ListConsumerGroupOffsetsResult, error) {
+	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.ListConsumerGroupOffsetsResult, error) {
+		return a.c.ListConsumerGroupOffsets(ctx, []ck.ConsumerGroupTopicPartitions{of}, append(opts, t)...)
+	})
+}
+
+func (a *admin) DescribeConsumerGroup(ctx context.Context, name string, opts ...ck.DescribeConsumerGroupsAdminOption) (ck.DescribeConsumerGroupsResult, error) {
+	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.DescribeConsumerGroupsResult, error) {
+		return a.c.DescribeConsumerGroups(ctx, []string{name}, append(opts, t)...)
+	})
+}
+
+func (a *admin) DescribeACLs(ctx context.Context, filter ck.ACLBindingFilter) (*ck.DescribeACLsResult, error) {
+	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (*ck.DescribeACLsResult, error) {
+		return a.c.DescribeACLs(ctx, filter, t)
+	})
+}

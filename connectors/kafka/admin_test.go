@@ -1,0 +1,81 @@
+package kafka
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"weir/connectors/kafka/embedded"
+)
+
+// A request to the controller, while no broker is there, keeps to the backoff of reconnecting.
+func TestRequestsDoNotConnectInALoop(t *testing.T) {
+	b, err := embedded.Start(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ck.NewConsumer(&ck.ConfigMap{"bootstrap.servers": b.Addr(), "group.id": "none", "statistics.interval.ms": 100,
+		"reconnect.backoff.ms": 100, "enable.metrics.push": false, "log_level": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	client, err := ck.NewAdminClientFromConsumer(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &admin{client}
+	defer a.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := a.DescribeCluster(ctx); err != nil { // it knows the controller now
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := connects(t, c, time.Now())
+	for range 3 {
+		ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		_, err := a.DescribeTopics(ctx, []string{"none"})
+		cancel()
+		if err == nil {
+			t.Fatal("an answer from nobody")
+		}
+	}
+	// What was asked for may not go on behind the request's end either.
+	if n := connects(t, c, time.Now().Add(500*time.Millisecond)) - before; n > 200 {
+		t.Fatalf("%d connections in two seconds", n)
+	}
+}
+
+// connects is how often c has tried to connect, by the first statistics of then or later.
+func connects(t *testing.T, c *ck.Consumer, then time.Time) (n int64) {
+	t.Helper()
+	for deadline := then.Add(10 * time.Second); time.Now().Before(deadline); {
+		e, ok := c.Poll(100).(*ck.Stats)
+		if !ok {
+			continue
+		}
+		var s struct {
+			Brokers map[string]struct {
+				Connects int64 `json:"connects"`
+			} `json:"brokers"`
+		}
+		if err := json.Unmarshal([]byte(e.String()), &s); err != nil {
+			t.Fatal(err)
+		}
+		n = 0
+		for _, b := range s.Brokers {
+			n += b.Connects
+		}
+		if time.Now().After(then) {
+			return n
+		}
+	}
+	t.Fatal("no statistics")
+	return 0
+}
