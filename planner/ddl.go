@@ -14,7 +14,7 @@ import (
 	"weir/planner/types"
 )
 
-// createTable checks a definition and enters it.
+// createTable checks a definition and enters it. One AS a query gives the job that fills the table.
 func (s *Session) createTable(st *ast.CreateTable) Result {
 	name, ok := bind.Object(st.Name, s.diags)
 	if !ok {
@@ -24,12 +24,6 @@ func (s *Session) createTable(st *ast.CreateTable) Result {
 		return &Done{Message: name + " is there already"}
 	}
 	if s.diags.HasErrors() {
-		return nil
-	}
-	if st.As != nil {
-		s.diags.Errorf(codes.NoTableForm, st.As.Sp, "CREATE TABLE ... AS is not supported yet").
-			Help("create the table with its columns, then INSERT INTO %s SELECT ...", name)
-		s.markBroken(name)
 		return nil
 	}
 	t := &catalog.Table{Name: name, Temporary: st.Temporary, Span: st.Sp, NameSpan: st.Name.Sp}
@@ -43,6 +37,13 @@ func (s *Session) createTable(st *ast.CreateTable) Result {
 	t.Options = opts
 	sound := s.like(t, st)
 	sound = s.columns(t, st) && sound
+	var given []ast.Ident
+	if sound && st.As != nil {
+		if given, sound = s.asQuery(t, st); !sound {
+			s.markBroken(name)
+			return nil
+		}
+	}
 	sound = s.primaryKey(t, st) && sound
 	if sound {
 		sound = s.computed(t)
@@ -73,6 +74,9 @@ func (s *Session) createTable(st *ast.CreateTable) Result {
 	s.tables[name] = t
 	if s.analysis != nil {
 		s.analysis.Tables = append(s.analysis.Tables, t)
+	}
+	if st.As != nil {
+		return s.fill(t, st, given)
 	}
 	return &Done{Message: "table " + name + " is created"}
 }

@@ -71,7 +71,7 @@ var Codes = map[string]string{
 	"SQ2513": "this cannot stand in FROM",
 	"SQ2514": "a hint is not supported",
 	"SQ2515": "this form of INSERT is not supported",
-	"SQ2516": "this form of CREATE TABLE is not supported yet",
+	"SQ2516": "this form of CREATE TABLE does not exist",
 	"SQ2518": "a statement cannot be used here",
 	"SQ2519": "this form of an expression is not supported",
 	"SQ3001": "a setting is not known",

@@ -456,9 +456,13 @@ func setWithoutEffect(p *pass) {
 
 func hasJob(sts []ast.Statement) bool {
 	for _, st := range sts {
-		switch st.(type) {
+		switch st := st.(type) {
 		case *ast.Insert, *ast.StatementSet, *ast.Select, *ast.Explain:
 			return true
+		case *ast.CreateTable:
+			if st.As != nil {
+				return true
+			}
 		}
 	}
 	return false

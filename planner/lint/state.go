@@ -55,7 +55,7 @@ func written(above []ast.Node) bool {
 		return false
 	}
 	switch above[0].(type) {
-	case *ast.Insert, *ast.StatementSet, *ast.CreateView:
+	case *ast.Insert, *ast.StatementSet, *ast.CreateView, *ast.CreateTable:
 		return true
 	}
 	return false

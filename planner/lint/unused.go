@@ -42,6 +42,11 @@ func (p *pass) uses() map[string]int {
 		}
 	})
 	each(p, func(in *ast.Insert, _ []ast.Node) { n[in.Table.Last().Name]++ })
+	each(p, func(t *ast.CreateTable, _ []ast.Node) {
+		if t.As != nil {
+			n[t.Name.Last().Name]++
+		}
+	})
 	each(p, func(l *ast.Like, _ []ast.Node) { n[l.Source.Last().Name]++ })
 	each(p, func(d *ast.Describe, _ []ast.Node) { n[d.Name.Last().Name]++ })
 	each(p, func(s *ast.Show, _ []ast.Node) {
@@ -200,6 +205,7 @@ func unusedComputation(p *pass) {
 
 func (p *pass) isWritten(name string) (written bool) {
 	each(p, func(in *ast.Insert, _ []ast.Node) { written = written || in.Table.Last().Name == name })
+	each(p, func(t *ast.CreateTable, _ []ast.Node) { written = written || t.As != nil && t.Name.Last().Name == name })
 	return written
 }
 
