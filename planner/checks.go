@@ -58,6 +58,9 @@ func (s *Session) checkJob(outs []rules.Output) {
 			}
 		}
 	}
+	if len(outs) > 0 {
+		s.checkEnforcers(outs[0].Table.NameSpan)
+	}
 	if len(exact) == 0 {
 		return
 	}
@@ -72,6 +75,20 @@ func (s *Session) checkJob(outs []rules.Output) {
 		}
 	}
 	s.checkTransactions(exact)
+}
+
+// checkEnforcers reports what cannot be enforced. at is where it is said when no SET did it.
+func (s *Session) checkEnforcers(at diag.Span) {
+	cfg := s.o.Config
+	if cfg.String(config.NestedEnforcer) != "ROWS_AND_COLLECTIONS" || cfg.String(config.TypeLengthEnforcer) != "TRIM_PAD" {
+		return
+	}
+	if set, ok := s.sets[config.NestedEnforcer]; ok {
+		at = set
+	}
+	d := s.diags.Errorf(codes.SettingsClash, at, "nothing is cut or padded inside of collections")
+	s.labelSet(d, config.TypeLengthEnforcer, "values are brought to their length")
+	d.Help("write 'ROWS', or let '%s' be 'ERROR' or 'IGNORE'", config.TypeLengthEnforcer)
 }
 
 // checkTransactions checks the three time limits: checkpoint interval < transaction timeout <= the broker's limit.

@@ -432,6 +432,7 @@ func (s *Session) binder() *bind.Binder {
 	return &bind.Binder{
 		Functions: s.o.Functions, Catalog: s, Registry: s.o.Registry, Zone: s.o.Config.Zone(), Diags: s.diags, Fold: s.o.Fold,
 		Hints: s.hinted, LegacyCast: strings.EqualFold(s.o.Config.String(config.LegacyCast), "ENABLED"),
+		NullsWithin: s.o.Config.String(config.NestedEnforcer) != "IGNORE",
 	}
 }
 

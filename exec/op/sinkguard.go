@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"weir/exec"
@@ -14,8 +15,8 @@ import (
 
 // SinkGuard stands in front of a sink and holds its table's promises: a NOT NULL column gets no NULL, and
 // CHAR(n), VARCHAR(n) and BINARY(n) values have the declared length where the job enforces it
-// (table.exec.sink.not-null-enforcer, table.exec.sink.type-length-enforcer). Columns stay in the
-// order of the sink's Fields.
+// (table.exec.sink.not-null-enforcer, table.exec.sink.type-length-enforcer), within columns too if the job says so
+// (table.exec.sink.nested-constraint-enforcer). Columns stay in the order of the sink's Fields.
 type SinkGuard struct {
 	stateless
 	node *physical.Sink
@@ -25,6 +26,7 @@ type SinkGuard struct {
 	view  batch.Batch
 	cols  []*batch.Vector
 	fixed []batch.Vector // one for each rule of Lengths
+	trail []int          // which elements of collections lead to the value that is looked at
 }
 
 var _ exec.Operator = (*SinkGuard)(nil)
@@ -32,7 +34,7 @@ var _ exec.Operator = (*SinkGuard)(nil)
 // NewSinkGuard makes the guard of a sink. Every subtask needs one of its own.
 func NewSinkGuard(n *physical.Sink, _ Env) (*SinkGuard, error) {
 	for _, l := range n.Lengths {
-		if class := batch.ClassOf(n.Input.Base().Columns[l.Column].Type); class != batch.ClassBytes {
+		if class := batch.ClassOf(l.Type); class != batch.ClassBytes {
 			return nil, fmt.Errorf("this is a bug: column %s has no length to be enforced", n.Table.Columns[n.Fields[l.Column]].Name)
 		}
 	}
@@ -61,7 +63,10 @@ func (g *SinkGuard) Process(in *batch.Batch, out exec.Emitter) error {
 		g.cols = append(g.cols[:0], in.Cols...)
 		g.view.Cols = g.cols
 		for i := range g.node.Lengths {
-			if err := g.length(i, &g.node.Lengths[i]); err != nil {
+			rule := &g.node.Lengths[i]
+			if !rule.Error {
+				g.mend(i, rule)
+			} else if err := g.length(rule); err != nil {
 				return err
 			}
 		}
@@ -69,21 +74,73 @@ func (g *SinkGuard) Process(in *batch.Batch, out exec.Emitter) error {
 	return out.Emit(&g.view)
 }
 
-func (g *SinkGuard) column(c int) string { return g.node.Table.Columns[g.node.Fields[c]].Name }
+// each calls f with the values at path within row i of v, until it returns false, and reports whether it never did.
+func (g *SinkGuard) each(v *batch.Vector, i int, path []int, f func(*batch.Vector, int) bool) bool {
+	if len(path) == 0 {
+		return f(v, i)
+	}
+	if v.IsNull(i) {
+		return true
+	}
+	c := v.Children[path[0]]
+	if batch.ClassOf(v.Type) == batch.ClassRow {
+		return g.each(c, i, path[1:], f)
+	}
+	for k := range int(v.Len[i]) {
+		g.trail = append(g.trail, k)
+		if !g.each(c, int(v.Off[i])+k, path[1:], f) {
+			return false
+		}
+		g.trail = g.trail[:len(g.trail)-1]
+	}
+	return true
+}
+
+// name is what at is called, its elements by the trail: a.list[2].field, a.map[key].
+func (g *SinkGuard) name(at physical.Place) string {
+	c := &g.node.Table.Columns[g.node.Fields[at.Column]]
+	name, t, trail := c.Name, c.Type, g.trail
+	for _, p := range at.Path {
+		if t.Kind == types.Row {
+			name += "." + t.Nested.Fields[p].Name
+			t = t.Nested.Fields[p].Type
+			continue
+		}
+		switch {
+		case t.Kind != types.Map:
+			name += fmt.Sprintf("[%d]", trail[0])
+			t = t.Nested.Elem
+		case p == 0:
+			name += "[key]"
+			t = t.Nested.Key
+		default:
+			name += "[value]"
+			t = t.Nested.Elem
+		}
+		trail = trail[1:]
+	}
+	return name
+}
+
+func notNull(v *batch.Vector, i int) bool { return !v.IsNull(i) }
 
 func (g *SinkGuard) nulls(in *batch.Batch) error {
-	for _, c := range g.node.NotNull {
-		v := in.Cols[c]
-		if len(v.Nulls) == 0 && v.Type.Kind != types.Null {
+	for _, at := range g.node.NotNull {
+		v, leaf := in.Cols[at.Column], in.Cols[at.Column]
+		for _, p := range at.Path {
+			leaf = leaf.Children[p]
+		}
+		if len(leaf.Nulls) == 0 && leaf.Type.Kind != types.Null {
 			continue
 		}
 		pos := positions(&g.view, &g.all)
 		for k, i := range pos {
-			if !v.IsNull(int(i)) {
+			g.trail = g.trail[:0]
+			if g.each(v, int(i), at.Path, notNull) {
 				continue
 			}
 			if !g.drop {
-				name := g.column(c)
+				name := g.name(at)
 				return exec.Fatalf(
 					fmt.Sprintf("filter such rows out, give them a value with COALESCE, declare %s without NOT NULL, or SET 'table.exec.sink.not-null-enforcer' = 'DROP' to drop them", name),
 					"write to table "+g.node.Table.Name,
@@ -92,7 +149,7 @@ func (g *SinkGuard) nulls(in *batch.Batch) error {
 			// The rows before this one stay; the others are looked at one by one.
 			keep := append(make([]int32, 0, len(pos)), pos[:k]...)
 			for _, j := range pos[k:] {
-				if !v.IsNull(int(j)) {
+				if g.each(v, int(j), at.Path, notNull) {
 					keep = append(keep, j)
 				}
 			}
@@ -106,44 +163,89 @@ func (g *SinkGuard) nulls(in *batch.Batch) error {
 	return nil
 }
 
-// length enforces rule number n on its column of g.view.
-func (g *SinkGuard) length(n int, rule *physical.LengthRule) error {
+// length refuses values that have not the declared length.
+func (g *SinkGuard) length(rule *physical.LengthRule) error {
+	fixed := rule.Type.Kind == types.Char || rule.Type.Kind == types.Binary
+	var wrong []byte
+	fits := func(v *batch.Vector, i int) bool {
+		if v.IsNull(i) {
+			return true
+		}
+		x := v.Bytes(i)
+		if len(x) <= rule.Type.Len && !fixed {
+			return true
+		}
+		have := lengthOf(x, rule.Type)
+		if have == rule.Type.Len || have < rule.Type.Len && !fixed {
+			return true
+		}
+		wrong = x
+		return false
+	}
+	for _, i := range positions(&g.view, &g.all) {
+		g.trail = g.trail[:0]
+		if g.each(g.view.Cols[rule.Column], int(i), rule.Path, fits) {
+			continue
+		}
+		do := "shorten the value, declare a longer type"
+		have := lengthOf(wrong, rule.Type)
+		if have < rule.Type.Len {
+			do = "fill the value up, declare " + variable(rule.Type)
+		}
+		return exec.Fatalf(
+			do+", or SET 'table.exec.sink.type-length-enforcer' = 'TRIM_PAD' to bring such values to that length, 'IGNORE' to let them pass",
+			"write to table "+g.node.Table.Name,
+			fmt.Errorf("column '%s' is %s, and a value of length %d is being written into it: %s", g.name(rule.Place), rule.Type.WithNullable(true), have, excerpt(wrong, rule.Type.IsString())))
+	}
+	return nil
+}
+
+// variable is t without its padding.
+func variable(t types.Type) string {
+	if t.Kind == types.Char {
+		return "VARCHAR"
+	}
+	return "VARBINARY"
+}
+
+func lengthOf(x []byte, t types.Type) int {
+	if t.IsBinary() {
+		return len(x)
+	}
+	return utf8.RuneCount(x)
+}
+
+// mend gives the values of rule number n their length. Its path leads through ROWs only.
+func (g *SinkGuard) mend(n int, rule *physical.LengthRule) {
 	v := g.view.Cols[rule.Column]
-	chars := !v.Type.IsBinary()
+	for _, p := range rule.Path {
+		v = v.Children[p]
+	}
+	chars := rule.Type.IsString()
 	var fixed *batch.Vector
 	for _, i := range positions(&g.view, &g.all) {
-		if v.IsNull(int(i)) {
+		if g.missing(int(i), rule.Place) {
 			continue
 		}
 		x := v.Bytes(int(i))
-		if len(x) <= rule.Len && !rule.Pad {
+		if len(x) <= rule.Type.Len && !rule.Pad {
 			continue
 		}
-		have := len(x)
-		if chars {
-			have = utf8.RuneCount(x)
-		}
-		if have == rule.Len || have < rule.Len && !rule.Pad {
+		have := lengthOf(x, rule.Type)
+		if have == rule.Type.Len || have < rule.Type.Len && !rule.Pad {
 			continue
-		}
-		if have > rule.Len && rule.Error {
-			name, t := g.column(rule.Column), g.node.Table.Columns[g.node.Fields[rule.Column]].Type
-			return exec.Fatalf(
-				"shorten the value, declare a longer type, or SET 'table.exec.sink.type-length-enforcer' = 'TRIM_PAD' to cut such values, 'IGNORE' to let them pass",
-				"write to table "+g.node.Table.Name,
-				fmt.Errorf("column '%s' is %s, and a value of length %d is being written into it: %s", name, t, have, excerpt(x, chars)))
 		}
 		if fixed == nil {
 			fixed = g.own(n, v)
-			g.view.Cols[rule.Column] = fixed
+			g.put(rule.Place, fixed)
 		}
-		if have > rule.Len {
-			fixed.Len[i] = uint32(prefix(x, rule.Len, chars))
+		if have > rule.Type.Len {
+			fixed.Len[i] = uint32(prefix(x, rule.Type.Len, chars))
 			continue
 		}
 		off := len(fixed.Data)
 		fixed.Data = append(fixed.Data, x...)
-		for range rule.Len - have {
+		for range rule.Type.Len - have {
 			if chars {
 				fixed.Data = append(fixed.Data, ' ')
 			} else {
@@ -152,7 +254,30 @@ func (g *SinkGuard) length(n int, rule *physical.LengthRule) error {
 		}
 		fixed.Off[i], fixed.Len[i] = uint32(off), uint32(len(fixed.Data)-off)
 	}
-	return nil
+}
+
+// missing reports that row i has no value at a place, or no ROW in which it could be.
+func (g *SinkGuard) missing(i int, at physical.Place) bool {
+	v := g.view.Cols[at.Column]
+	for _, p := range at.Path {
+		if v.IsNull(i) {
+			return true
+		}
+		v = v.Children[p]
+	}
+	return v.IsNull(i)
+}
+
+// put makes leaf the values at a place; the ROWs around it become copies.
+func (g *SinkGuard) put(at physical.Place, leaf *batch.Vector) {
+	into := &g.cols[at.Column]
+	for _, p := range at.Path {
+		row := **into
+		row.Children = slices.Clone(row.Children)
+		*into = &row
+		into = &row.Children[p]
+	}
+	*into = leaf
 }
 
 // own is a copy of v for rule n whose values may be replaced.

@@ -84,6 +84,7 @@ var Codes = map[string]string{
 	"SQ3008": "an environment variable is not set, or malformed",
 	"SQ3009": "an option is given twice",
 	"SQ3010": "a setting has no effect",
+	"SQ3011": "two settings do not go together",
 	"SQ3101": "exactly-once lacks checkpoints",
 	"SQ3102": "the checkpoint interval is not shorter than the transaction timeout",
 	"SQ3103": "the transaction timeout is less than three checkpoint intervals",

@@ -36,6 +36,9 @@ type Binder struct {
 	Diags     *diag.List
 	// LegacyCast: a CAST that fails gives NULL (table.exec.legacy-cast-behaviour).
 	LegacyCast bool
+	// NullsWithin: tables may have NULLs in what their columns declare NOT NULL within ROWs and collections, since that is
+	// enforced where it is written (table.exec.sink.nested-constraint-enforcer).
+	NullsWithin bool
 	// Fold computes a constant expression; nil when only literals are known.
 	Fold func(scalar.Expr) (types.Value, error)
 	// Hints makes a copy of t with the options of a hint checked and added; nil when hints are refused.

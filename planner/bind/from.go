@@ -154,16 +154,17 @@ func (b *Binder) scan(t *catalog.Table, at diag.Span) logical.Node {
 			calc = true
 			continue
 		}
-		read := c.Type
+		typ := b.readType(c)
+		read := typ
 		if c.Kind == catalog.Metadata {
-			if m, ok := MetadataType(b.Registry, t, c); ok && !m.EqualIgnoringNull(c.Type) {
+			if m, ok := MetadataType(b.Registry, t, c); ok && !m.EqualIgnoringNull(typ) {
 				read, calc = m, true
 			}
 		}
 		ref := &scalar.Column{Index: len(s.Columns), Name: c.Name, Typ: read}
 		s.Fields = append(s.Fields, i)
 		s.Columns = append(s.Columns, logical.Column{Name: c.Name, Type: read, Table: t})
-		exprs[i] = b.Convert(ref, c.Type)
+		exprs[i] = b.Convert(ref, typ)
 	}
 	computed := b.computedScope(t)
 	for i := range t.Columns {
@@ -215,10 +216,18 @@ func Inline(e scalar.Expr, exprs []scalar.Expr) scalar.Expr {
 func (b *Binder) tableScope(t *catalog.Table) *scope {
 	s := &scope{what: "table " + t.Name}
 	for i := range t.Columns {
-		s.cols = append(s.cols, logical.Column{Name: t.Columns[i].Name, Type: t.Columns[i].Type, Table: t})
+		s.cols = append(s.cols, logical.Column{Name: t.Columns[i].Name, Type: b.readType(&t.Columns[i]), Table: t})
 	}
 	s.rels = []rel{{name: t.Name, start: 0, end: len(s.cols), at: t.NameSpan}}
 	return s
+}
+
+// readType is the type of a column of a table that is read.
+func (b *Binder) readType(c *catalog.Column) types.Type {
+	if b.NullsWithin {
+		return c.Type.NullableWithin()
+	}
+	return c.Type
 }
 
 // computedScope is what a computed column may refer to: all columns but the computed ones. Those are

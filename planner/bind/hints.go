@@ -96,10 +96,15 @@ func (b *Binder) readTTL(h *hints, x *ast.Hint) {
 		b.Diags.Errorf(codes.NoHint, x.Sp, "STATE_TTL takes names of tables, each with a time").Help("write STATE_TTL('a' = '1 d', 'b' = '2 h')")
 		return
 	}
-	for _, kv := range x.KVs {
+	earlier := len(h.ttls) // of two hints the first one counts, of two times in one hint the last one
+	for i, kv := range x.KVs {
 		name := kv.Key.Value
-		if slices.ContainsFunc(h.ttls, func(t *ttlHint) bool { return t.name == name }) {
-			b.Diags.Errorf(codes.NoHint, kv.Key.Sp, "STATE_TTL names %s twice", name)
+		if slices.ContainsFunc(h.ttls[:earlier], func(t *ttlHint) bool { return t.name == name }) {
+			b.Diags.Warnf(codes.NoHint, kv.Key.Sp, "%s has a time already, by the STATE_TTL before this one, which counts", name)
+			continue
+		}
+		if slices.ContainsFunc(x.KVs[i+1:], func(p *ast.Property) bool { return p.Key.Value == name }) {
+			b.Diags.Warnf(codes.NoHint, kv.Key.Sp, "%s gets another time in the same STATE_TTL, which counts", name)
 			continue
 		}
 		d, err := config.ParseDuration(kv.Value.Value)

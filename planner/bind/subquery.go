@@ -351,7 +351,9 @@ type test struct {
 	inner
 	not  bool
 	left []scalar.Expr // what is IN; nil for EXISTS
-	at   diag.Span
+	// ofValues: left is over values of other sub-queries as well.
+	ofValues bool
+	at       diag.Span
 }
 
 // conditions is a WHERE or HAVING with sub-queries in it, bound.
@@ -500,13 +502,21 @@ func (x *exprBinder) inQuery(e *ast.In, not bool, to *conditions) bool {
 		items = r.Items
 	}
 	t := test{not: not, at: e.Sp}
+	y := *x
+	y.subs, y.positive = &to.subs, map[*ast.In]bool{}
+	before := len(to.subs.values)
 	for _, i := range items {
-		v := x.bind(i)
+		v := y.bind(i)
 		if v == nil {
+			return false
+		}
+		if len(to.subs.values) > before && readsOuter(v) {
+			x.Diags.Errorf(codes.NoSubquery, i.Span(), "a value of the query around cannot be looked for together with that of a sub-query")
 			return false
 		}
 		t.left = append(t.left, v)
 	}
+	t.ofValues = len(to.subs.values) > before
 	q := x.lookedIn(e, len(items), asRows)
 	if q == nil {
 		return false
@@ -531,6 +541,7 @@ func (c *conditions) over(in logical.Node, b *Binder) logical.Node {
 	if cond := scalar.And(and, c.plain); cond != nil {
 		in = where(in, cond, and)
 	}
+	width := len(in.Cols())
 	if len(c.subs.values) > 0 {
 		exprs, names := logical.Pass(in)
 		joined, place := c.subs.attach(in, b)
@@ -538,10 +549,23 @@ func (c *conditions) over(in logical.Node, b *Binder) logical.Node {
 		for i, e := range c.after {
 			conds[i] = place(e)
 		}
+		for i := range c.tests { // what is looked for stands behind the columns meanwhile
+			t := &c.tests[i]
+			for j, l := range t.left {
+				if t.ofValues {
+					t.left[j] = &scalar.Column{Index: len(exprs), Name: "$left", Typ: l.Type(), Sp: l.Span()}
+					exprs, names = append(exprs, place(l)), append(names, "$left")
+				}
+			}
+		}
 		in = logical.NewCalc(joined, scalar.And(and, conds), exprs, names, c.subs.at[0])
 	}
 	for _, t := range c.tests {
 		in = t.over(in, b)
+	}
+	if len(in.Cols()) > width {
+		exprs, names := logical.Pass(in)
+		in = logical.NewCalc(in, nil, exprs[:width], names[:width], c.subs.at[0])
 	}
 	return in
 }

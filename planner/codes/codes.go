@@ -80,6 +80,7 @@ const (
 	Variable         = "SQ3008"
 	DuplicateOption  = "SQ3009"
 	SettingNoEffect  = "SQ3010"
+	SettingsClash    = "SQ3011"
 )
 
 // The rules of exactly-once.

@@ -35,6 +35,7 @@ const (
 	AsyncLookupCapacity = "table.exec.async-lookup.buffer-capacity"
 	AsyncLookupTimeout  = "table.exec.async-lookup.timeout"
 	NotNullEnforcer     = "table.exec.sink.not-null-enforcer"
+	NestedEnforcer      = "table.exec.sink.nested-constraint-enforcer"
 	TypeLengthEnforcer  = "table.exec.sink.type-length-enforcer"
 	UpsertMaterialize   = "table.exec.sink.upsert-materialize"
 	LegacyCast          = "table.exec.legacy-cast-behaviour"

@@ -29,6 +29,7 @@ var Keys = []c.OptionSpec{
 	{Key: "table.exec.mini-batch.size", Type: c.OptLong, Default: "-1", Doc: "Most rows in a mini-batch."},
 	{Key: NotNullEnforcer, Type: c.OptEnum, Values: []string{"ERROR", "DROP"}, Default: "ERROR", Doc: "What a NULL for a NOT NULL column of a sink does."},
 	{Key: TypeLengthEnforcer, Type: c.OptEnum, Values: []string{"IGNORE", "TRIM_PAD", "ERROR"}, Default: "IGNORE", Doc: "What a too long CHAR, VARCHAR or BINARY value does at a sink."},
+	{Key: NestedEnforcer, Type: c.OptEnum, Values: []string{"IGNORE", "ROWS", "ROWS_AND_COLLECTIONS"}, Default: "IGNORE", Doc: "Whether the two settings above also hold for the fields of ROWs, and for what is in ARRAYs, MAPs and MULTISETs. Then tables that are read may have NULLs there, whatever they declare."},
 	{Key: UpsertMaterialize, Type: c.OptEnum, Values: []string{"NONE", "AUTO", "FORCE"}, Default: "AUTO", Doc: "Whether a sink orders the changes of rows whose key differs from its own."},
 	{Key: LegacyCast, Type: c.OptEnum, Values: []string{"ENABLED", "DISABLED"}, Default: "DISABLED", Doc: "Whether a failing CAST gives NULL."},
 	{Key: "table.dml-sync", Type: c.OptBool, Default: "false", Doc: "Whether INSERT waits for the job in the shell."},

@@ -3,7 +3,8 @@ package fn
 import "weir/planner/types"
 
 // CanCast says whether CAST(x AS to) exists for an x of type from, and whether a value of from may also be put into
-// a column of type to without saying so (INSERT). Nullability does not count here.
+// a column of type to without saying so (INSERT). Nullability does not count here: a sink's own settings say what becomes of a
+// NULL where there must be none.
 //
 // Implicitly, numbers go into larger numbers and into DECIMAL, strings into strings of any length (the sink's own
 // setting trims or pads), TIMESTAMP and TIMESTAMP_LTZ into each other, into DATE and TIME; nothing becomes a
@@ -76,9 +77,6 @@ func castNested(from, to types.Type) (ok, implicit bool) {
 	ok, implicit = true, true
 	pair := func(a, b types.Type) {
 		o, i := CanCast(a, b)
-		if a.Nullable && !b.Nullable {
-			i = false
-		}
 		ok, implicit = ok && o, implicit && o && i
 	}
 	a, b := from.Nested, to.Nested

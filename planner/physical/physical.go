@@ -497,9 +497,10 @@ type Sink struct {
 	Fields []int
 	// Key is the sink's primary key as input columns; nil without one.
 	Key []int
-	// NotNull lists input columns that must not be NULL though their type allows it.
-	NotNull []int
-	// Lengths lists input columns whose declared length is enforced (type-length-enforcer).
+	// NotNull lists what must not be NULL: input columns whose type allows it, and what stands NOT NULL within columns
+	// (nested-constraint-enforcer).
+	NotNull []Place
+	// Lengths lists what has a declared length that is enforced (type-length-enforcer).
 	Lengths     []LengthRule
 	Parallelism int // sink.parallelism, 0 when not set
 	// Overwrite: INSERT OVERWRITE. What the job writes replaces what is there: of a partitioned table the partitions that it writes to.
@@ -515,12 +516,20 @@ type LateRows struct {
 	Table string // whose rows they are
 }
 
-// LengthRule is the enforcement of one sink column's declared length.
+// LengthRule is the enforcement of a length that a sink declares.
 type LengthRule struct {
+	Place
+	Type  types.Type // CHAR, VARCHAR, BINARY or VARBINARY, as declared
+	Pad   bool       // CHAR, BINARY: too short values are padded
+	Error bool       // refuse instead of trim; always so in collections
+}
+
+// Place is a column of a sink's input, or something within it.
+type Place struct {
 	Column int
-	Len    int
-	Pad    bool // CHAR, BINARY: too short values are padded
-	Error  bool // refuse instead of trim
+	// Path leads into the column: the number of a field of a ROW, 0 for the elements of an ARRAY, 0 and 1 for keys and values
+	// of a MAP, elements and counts of a MULTISET. Empty for the column itself.
+	Path []int
 }
 
 // Inputs of each node.

@@ -206,21 +206,51 @@ func subset(a, of []int) bool {
 
 // constraints notes what the sink enforces on every row.
 func (b *builder) constraints(s *physical.Sink) {
-	how := b.cfg.String(config.TypeLengthEnforcer)
 	for i, f := range s.Fields {
 		to, from := s.Table.Columns[f].Type, s.Columns[i].Type
+		at := physical.Place{Column: i}
 		if from.Nullable && !to.Nullable {
-			s.NotNull = append(s.NotNull, i)
+			s.NotNull = append(s.NotNull, at)
 		}
-		fixed := to.Kind == types.Char || to.Kind == types.Binary
-		if !fixed && to.Kind != types.VarChar && to.Kind != types.VarBinary || to.Len == types.MaxLen || how == "IGNORE" {
-			continue
+		b.length(s, at, to)
+		if nested := b.cfg.String(config.NestedEnforcer); nested != "IGNORE" {
+			b.within(s, at, to, nested != "ROWS")
 		}
-		if !fixed && from.Len <= to.Len && from.Kind != types.Invalid || from.EqualIgnoringNull(to) {
-			continue
-		}
-		s.Lengths = append(s.Lengths, physical.LengthRule{Column: i, Len: to.Len, Pad: fixed && how == "TRIM_PAD", Error: how == "ERROR"})
 	}
+}
+
+// within notes what the sink enforces inside of a value of type t.
+func (b *builder) within(s *physical.Sink, at physical.Place, t types.Type, collections bool) {
+	inner := func(i int, t types.Type) {
+		at := physical.Place{Column: at.Column, Path: append(slices.Clone(at.Path), i)}
+		if !t.Nullable {
+			s.NotNull = append(s.NotNull, at)
+		}
+		b.length(s, at, t)
+		b.within(s, at, t, collections)
+	}
+	switch {
+	case t.Kind == types.Row:
+		for i, f := range t.Nested.Fields {
+			inner(i, f.Type)
+		}
+	case t.Nested == nil || !collections:
+	case t.Kind == types.Map:
+		inner(0, t.Nested.Key)
+		inner(1, t.Nested.Elem)
+	default:
+		inner(0, t.Nested.Elem)
+	}
+}
+
+// length notes that the sink enforces the length that t has.
+func (b *builder) length(s *physical.Sink, at physical.Place, t types.Type) {
+	how := b.cfg.String(config.TypeLengthEnforcer)
+	fixed := t.Kind == types.Char || t.Kind == types.Binary
+	if how == "IGNORE" || !fixed && t.Kind != types.VarChar && t.Kind != types.VarBinary || t.Len == types.MaxLen {
+		return
+	}
+	s.Lengths = append(s.Lengths, physical.LengthRule{Place: at, Type: t, Pad: fixed && how == "TRIM_PAD", Error: how == "ERROR"})
 }
 
 // parallelism is an option that was checked to be a number; 0 when it is not set.

@@ -94,6 +94,26 @@ func (t Type) NotNull() Type { t.Nullable = false; return t }
 // WithNullable is t with the given nullability.
 func (t Type) WithNullable(n bool) Type { t.Nullable = n; return t }
 
+// NullableWithin is t with everything inside of it nullable: fields, elements, values and keys, at any depth. t itself
+// stays as it is.
+func (t Type) NullableWithin() Type {
+	if t.Nested == nil {
+		return t
+	}
+	inner := func(t Type) Type {
+		if t.Kind == Invalid {
+			return t
+		}
+		return t.NullableWithin().WithNullable(true)
+	}
+	n := &Nested{Key: inner(t.Nested.Key), Elem: inner(t.Nested.Elem)}
+	for _, f := range t.Nested.Fields {
+		n.Fields = append(n.Fields, Field{f.Name, inner(f.Type)})
+	}
+	t.Nested = n
+	return t
+}
+
 // IsInteger reports TINYINT to BIGINT.
 func (t Type) IsInteger() bool { return t.Kind >= TinyInt && t.Kind <= BigInt }
 

@@ -397,6 +397,10 @@ func (r *rower) value(b *bytes.Buffer, n *yaml.Node, t types.Type) {
 		b.WriteByte(']')
 		return
 	case yaml.MappingNode:
+		if e, ok := entryOf(t); ok {
+			r.pairs(b, n, e)
+			return
+		}
 		b.WriteByte('{')
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if i > 0 {
@@ -435,6 +439,68 @@ func (r *rower) value(b *bytes.Buffer, n *yaml.Node, t types.Type) {
 		return
 	}
 	b.Write(text.AppendJSONString(nil, []byte(s)))
+}
+
+// pairs appends a MAP or MULTISET whose keys are no text, as its entries.
+func (r *rower) pairs(b *bytes.Buffer, n *yaml.Node, entry types.Type) {
+	key, value := entry.Nested.Fields[0], entry.Nested.Fields[1]
+	b.WriteByte('[')
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(b, "{%q:", key.Name)
+		r.value(b, n.Content[i], key.Type)
+		fmt.Fprintf(b, ",%q:", value.Name)
+		r.value(b, n.Content[i+1], value.Type)
+		b.WriteByte('}')
+	}
+	b.WriteByte(']')
+}
+
+// entryOf is the ROW of a key and a value that stands for an entry of t where JSON cannot say it: its keys are text only.
+func entryOf(t types.Type) (types.Type, bool) {
+	var key, value types.Type
+	switch {
+	case t.Kind == types.Map && !t.Nested.Key.IsString():
+		key, value = t.Nested.Key, t.Nested.Elem
+	case t.Kind == types.Multiset && !t.Nested.Elem.IsString():
+		key, value = t.Nested.Elem, types.TInt
+	default:
+		return types.Type{}, false
+	}
+	return types.Type{Kind: types.Row, Nested: &types.Nested{Fields: []types.Field{{Name: "key", Type: key}, {Name: "value", Type: value}}}}, true
+}
+
+// inEntries is t with its MAPs and MULTISETs as ARRAYs of entries, where JSON needs that.
+func inEntries(t types.Type) types.Type {
+	if t.Nested == nil {
+		return t
+	}
+	if e, ok := entryOf(t); ok {
+		return types.Type{Kind: types.Array, Nullable: t.Nullable, Nested: &types.Nested{Elem: inEntries(e)}}
+	}
+	n := &types.Nested{Key: t.Nested.Key, Elem: inEntries(t.Nested.Elem)}
+	for _, f := range t.Nested.Fields {
+		n.Fields = append(n.Fields, types.Field{Name: f.Name, Type: inEntries(f.Type)})
+	}
+	t.Nested = n
+	return t
+}
+
+// outOfEntries makes v, of type inEntries(t), a vector of t.
+func outOfEntries(v *batch.Vector, t types.Type) {
+	if t.Nested == nil {
+		return
+	}
+	if _, ok := entryOf(t); ok {
+		v.Children = v.Children[0].Children
+	}
+	v.Type = t
+	like := batch.NewVector(t, 0)
+	for i, c := range v.Children {
+		outOfEntries(c, like.Children[i].Type)
+	}
 }
 
 // fields appends a ROW that is given as a list of its fields' values.
@@ -524,8 +590,7 @@ func (r *rower) vectors(payload []byte) (*batch.Batch, error) {
 	schema := make([]formats.Column, len(r.columns))
 	ts := make([]types.Type, len(r.columns))
 	for i, c := range r.columns {
-		t := c.Type
-		t.Nullable = true // what a sink must not get is the sink's to refuse
+		t := inEntries(c.Type.NullableWithin().WithNullable(true)) // what a sink must not get is the sink's to refuse
 		schema[i], ts[i] = formats.Column{Name: c.Name, Type: t, Index: i}, t
 	}
 	d, err := json.NewDecoder(formats.DecoderSpec{Schema: schema, TimeZone: r.zone.Location()})
@@ -535,6 +600,9 @@ func (r *rower) vectors(payload []byte) (*batch.Batch, error) {
 	b := batch.New(ts, 1)
 	data := bytes.Clone(payload) // becomes the strings' arena
 	_, _, err = d.Decode(&formats.Payloads{Data: data, Off: []uint32{0}, Len: []uint32{uint32(len(data))}}, 0, 1, b, nil)
+	for i, c := range r.columns {
+		outOfEntries(b.Cols[i], c.Type.NullableWithin().WithNullable(true))
+	}
 	return b, err
 }
 

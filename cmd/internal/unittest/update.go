@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"weir/exec/batch"
 	"weir/planner/datetime"
 	"weir/planner/types"
 )
@@ -268,8 +269,9 @@ func (r *rower) writtenValue(c cell, v types.Value, t types.Type) *yaml.Node {
 		return s
 	case [][2]types.Value:
 		m := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+		like := batch.NewVector(t, 0)
 		for _, e := range x {
-			m.Content = append(m.Content, r.nested(e[0], types.Type{Kind: types.VarChar}), r.nested(e[1], member(t, "")))
+			m.Content = append(m.Content, r.nested(e[0], like.Children[0].Type), r.nested(e[1], like.Children[1].Type))
 		}
 		return m
 	}

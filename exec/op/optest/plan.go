@@ -315,20 +315,19 @@ func (p *Plan) guard(a args) (err error) {
 		s.Table.Columns = append(s.Table.Columns, catalog.Column{Name: c.Name, Type: c.Type})
 		s.Fields = append(s.Fields, i)
 	}
-	if s.NotNull, err = p.columns(a.opts["notnull"]); err != nil {
+	notNull, err := p.columns(a.opts["notnull"])
+	if err != nil {
 		return err
 	}
-	if l, ok := a.opts["length"]; ok {
-		name, n, _ := strings.Cut(l, ":")
+	for _, c := range notNull {
+		s.NotNull = append(s.NotNull, physical.Place{Column: c})
+	}
+	if name, ok := a.opts["length"]; ok { // as the column declares
 		c, err := p.column(name)
 		if err != nil {
 			return err
 		}
-		length, err := strconv.Atoi(n)
-		if err != nil {
-			return err
-		}
-		s.Lengths = []physical.LengthRule{{Column: c, Len: length, Pad: a.has("pad"), Error: a.has("error")}}
+		s.Lengths = []physical.LengthRule{{Place: physical.Place{Column: c}, Type: p.in.Columns[c].Type, Pad: a.has("pad"), Error: a.has("error")}}
 	}
 	s.Columns = p.in.Columns
 	p.Sink, p.Node = s, s
