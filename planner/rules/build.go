@@ -776,7 +776,7 @@ func Shape(sinks []*physical.Sink) string {
 		case *physical.SortedOver:
 			fmt.Fprintf(h, "sorted-over %s %s %s %v %v\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Order, rowTypes(in(0)))
 		case *physical.WindowRank:
-			fmt.Fprintf(h, "window-rank %s %s %v %v %d %d %t\n", id, keyTypes(n.Partition), n.Order, rowTypes(in(0)), n.From, n.To, n.Latest)
+			fmt.Fprintf(h, "window-rank chunks %s %s %v %v %d %d %t\n", id, keyTypes(n.Partition), n.Order, rowTypes(in(0)), n.From, n.To, n.Latest)
 		case *physical.Rank:
 			fmt.Fprintf(h, "rank %s %s %v %v %d %d\n", id, keyTypes(n.Partition), n.Order, rowTypes(n.Columns), n.From, n.To)
 		case *physical.Final:
