@@ -225,7 +225,10 @@ func (p *parser) columnDef(e *tableElements) {
 	}
 	p.columnComment(c)
 	if p.isAny("DEFAULT", "CHECK", "REFERENCES", "COLLATE", "GENERATED") {
-		p.notSupported(p.i, p.here(), p.tok().Key+" of a column")
+		word := p.tok().Key
+		if d := p.notSupported(p.i, p.here(), word+" of a column"); word == "GENERATED" {
+			d.Help("a computed column has no type of its own: write %s AS expression", c.Name.Name)
+		}
 		return
 	}
 	c.At = p.from(start)

@@ -17,13 +17,42 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 		return toks[k]
 	}
 	t, before := at(i), at(i-1)
+	if help, ok := foreignObjects[t.Key]; ok && t.Kind == token.Word && before.Is("CREATE") {
+		return help
+	}
 	switch {
 	case t.Is("=") && before.Is("=") && before.End == t.Start:
 		return "equality is written with one ="
 	case t.Is("EMIT"):
 		return "leave EMIT out: a window gives each result once, when it is complete, and GROUP BY without one gives every change"
-	case t.Is("STREAM") && before.Is("CREATE"):
-		return "write CREATE TABLE: every table is a stream"
+	case before.Is("DROP") && (t.Is("MATERIALIZED") || t.Is("STREAM") || t.Is("SOURCE") || t.Is("SINK")):
+		return "write DROP TABLE, or DROP VIEW"
+	case before.Is("SHOW") && (t.Is("STREAMS") || t.Is("SOURCES") || t.Is("SINKS") || t.Is("MATERIALIZED")):
+		return "write SHOW TABLES, or SHOW VIEWS"
+	case t.Is("FORMAT") && at(0).Is("CREATE"):
+		return "the format is an option: WITH ('connector' = 'kafka', 'format' = 'json')"
+	case t.Is("APPEND") && at(0).Is("CREATE"):
+		return "leave it out: the connector and the format of a table say whether its rows change"
+	case t.Is("WITHIN"):
+		return "a join within a time has it among its conditions: ON a.id = b.id AND b.ts BETWEEN a.ts - INTERVAL '1' HOUR AND a.ts + INTERVAL '1' HOUR"
+	case t.Is("PARTITION") && at(i+1).Is("BY"):
+		return "leave it out: the key of what is written to Kafka is an option of its table, 'key.fields' = 'a;b'"
+	case t.Is(">") && before.Is("-") && before.End == t.Start:
+		return "a field of a ROW is written r.a, one of a string with JSON JSON_VALUE(j, '$.a')"
+	case t.Is("UNNEST") && before.Is("(") && at(i-2).Is("TABLE"):
+		return "UNNEST stands in FROM without TABLE: CROSS JOIN UNNEST(t.list) AS u (element)"
+	case t.Is("UNNEST"):
+		return "it stands in FROM: FROM t CROSS JOIN UNNEST(t.list) AS u (element)"
+	case t.Is("ILIKE"):
+		return "write LOWER(s) LIKE 'a%'"
+	case t.Is("UNSIGNED"):
+		return "there are no unsigned numbers: take a wider type, as DECIMAL(20, 0) for BIGINT UNSIGNED"
+	case t.Is("[") && at(0).Is("CREATE") && before.Kind == token.Word:
+		return "write ARRAY<" + text(before) + ">"
+	case at(i-2).Is("FOR") && at(i-3).Is("WATERMARK"):
+		return fmt.Sprintf("write WATERMARK FOR %s AS %[1]s - INTERVAL '5' SECOND", text(before))
+	case t.Is("RETURNING"):
+		return "leave it out: SELECT from a table reads what is in it"
 	case t.Is("(") && at(i-2).Is("WINDOW") && (before.Is("TUMBLING") || before.Is("HOPPING") || before.Is("SESSION")):
 		return "windows stand in FROM: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end"
 	case before.Is("INSERT") && t.Kind == token.Word:
@@ -36,6 +65,27 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 		return intervalHelp(strings.Trim(text(before), "'"))
 	}
 	return ""
+}
+
+// foreignObjects is what other systems CREATE beside tables and views, and what to write for it.
+var foreignObjects = map[string]string{
+	"STREAM":  "write CREATE TABLE: every table is a stream; CREATE VIEW gives a query a name",
+	"SOURCE":  "write CREATE TABLE: it is read where it stands in FROM, and written by INSERT INTO",
+	"SINK":    "write CREATE TABLE for what is written, and INSERT INTO it SELECT ...",
+	"TYPE":    "write the type where it is used: ROW<a INT, b STRING>",
+	"SECRET":  "leave it out: the value of an option may name an environment variable, '${NAME}'",
+	"CLUSTER": "leave it out: a job runs where it is started",
+}
+
+// foreignStatements is the statements of other systems, by their first word, and what to do instead.
+var foreignStatements = map[string]string{
+	"SUBSCRIBE": "write SELECT * FROM t: it shows changes as they come",
+	"TAIL":      "write SELECT * FROM t: it shows changes as they come",
+	"PRINT":     "write SELECT * FROM a table of the topic",
+	"FLUSH":     "leave it out: results are committed with each checkpoint",
+	"TERMINATE": "write STOP JOB 'id'; SHOW JOBS lists them",
+	"LIST":      "write SHOW TABLES",
+	"UNSET":     "write RESET 'key'",
 }
 
 // intervalHelp reads PostgreSQL's form of an interval, '5 minutes'.

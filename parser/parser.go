@@ -338,6 +338,11 @@ func (p *parser) reservedOr(what string) {
 
 func (p *parser) reserved(t token.Token) {
 	text := t.Text(p.file)
+	if t.Is("WINDOW") && p.peek(1).Is(".") {
+		p.errorf("SQ1002", "%s is a reserved word", text).
+			Help("the columns of a window are window_start, window_end and window_time: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND))")
+		return
+	}
 	p.errorf("SQ1002", "%s is a reserved word", text).
 		At("cannot be a name as it stands").
 		Help("write %s", token.QuoteIdent(text)).

@@ -27,8 +27,8 @@ var refusals = []struct{ words, help string }{
 	{"CREATE MODEL", ""},
 	{"CREATE CONNECTION", "write the connection's options into WITH (...)"},
 	{"CREATE MATERIALIZED TABLE", "create a table and fill it with INSERT INTO ... SELECT"},
-	{"CREATE MATERIALIZED VIEW", "create a table and fill it with INSERT INTO ... SELECT"},
-	{"CREATE INDEX", ""},
+	{"CREATE MATERIALIZED VIEW", "CREATE VIEW gives a query a name; what is to be kept goes into a table by INSERT INTO ... SELECT"},
+	{"CREATE INDEX", "leave it out: what a query looks up by is in its state"},
 	{"DROP TEMPORARY SYSTEM FUNCTION", ""},
 	{"DROP TEMPORARY FUNCTION", ""},
 	{"DROP FUNCTION", ""},
@@ -96,7 +96,9 @@ func (p *parser) refuse() {
 	}
 	if t.Kind == token.Word {
 		d := p.errorf("SQ1018", "no statement starts with %s", t.Text(p.file))
-		if w, ok := diag.Suggest(t.Key, statementWords); ok {
+		if help, ok := foreignStatements[t.Key]; ok {
+			d.Help("%s", help)
+		} else if w, ok := diag.Suggest(t.Key, statementWords); ok {
 			d.Help("did you mean %s?", w)
 		}
 		return

@@ -113,12 +113,10 @@ func (p *parser) badType(w token.Token) {
 		return
 	}
 	d := p.errorf("SQ1019", "there is no type %s", w.Text(p.file))
-	if s, ok := diag.Suggest(w.Key, typeWords()); ok {
-		d.Help("did you mean %s?", s)
-		return
-	}
 	if s, ok := foreignTypes[w.Key]; ok {
 		d.Help("write %s", s)
+	} else if s, ok := diag.Suggest(w.Key, typeWords()); ok {
+		d.Help("did you mean %s?", s)
 	}
 }
 
@@ -128,6 +126,7 @@ var foreignTypes = map[string]string{
 	"TIMESTAMPTZ": "TIMESTAMP_LTZ(3)", "NUMBER": "DECIMAL(p, s)", "BLOB": "BYTES", "CLOB": "STRING", "JSON": "STRING",
 	"UUID": "STRING", "INT8": "BIGINT", "INT4": "INT", "FLOAT8": "DOUBLE", "STRUCT": "ROW<...>", "LIST": "ARRAY<...>",
 	"NVARCHAR": "STRING", "VARCHAR2": "STRING", "NCHAR": "CHAR(n)", "BIT": "BOOLEAN", "SERIAL": "BIGINT",
+	"JSONB": "STRING", "BYTEA": "BYTES", "INT2": "SMALLINT", "INT64": "BIGINT", "FLOAT4": "FLOAT", "FLOAT64": "DOUBLE", "BOOL": "BOOLEAN",
 }
 
 func typeWords() []string {

@@ -80,6 +80,15 @@ type formatUse struct {
 	spec   *catalog.FormatSpec
 }
 
+// foreignConnectors is what to take for connectors of other systems.
+var foreignConnectors = map[string]string{
+	"single_file": "write 'filesystem'", "file": "write 'filesystem'", "files": "write 'filesystem'",
+	"impulse": "write 'datagen'", "faker": "write 'datagen'",
+	"preview": "write 'print'", "stdout": "write 'print'",
+	"postgres-cdc": "let Debezium write the changes to Kafka: 'connector' = 'kafka' and 'format' = 'debezium-json' read them",
+	"mysql-cdc":    "let Debezium write the changes to Kafka: 'connector' = 'kafka' and 'format' = 'debezium-json' read them",
+}
+
 // checkOptions checks the options of t against its connector and formats; at is the place of WITH.
 // It reports whether they are right.
 func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
@@ -99,7 +108,9 @@ func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
 	if c == nil {
 		o := t.Options.Lookup("connector")
 		d := s.diags.Errorf(codes.UnknownConnector, o.ValueSpan, "connector '%s' is not known", name)
-		if g, ok := diag.Suggest(name, s.connectorNames()); ok {
+		if g, ok := foreignConnectors[strings.ToLower(name)]; ok {
+			d.Help("%s", g)
+		} else if g, ok := diag.Suggest(name, s.connectorNames()); ok {
 			d.Help("did you mean '%s'?", g)
 		} else {
 			d.Help("known are %s", strings.Join(s.connectorNames(), ", "))

@@ -286,7 +286,13 @@ func (x *lexer) op(start int, c byte) {
 		d := x.list.Errorf("SQ1007", x.span(start, x.pos), "SQL has no use for the character %q", r)
 		switch r {
 		case ':':
-			d.Help("a cast is written CAST(x AS type)")
+			if x.pos-start == 2 {
+				d.Help("a cast is written CAST(x AS type)")
+			} else {
+				d.Help("a row is written ROW(1, 'x'), a map MAP['key', 1]")
+			}
+		case '~':
+			d.Help("write REGEXP(s, pattern)")
 		case '‘', '’', '´':
 			d.Help("strings are quoted with the plain quote '")
 		case '“', '”':

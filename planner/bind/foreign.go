@@ -40,4 +40,31 @@ var foreignFunctions = map[string]string{
 	"EARLIEST_BY_OFFSET": "write FIRST_VALUE(x)",
 	"TIMESTAMPTOSTRING":  "write DATE_FORMAT(t, 'yyyy-MM-dd')",
 	"STRINGTOTIMESTAMP":  "write TO_TIMESTAMP(s, 'yyyy-MM-dd HH:mm:ss')",
+	"BOOL_AND":           "write COUNT(*) FILTER (WHERE NOT condition) = 0",
+	"EVERY":              "write COUNT(*) FILTER (WHERE NOT condition) = 0",
+	"BOOL_OR":            "write COUNT(*) FILTER (WHERE condition) > 0",
+	"COUNT_DISTINCT":     "write COUNT(DISTINCT x)",
+	"APPROX_DISTINCT":    "write APPROX_COUNT_DISTINCT(x)",
+	"COLLECT_SET":        "write COLLECT(DISTINCT x), a MULTISET",
+	"COLLECT_LIST":       "write COLLECT(x), a MULTISET",
+	"TOPK":               "number the rows: SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY x DESC) AS place FROM t) WHERE place <= 3",
+	"EXPLODE":            "write FROM t CROSS JOIN UNNEST(t.list) AS u (element)",
+	"GENERATE_SERIES":    "write a table with 'connector' = 'datagen' and a column of 'kind' = 'sequence'",
+	"STRUCT":             "write ROW(1, 'x')",
+	"AS_VALUE":           "leave it out: every column of a SELECT is written",
+	"MZ_NOW":             "write CURRENT_TIMESTAMP, or a window over the time of the rows",
+	"MAX_BY":             "number the rows: ROW_NUMBER() OVER (PARTITION BY k ORDER BY x DESC) and WHERE place = 1",
+	"ARG_MAX":            "number the rows: ROW_NUMBER() OVER (PARTITION BY k ORDER BY x DESC) and WHERE place = 1",
+	"TO_TIMESTAMPTZ":     "write TO_TIMESTAMP_LTZ(n, 3)",
+	"FROM_UNIXTIMESTAMP": "write TO_TIMESTAMP_LTZ(n, 0)",
+	"EPOCH":              "write EXTRACT(EPOCH FROM t)",
+}
+
+// foreignColumns is what to write for columns that rows of other systems have by themselves.
+var foreignColumns = map[string]string{
+	"WINDOWSTART":  "over TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)) the column is called window_start",
+	"WINDOWEND":    "over TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)) the column is called window_end",
+	"ROWTIME":      "declare the time of a record as a column of its table: rt TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'",
+	"ROWOFFSET":    "declare the offset of a record as a column of its table: `offset` BIGINT METADATA",
+	"ROWPARTITION": "declare the partition of a record as a column of its table: `partition` INT METADATA",
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,7 +229,11 @@ func (g *grouping) groupWindow(b *Binder, c *ast.Call, name string) bool {
 		most = 2
 	}
 	if len(c.Args) < want || len(c.Args) > most {
-		b.Diags.Errorf(codes.WindowArgs, c.Sp, "%s in GROUP BY has %d arguments", name, len(c.Args)).Help("the form is %s", groupWindowForms[name])
+		takes := fmt.Sprintf("%d or %d", want, most)
+		if want == most {
+			takes = strconv.Itoa(want)
+		}
+		b.Diags.Errorf(codes.WindowArgs, c.Sp, "%s in GROUP BY takes %s arguments, found %d", name, takes, len(c.Args)).Help("the form is %s", groupWindowForms[name])
 		return false
 	}
 	ref, ok := c.Args[0].(*ast.ColumnRef)
