@@ -56,6 +56,8 @@ type Binder struct {
 	// such sub-queries are around.
 	dep        *dependence
 	dependents int
+	// lead is what the FROM being bound begins with, so that an UNNEST in it may be of a list of the query around; nil for its first table.
+	lead *dependence
 }
 
 type cte struct {
@@ -287,6 +289,10 @@ func (b *Binder) unknown(s *scope, id ast.Ident, rel string, cols []logical.Colu
 	}
 	if g, ok := diag.Suggest(id.Name, names); ok {
 		d.Help("did you mean %s?", scalar.QuoteName(g))
+		return
+	}
+	if help, ok := foreignColumns[strings.ToUpper(id.Name)]; ok {
+		d.Help("%s", help)
 		return
 	}
 	if len(names) == 0 {

@@ -28,8 +28,9 @@ type dependence struct {
 	// rows reads them from the query around, which is not complete yet while its sub-queries are bound: subqueries.attach and
 	// test.over give it its input.
 	rows *logical.Calc
-	// distinct is their different values; nil while the columns are looked for.
-	distinct *logical.Aggregate
+	// distinct is their different values, or the rows themselves for what is computed for each row alone; nil while the columns are
+	// looked for.
+	distinct logical.Node
 	missing  bool // a column was named that is not among cols
 	one      bool // the SELECT that was bound last aggregates without GROUP BY: it has a row for each of them
 }
@@ -105,14 +106,15 @@ func (b *Binder) independent(f func()) {
 // open makes the different values of the columns.
 func (d *dependence) open(at diag.Span) {
 	d.rows = &logical.Calc{Base: logical.Base{Sp: at}}
-	d.distinct = &logical.Aggregate{Base: logical.Base{Sp: at}, Input: d.rows, Subquery: true}
+	values := &logical.Aggregate{Base: logical.Base{Sp: at}, Input: d.rows, Subquery: true}
 	for i, c := range d.cols {
 		e := *c
 		d.rows.Exprs = append(d.rows.Exprs, &e)
 		d.rows.Columns = append(d.rows.Columns, logical.Column{Name: fmt.Sprintf("$d%d", i), Type: c.Typ})
-		d.distinct.Keys = append(d.distinct.Keys, i)
+		values.Keys = append(values.Keys, i)
 	}
-	d.distinct.Columns = d.rows.Columns
+	values.Columns = d.rows.Columns
+	d.distinct = values
 }
 
 // of gives the columns their input, the query around.
@@ -124,7 +126,7 @@ func (d *dependence) of(in logical.Node) {
 
 // join puts the values beside the columns of in, and among those of s under no name; in is nil for a SELECT without FROM.
 func (d *dependence) join(in logical.Node, s *scope) (logical.Node, *scope) {
-	if d == nil {
+	if d == nil || s.dep == d {
 		return in, s
 	}
 	n := len(s.cols)
@@ -138,7 +140,7 @@ func (d *dependence) join(in logical.Node, s *scope) (logical.Node, *scope) {
 	for range d.cols {
 		out.hidden = append(out.hidden, true)
 	}
-	for _, c := range d.distinct.Columns {
+	for _, c := range d.distinct.Cols() {
 		out.cols = append(out.cols, logical.Column{Type: c.Type})
 	}
 	if n == 0 {
@@ -147,13 +149,48 @@ func (d *dependence) join(in logical.Node, s *scope) (logical.Node, *scope) {
 	return logical.NewJoin(logical.InnerJoin, in, d.distinct, nil, in.Span()), out
 }
 
+// unnests reports that an UNNEST in t can be computed for each of the values: FROM may then begin with them. No join takes
+// rows that they have no part in.
+func unnests(t ast.TableRef) bool {
+	switch t := t.(type) {
+	case *ast.Unnest:
+		return true
+	case *ast.Join:
+		return t.Kind != "RIGHT" && t.Kind != "FULL" && (unnests(t.Left) || unnests(t.Right))
+	}
+	return false
+}
+
+// behind binds t, the first table of a FROM that begins with the values of d.
+func (b *Binder) behind(d *dependence, t ast.TableRef) (logical.Node, *scope) {
+	first := logical.Node(oneRow(t.Span()))
+	if d.distinct != nil {
+		first = d.distinct
+	}
+	fs := &scope{dep: d, what: "the sub-query"}
+	for _, c := range first.Cols() {
+		fs.cols, fs.hidden = append(fs.cols, logical.Column{Type: c.Type}), append(fs.hidden, true)
+	}
+	if u, ok := t.(*ast.Unnest); ok {
+		return b.joinUnnest(&ast.Join{Kind: "CROSS", Left: t, Right: t}, u, first, fs)
+	}
+	in, s := b.from(t)
+	if in == nil {
+		return nil, nil
+	}
+	j := logical.NewJoin(logical.InnerJoin, first, in, nil, t.Span())
+	s = joinScope(fs, s)
+	s.cols = append(s.cols[:len(fs.cols)], j.Cols()[len(fs.cols):]...)
+	return j, s
+}
+
 // columns is the values in s, a scope that they were joined to.
 func (d *dependence) columns(s *scope) []scalar.Expr {
 	if d == nil || d.distinct == nil {
 		return nil
 	}
 	var out []scalar.Expr
-	for i, c := range d.distinct.Columns {
+	for i, c := range d.distinct.Cols() {
 		out = append(out, &scalar.Column{Index: s.depAt + i, Name: c.Name, Typ: c.Type})
 	}
 	return out

@@ -14,6 +14,12 @@ import (
 
 // from binds what stands in FROM, and says what names it gives.
 func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
+	if lead := b.lead; lead != nil {
+		if _, ok := t.(*ast.Join); !ok {
+			b.lead = nil
+			return b.behind(lead, t)
+		}
+	}
 	switch t := t.(type) {
 	case *ast.TableName:
 		return b.tableName(t)

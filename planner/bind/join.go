@@ -82,7 +82,7 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 // joinScope is the names of both sides, side by side.
 func joinScope(l, r *scope) *scope {
 	n := len(l.cols)
-	s := &scope{cols: append(slices.Clone(l.cols), r.cols...), rels: slices.Clone(l.rels)}
+	s := &scope{cols: append(slices.Clone(l.cols), r.cols...), rels: slices.Clone(l.rels), dep: l.dep, depAt: l.depAt}
 	for _, x := range r.rels {
 		x.start, x.end = x.start+n, x.end+n
 		s.rels = append(s.rels, x)

@@ -22,6 +22,15 @@ func (b *Binder) lateral(t *ast.Join, sub *ast.SubQuery, left logical.Node, ls *
 		return nil, nil
 	}
 	x := &exprBinder{Binder: b, scope: ls, clause: "LATERAL"}
+	if kind == logical.InnerJoin && b.unnestsAlone(sub.Query) {
+		n, ok := x.perRow(sub.Query, left)
+		switch {
+		case n != nil:
+			return b.besideElements(t, sub, n, left, ls)
+		case !ok:
+			return nil, nil
+		}
+	}
 	q := x.subquery(sub.Query, asTable)
 	if q == nil {
 		return nil, nil
@@ -67,6 +76,86 @@ func (b *Binder) lateral(t *ast.Join, sub *ast.SubQuery, left logical.Node, ls *
 	out := logical.NewCalc(j, nil, exprs[:n+q.width], names, at)
 	s.cols = out.Cols()
 	return out, s
+}
+
+// unnestsAlone reports that q is computed for each row around it by itself: an UNNEST, conditions and expressions.
+func (b *Binder) unnestsAlone(q *ast.Query) bool {
+	c := plainSelect(q)
+	if c == nil || c.Distinct || !c.GroupAt.IsZero() || c.Having != nil || c.Qualify != nil {
+		return false
+	}
+	if _, ok := c.From.(*ast.Unnest); !ok {
+		return false
+	}
+	plain := func(e ast.Expr) bool {
+		if e == nil {
+			return true
+		}
+		over := false
+		walkAST(e, func(e ast.Expr) bool {
+			if call, ok := e.(*ast.Call); ok && call.Over != nil {
+				over = true
+			}
+			return !over
+		})
+		return !over && !hasSubquery(e) && !b.containsAggregate(e)
+	}
+	return plain(c.Where) && !slices.ContainsFunc(c.Items, func(it *ast.SelectItem) bool { return !plain(it.Expr) })
+}
+
+// perRow binds q, of which unnestsAlone holds, over the rows of left themselves: its columns, then left's. Without findings it is nil
+// where q names columns of a query further out; ok is false after findings.
+func (x *exprBinder) perRow(q *ast.Query, left logical.Node) (n logical.Node, ok bool) {
+	rows := &dependence{distinct: left}
+	for i, c := range left.Cols() {
+		rows.cols = append(rows.cols, &scalar.Column{Index: i, Name: c.Name, Typ: c.Type})
+	}
+	b := x.Binder
+	x.outer = b.around
+	around, diags := b.around, b.Diags
+	b.around, b.Diags = x, &diag.List{}
+	defer func() { b.around, b.Diags = around, diags }()
+	n = x.boundWith(rows, q)
+	switch {
+	case !b.Diags.HasErrors():
+		return n, true
+	case onlyCorrelation(b.Diags):
+		return nil, true
+	}
+	diags.All = append(diags.All, b.Diags.All...)
+	return nil, false
+}
+
+// besideElements is left JOIN LATERAL with n, what perRow made of its query.
+func (b *Binder) besideElements(t *ast.Join, sub *ast.SubQuery, n, left logical.Node, ls *scope) (logical.Node, *scope) {
+	exprs, names := logical.Pass(n)
+	width := len(exprs) - len(left.Cols())
+	right, rs := b.aliased(logical.NewCalc(n, nil, exprs[:width], names[:width], sub.Sp), sub.Alias, "", sub.Sp)
+	if right == nil {
+		return nil, nil
+	}
+	exprs = slices.Concat(exprs[width:], exprs[:width])
+	names = names[:0:0]
+	for _, c := range left.Cols() {
+		names = append(names, c.Name)
+	}
+	for _, c := range rs.cols {
+		names = append(names, c.Name)
+	}
+	out := logical.NewCalc(n, nil, exprs, names, sub.Sp)
+	s := joinScope(ls, rs)
+	s.cols = out.Cols()
+	if t.On == nil {
+		return out, s
+	}
+	cond := (&exprBinder{Binder: b, scope: s, clause: "ON"}).condition(t.On, "ON")
+	switch {
+	case cond == nil:
+		return nil, nil
+	case scalar.IsTrue(cond):
+		return out, s
+	}
+	return logical.NewFilter(out, cond, t.On.Span()), s
 }
 
 // shown is q without the columns that only its conditions compare.

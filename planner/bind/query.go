@@ -92,7 +92,11 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	} else {
 		around := b.hints
 		b.hints = given
+		if dep != nil && unnests(c.From) {
+			b.lead = dep
+		}
 		in, s = b.from(c.From)
+		b.lead = nil
 		b.hints = around
 	}
 	if in == nil {

@@ -71,7 +71,7 @@ func (x *exprBinder) subquery(q *ast.Query, want subqueryUse) *inner {
 	first := x.Diags
 	if out == nil && onlyCorrelation(first) {
 		x.Binder.Diags = &diag.List{}
-		if out = x.dependentQuery(q, want); out != nil {
+		if out = x.dependentQuery(q, want); out != nil || !onlyCorrelation(x.Diags) {
 			first = x.Diags
 		}
 	}

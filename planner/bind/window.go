@@ -36,12 +36,12 @@ func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 	switch name {
 	case "TUMBLE", "HOP", "CUMULATE", "SESSION":
 	default:
-		if t.Lateral {
-			b.Diags.Errorf(codes.NoTableFunction, t.Sp, "table functions are not supported yet")
-			return nil, nil
-		}
 		d := b.Diags.Errorf(codes.UnknownFunction, t.Name.Sp, "table function %s is not known", t.Name.Name)
-		if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP", "CUMULATE", "SESSION"}); ok {
+		if s, ok := foreignFunctions[name]; ok {
+			d.Help("%s", s)
+		} else if t.Lateral {
+			d.Help("a list is taken apart by CROSS JOIN UNNEST(list) AS u (element); what else is computed of one row stands in SELECT")
+		} else if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP", "CUMULATE", "SESSION"}); ok {
 			d.Help("did you mean %s?", s)
 		} else {
 			d.Help("TUMBLE, HOP, CUMULATE and SESSION are known")
