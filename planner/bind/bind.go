@@ -282,8 +282,8 @@ func (b *Binder) unknown(s *scope, id ast.Ident, rel string, cols []logical.Colu
 		d = b.Diags.Errorf(codes.UnknownColumn, id.Sp, "column %s is not known", id.Name)
 	}
 	var names []string
-	for _, c := range cols {
-		if c.Name != "" {
+	for i, c := range cols {
+		if c.Name != "" && (s.dep == nil || !s.hides(i)) {
 			names = append(names, c.Name)
 		}
 	}
