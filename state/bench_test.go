@@ -21,7 +21,10 @@ func benchKeys(n int) (Keys, []uint64) {
 }
 
 // shuffled are batches of 2048 keys in an order without locality.
-func shuffled(k Keys, hashes []uint64) ([]Keys, [][]uint64) {
+func shuffled(k Keys, hashes []uint64) ([]Keys, [][]uint64) { return inSteps(k, hashes, 611953) }
+
+// inSteps are batches of 2048 keys, each so many behind the one before.
+func inSteps(k Keys, hashes []uint64, step int) ([]Keys, [][]uint64) {
 	var ks []Keys
 	var hs [][]uint64
 	n := len(hashes)
@@ -30,7 +33,7 @@ func shuffled(k Keys, hashes []uint64) ([]Keys, [][]uint64) {
 		b := Keys{Off: []uint32{0}}
 		var h []uint64
 		for range 2048 {
-			at = (at + 611953) % n
+			at = (at + step) % n
 			b.Data = append(b.Data, k.Data[k.Off[at]:k.Off[at+1]]...)
 			b.Off = append(b.Off, uint32(len(b.Data)))
 			h = append(h, hashes[at])
@@ -101,20 +104,27 @@ func (s *benchStore) prepare(b *testing.B, e Epoch, f *Frozen) {
 
 const million = 1 << 20
 
+// What an entry costs in the processor's caches, and beyond them.
 func BenchmarkUpsertMany(b *testing.B) {
-	ks, hs := shuffled(benchKeys(million))
-	s := newBench(b, 1<<30)
-	s.write(b, ks, hs)
-	refs, created := make([]Ref, 2048), make([]bool, 2048)
-	b.ResetTimer()
-	n := 0
-	for i := 0; b.Loop(); i++ {
-		if err := s.m.UpsertMany(hs[i%len(hs)], ks[i%len(ks)], refs, created); err != nil {
-			b.Fatal(err)
-		}
-		n += 2048
+	for _, keys := range []int{million / 64, million, 8 * million} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			k, h := benchKeys(keys)
+			ks, hs := inSteps(k, h, 1)
+			s := newBench(b, 4<<30)
+			s.write(b, ks, hs)
+			ks, hs = shuffled(k, h) // the records are made in another order
+			refs, created := make([]Ref, 2048), make([]bool, 2048)
+			b.ResetTimer()
+			n := 0
+			for i := 0; b.Loop(); i++ {
+				if err := s.m.UpsertMany(hs[i%len(hs)], ks[i%len(ks)], refs, created); err != nil {
+					b.Fatal(err)
+				}
+				n += 2048
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/key")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/key")
 }
 
 func BenchmarkUpsertManyNewKeys(b *testing.B) {

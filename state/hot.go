@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A hotMap keeps one namespace of a table in memory. Entries are records of one size in
@@ -17,6 +19,9 @@ import (
 // The tag has the bits that say where a word belongs: the index grows, and gives words up, without a look at records. What is left of them
 // tells keys apart well enough. Keys of up to 12 bytes lie in the record itself; longer ones and the variable parts lie in
 // the chunk's arena. A chunk is the unit of copy on write and of eviction.
+//
+// In a table that is larger than the processor's caches an entry costs three loads from memory: of the index, of the chunk, which is one
+// line of the cache and leads to the slab, and of the record, which is one line too where that takes little padding (table.stride).
 
 const (
 	chunkRows   = 64
@@ -30,6 +35,7 @@ const (
 	minSlots    = 16
 	arenaLimit  = 1 << 31
 	upsertBlock = 128 // keys whose memory accesses are overlapped
+	cacheLine   = 64
 )
 
 // freeze is shared by the chunks that one frozen epoch of a scope reads. Until it is done,
@@ -41,15 +47,18 @@ type freeze struct {
 	copied int64         // bytes of slabs that the task copied because of it, and that are accounted; the task's goroutine
 }
 
-// chunk is the bookkeeping of chunkRows rows, a bit for each in the bitmaps.
+// chunk is the bookkeeping of chunkRows rows, a bit for each in the bitmaps. It is as large as a line of the cache.
 type chunk struct {
-	used   uint64  // the row holds an entry
-	dirty  uint64  // written in the current epoch
-	stored uint64  // is in a page, or in a frozen epoch on its way there
-	dead   uint64  // deleted, and still here to hide the stored entry
-	frozen *freeze // slab belongs to a frozen epoch: copy before writing
-	listed bool    // is in dirtyChunks
-	recent bool    // used since the clock hand passed
+	used   uint64         // the row holds an entry
+	dirty  uint64         // written in the current epoch
+	stored uint64         // is in a page, or in a frozen epoch on its way there
+	dead   uint64         // deleted, and still here to hide the stored entry
+	frozen *freeze        // slab belongs to a frozen epoch: copy before writing
+	slab   unsafe.Pointer // the records, one behind the other; nil: evicted
+	rows   int32          // for which the slab has room
+	listed bool           // is in dirtyChunks
+	recent bool           // used since the clock hand passed
+	_      [cacheLine - 56]byte
 }
 
 // arena holds the long keys and the variable parts of one chunk.
@@ -67,7 +76,6 @@ type hotMap struct {
 	mask uint32
 	held int // entries in the index, dead ones too
 
-	slabs  [][]byte
 	chunks []chunk
 	arenas []arena
 
@@ -108,6 +116,7 @@ func (m *hotMap) rehash(need int) {
 	m.t.account(int64(size-len(m.idx)) * 8)
 	old := m.idx
 	m.idx = make([]uint64, size)
+	onLargePages(m.t, m.idx)
 	m.mask = uint32(size - 1)
 	for _, w := range old {
 		if w != 0 {
@@ -170,8 +179,7 @@ func (m *hotMap) lookup(h uint64, key []byte) Ref {
 }
 
 func (m *hotMap) equal(r Ref, h uint64, key []byte) bool {
-	ci := r / chunkRows
-	rec := m.slabs[ci][int(r%chunkRows)*m.t.stride:]
+	rec := m.rec(r)
 	_ = rec[recFixed-1]
 	n := int(binary.LittleEndian.Uint32(rec[recKeyLen:]))
 	if n != len(key) || binary.LittleEndian.Uint64(rec) != h {
@@ -181,19 +189,31 @@ func (m *hotMap) equal(r Ref, h uint64, key []byte) bool {
 		return string(rec[recKey:recKey+n]) == string(key)
 	}
 	off := int(binary.LittleEndian.Uint32(rec[recKey:]))
-	return bytes.Equal(m.arenas[ci].data[off:off+n], key)
+	return bytes.Equal(m.arenas[r/chunkRows].data[off:off+n], key)
 }
 
 // ---- records ----
 
-func (m *hotMap) rec(r Ref) []byte {
-	o := int(r%chunkRows) * m.t.stride
-	return m.slabs[r/chunkRows][o : o+m.t.stride : o+m.t.stride]
+func (m *hotMap) rec(r Ref) []byte { return m.chunks[r/chunkRows].rec(int(r%chunkRows), m.t.stride) }
+
+// rec is the record of a row, of stride bytes. The chunk has a slab with room for it.
+func (c *chunk) rec(row, stride int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(c.slab, row*stride)), stride)
 }
 
-func (m *hotMap) hash(r Ref) uint64 {
-	return binary.LittleEndian.Uint64(m.slabs[r/chunkRows][int(r%chunkRows)*m.t.stride:])
+// records is the whole slab, nil if there is none.
+func (m *hotMap) records(ci int) []byte {
+	c := &m.chunks[ci]
+	return unsafe.Slice((*byte)(c.slab), int(c.rows)*m.t.stride)
 }
+
+// setRecords makes s, of whole records, the slab of a chunk.
+func (m *hotMap) setRecords(ci int, s []byte) {
+	c := &m.chunks[ci]
+	c.slab, c.rows = unsafe.Pointer(unsafe.SliceData(s)), int32(len(s)/m.t.stride)
+}
+
+func (m *hotMap) hash(r Ref) uint64 { return binary.LittleEndian.Uint64(m.rec(r)) }
 
 func (m *hotMap) group(h uint64) int { return KeyGroupOf(h, m.t.scope.groupCount) - m.t.groups.From }
 
@@ -221,9 +241,10 @@ func (m *hotMap) own(ci int32) {
 	if f := c.frozen; f != nil {
 		c.frozen = nil
 		if !f.done.Load() {
-			m.slabs[ci] = append(make([]byte, 0, len(m.slabs[ci])), m.slabs[ci]...)
-			f.copied += int64(len(m.slabs[ci]))
-			m.t.scope.store.used.Add(int64(len(m.slabs[ci])))
+			slab := slices.Clone(m.records(int(ci)))
+			m.setRecords(int(ci), slab)
+			f.copied += int64(len(slab))
+			m.t.scope.store.used.Add(int64(len(slab)))
 			m.arenas[ci].shared = f
 		}
 	}
@@ -316,45 +337,51 @@ func (m *hotMap) takeRow() Ref {
 	for n := len(m.freeRows); n > 0; n-- {
 		r := m.freeRows[n-1]
 		m.freeRows = m.freeRows[:n-1]
-		if ci := r / chunkRows; m.slabs[ci] != nil && m.chunks[ci].used&(1<<(r%chunkRows)) == 0 {
+		if c := &m.chunks[r/chunkRows]; c.slab != nil && c.used&(1<<(r%chunkRows)) == 0 {
 			return r
 		}
 	}
-	if m.tail >= 0 && m.slabs[m.tail] != nil {
-		if slot := bits.TrailingZeros64(^m.chunks[m.tail].used); slot < chunkRows {
-			rows := len(m.slabs[m.tail]) / m.t.stride
-			if slot < rows {
-				return Ref(int(m.tail)*chunkRows + slot)
+	if m.tail >= 0 && m.chunks[m.tail].slab != nil {
+		c := &m.chunks[m.tail]
+		if slot := bits.TrailingZeros64(^c.used); slot < chunkRows {
+			if rows := int(c.rows); slot >= rows {
+				m.growSlab(int(m.tail), min(rows*4, chunkRows))
 			}
-			m.growSlab(m.tail, min(rows*4, chunkRows))
 			return Ref(int(m.tail)*chunkRows + slot)
 		}
 	}
 	rows := chunkRows
-	if len(m.slabs) == 0 {
+	if len(m.chunks) == 0 {
 		rows = 4 // many namespaces stay tiny
 	}
 	if n := len(m.freeChunks); n > 0 {
 		m.tail = m.freeChunks[n-1]
 		m.freeChunks = m.freeChunks[:n-1]
 	} else {
-		m.tail = int32(len(m.slabs))
-		m.slabs = append(m.slabs, nil)
+		m.tail = int32(len(m.chunks))
+		if len(m.chunks) == cap(m.chunks) {
+			more := make([]chunk, len(m.chunks), len(m.chunks)*3/2+1)
+			onLargePages(m.t, more)
+			copy(more, m.chunks)
+			m.chunks = more
+		}
 		m.chunks = append(m.chunks, chunk{})
 		m.arenas = append(m.arenas, arena{})
 	}
-	m.slabs[m.tail] = make([]byte, rows*m.t.stride)
+	slab := make([]byte, rows*m.t.stride)
+	onLargePages(m.t, slab)
+	m.setRecords(int(m.tail), slab)
 	m.t.account(int64(rows*m.t.stride + chunkOverhead))
 	return Ref(int(m.tail) * chunkRows)
 }
 
-const chunkOverhead = 24 + 56 + 40
+const chunkOverhead = int(unsafe.Sizeof(chunk{}) + unsafe.Sizeof(arena{}))
 
-func (m *hotMap) growSlab(ci int32, rows int) {
-	old := m.slabs[ci]
+func (m *hotMap) growSlab(ci, rows int) {
+	old := m.records(ci)
 	s := make([]byte, rows*m.t.stride)
 	copy(s, old)
-	m.slabs[ci] = s
+	m.setRecords(ci, s)
 	m.t.account(int64(len(s) - len(old)))
 	if c := &m.chunks[ci]; c.frozen != nil {
 		m.arenas[ci].shared = c.frozen
@@ -389,11 +416,8 @@ func (m *hotMap) sweep(max int) {
 		r := m.sweeps[len(m.sweeps)-1]
 		m.sweeps = m.sweeps[:len(m.sweeps)-1]
 		ci := r / chunkRows
-		if m.slabs[ci] == nil {
-			continue
-		}
 		bit := uint64(1) << (r % chunkRows)
-		if c := &m.chunks[ci]; c.used&c.dead&bit != 0 && c.dirty&bit == 0 {
+		if c := &m.chunks[ci]; c.slab != nil && c.used&c.dead&bit != 0 && c.dirty&bit == 0 {
 			m.freeRow(r)
 		}
 	}
@@ -517,13 +541,13 @@ func (m *hotMap) UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bo
 			words[i] = w
 			if w != 0 {
 				ci := (uint32(w) - 1) / chunkRows
-				sink |= byte(m.chunks[ci].dead) | byte(len(m.slabs[ci]))
+				sink |= byte(m.chunks[ci].dead)
 			}
 		}
 		for _, w := range words[:len(block)] {
 			if w != 0 {
 				r := uint32(w) - 1
-				sink |= m.slabs[r/chunkRows][int(r%chunkRows)*stride]
+				sink |= m.chunks[r/chunkRows].rec(int(r%chunkRows), stride)[0]
 			}
 		}
 		plain := m.t.ttl == 0
@@ -706,7 +730,7 @@ func (m *hotMap) evictable(ci int) bool {
 	if c.frozen != nil && !c.frozen.done.Load() {
 		return false
 	}
-	return m.slabs[ci] != nil && c.dirty == 0 && c.dead == 0 && !c.listed && c.used&^c.stored == 0
+	return c.slab != nil && c.dirty == 0 && c.dead == 0 && !c.listed && c.used&^c.stored == 0
 }
 
 // evict drops a chunk: its entries are read back from pages when they are wanted.
@@ -719,8 +743,7 @@ func (m *hotMap) evict(ci int) {
 	if c.used != 0 {
 		m.complete = false
 	}
-	m.t.account(-int64(len(m.slabs[ci]) + chunkOverhead + cap(m.arenas[ci].data)))
-	m.slabs[ci] = nil
+	m.t.account(-int64(int(c.rows)*m.t.stride + chunkOverhead + cap(m.arenas[ci].data)))
 	m.arenas[ci] = arena{}
 	*c = chunk{}
 	m.freeChunks = append(m.freeChunks, int32(ci))
@@ -732,9 +755,9 @@ func (m *hotMap) evict(ci int) {
 // release gives the map's memory back to the budget.
 func (m *hotMap) release() {
 	b := int64(len(m.idx)) * 8
-	for ci := range m.slabs {
-		if m.slabs[ci] != nil {
-			b += int64(len(m.slabs[ci]) + chunkOverhead + cap(m.arenas[ci].data))
+	for ci := range m.chunks {
+		if c := &m.chunks[ci]; c.slab != nil {
+			b += int64(int(c.rows)*m.t.stride + chunkOverhead + cap(m.arenas[ci].data))
 		}
 	}
 	m.t.account(-b)

@@ -37,8 +37,9 @@ type table struct {
 	writtenMaps []*hotMap
 	drops       []int64 // namespaces with pages dropped since the last freeze
 	bytes       int64
-	stuck       bool // nothing more could be evicted since the last freeze, or
-	stuckBusy   bool // while it was being written
+	stuck       bool             // nothing more could be evicted since the last freeze, or
+	stuckBusy   bool             // while it was being written
+	largeRanges map[uintptr]bool // of the heap, by their first address, for which large pages were asked
 	fetcher     fetcher
 	sink        byte // keeps the prefetching loads alive
 }
@@ -61,13 +62,13 @@ func (o *OperatorScope) Table(spec TableSpec) (Table, error) {
 	}
 	t := &table{
 		scope: o, spec: spec, id: tableID(o.operator, spec.Name), groups: o.groups,
-		fixedOff: recFixed, ttl: spec.TTL.Milliseconds(), maps: map[int64]*hotMap{},
+		fixedOff: recFixed, ttl: spec.TTL.Milliseconds(), maps: map[int64]*hotMap{}, largeRanges: map[uintptr]bool{},
 	}
 	if spec.TTL > 0 {
 		t.fixedOff += 8
 		t.ttl = max(t.ttl, 1)
 	}
-	t.stride = (t.fixedOff + spec.Fixed + 7) &^ 7
+	t.stride = strideOf(t.fixedOff + spec.Fixed)
 	t.dir = o.store.dirOf(t.id)
 	t.now = o.store.clock().UnixMilli()
 	if err := t.load(); err != nil {
@@ -94,6 +95,16 @@ func (o *OperatorScope) Specs() []TableSpec {
 		specs = append(specs, t.spec)
 	}
 	return specs
+}
+
+// strideOf is the distance of records of n bytes. A little padding makes a record begin a line of the cache, so that no further line is touched for
+// its end; more padding would cost more in memory than it saves.
+func strideOf(n int) int {
+	lines := (n + cacheLine - 1) &^ (cacheLine - 1)
+	if lines-n <= lines/8 {
+		return lines
+	}
+	return (n + 7) &^ 7
 }
 
 func (t *table) account(delta int64) {
@@ -202,7 +213,7 @@ func (t *table) shrink() {
 	enough := func() bool { return s.used.Load() <= target || t.bytes <= share-share/16 }
 	order := make([]*hotMap, 0, len(t.maps))
 	for _, m := range t.maps {
-		if len(m.slabs) > 0 {
+		if len(m.chunks) > 0 {
 			order = append(order, m)
 		}
 	}
@@ -309,7 +320,7 @@ func (t *table) freeze(f *freeze) frozenTable {
 			if c.dirty == 0 {
 				continue
 			}
-			fm.chunks = append(fm.chunks, frozenChunk{slab: m.slabs[ci], arena: m.arenas[ci].data, rows: c.dirty, dead: c.dead & c.dirty})
+			fm.chunks = append(fm.chunks, frozenChunk{slab: m.records(int(ci)), arena: m.arenas[ci].data, rows: c.dirty, dead: c.dead & c.dirty})
 			c.stored |= c.dirty
 			c.dirty = 0
 			c.frozen = f
