@@ -202,7 +202,8 @@ func (s *Session) computed(t *catalog.Table) bool {
 
 func (s *Session) watermark(t *catalog.Table, w *ast.WatermarkDef) bool {
 	if len(w.Column.Parts) > 1 {
-		s.diags.Errorf(codes.Watermark, w.Column.Sp, "a WATERMARK on a field of a ROW is not supported yet")
+		s.diags.Errorf(codes.Watermark, w.Column.Sp, "a WATERMARK is of a whole column, not of a field of a ROW").
+			Help("add a computed column: event_time AS %s, and put the WATERMARK on that", strings.TrimSpace(w.Column.Sp.Text()))
 		return false
 	}
 	if t.Watermark != nil {

@@ -3,7 +3,7 @@
 //
 // Reading: every file below the path is a split, read from its start to the size that it had
 // when it was found. Names that begin with '.' or '_' are not read. A position is a byte offset
-// behind a record. With source.monitor-interval new files are looked for; a file that grows
+// behind a record; a packed file (packed.go) has one of what it holds. With source.monitor-interval new files are looked for; a file that grows
 // later is not read again, so files should be moved into the directory when they are complete.
 //
 // Writing, exactly once:

@@ -271,9 +271,6 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	check(err, "there is no file or directory "+dir+"/none")
-	write(t, dir+"/x.csv.gz", "?")
-	_, err = open(t, table(t, dir, "a INT", "format = csv")).Discover(context.Background(), nil)
-	check(err, "is compressed")
 	gone := position{Offset: 3, Size: 9}.encode(dir + "/gone.csv")
 	_, err = s.Discover(context.Background(), []exec.Split{gone})
 	check(err, "gone.csv is gone, and was read up to byte 3 of 9")

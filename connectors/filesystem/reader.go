@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -35,8 +35,10 @@ type reader struct {
 	wake   chan struct{}
 
 	// The file under way.
-	current int // index into splits; == len(splits) when all are read
-	file    *os.File
+	current int           // index into splits; == len(splits) when all are read
+	file    io.ReadCloser // what it holds, unpacked
+	packed  bool
+	atEnd   bool   // of a packed file: all is read
 	buf     []byte // read and not yet decoded: the file's bytes from the split's offset on
 	fill    int    // bytes of buf in use
 
@@ -61,7 +63,7 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 		if err != nil {
 			return exec.Fatalf("", "restore split "+s.ID+" of table "+r.table, err)
 		}
-		sp := &split{path: s.ID, pos: p, done: p.Offset >= p.Size}
+		sp := &split{path: s.ID, pos: p, done: p.ended(s.ID)}
 		if r.partitions != nil {
 			if sp.values, err = r.valuesOf(s.ID); err != nil {
 				return err
@@ -106,15 +108,11 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 // read decodes the next records of s; nil when they gave no rows.
 func (r *reader) read(s *split) (*exec.SourceBatch, error) {
 	if r.file == nil {
-		f, err := os.Open(s.path)
+		f, err := openAt(s.path, s.pos.Offset)
 		if err != nil {
-			return nil, exec.Restartf("", fmt.Sprintf("read file %s of table %s", s.path, r.table), err)
+			return nil, r.failed(s, err)
 		}
-		if _, err := f.Seek(s.pos.Offset, io.SeekStart); err != nil {
-			f.Close()
-			return nil, exec.Restartf("", fmt.Sprintf("read file %s of table %s", s.path, r.table), err)
-		}
-		r.file, r.fill = f, 0
+		r.file, r.fill, r.packed, r.atEnd = f, 0, unpacker(s.path) != nil, false
 	}
 	consumed, err := r.frame(s)
 	if err != nil {
@@ -142,8 +140,8 @@ func (r *reader) read(s *split) (*exec.SourceBatch, error) {
 	// What is left moves to a buffer of its own: the batch has views into this one until the next Poll.
 	left := r.buf[consumed:r.fill]
 	r.metadata(s)
-	if s.pos.Offset >= s.pos.Size {
-		s.done = true
+	if r.rest(s, len(left)) == 0 && len(left) == 0 {
+		s.done, s.pos.Done = true, r.packed
 		err := r.file.Close()
 		r.file, r.fill = nil, 0
 		if err != nil {
@@ -164,6 +162,26 @@ func (r *reader) read(s *split) (*exec.SourceBatch, error) {
 	return &r.out, nil
 }
 
+// rest is how much of s is still to be read behind the fill bytes in the buffer; of a packed file only whether it is anything.
+func (r *reader) rest(s *split, fill int) int64 {
+	switch {
+	case !r.packed:
+		return s.pos.Size - s.pos.Offset - int64(fill)
+	case r.atEnd:
+		return 0
+	}
+	return math.MaxInt64
+}
+
+// failed is err of reading s, as an error that says whether trying again helps.
+func (r *reader) failed(s *split, err error) error {
+	doing := fmt.Sprintf("read file %s of table %s", s.path, r.table)
+	if damaged(err) {
+		return exec.Fatalf("pack it again, or leave it out by 'source.path.regex-pattern'", doing, fmt.Errorf("what it holds cannot be unpacked: %w", err))
+	}
+	return exec.Restartf("", doing, err)
+}
+
 // spare is a buffer other than buf, with room for n bytes and a chunk: two take turns.
 func (r *reader) spare(n int) []byte {
 	other := r.idle
@@ -180,7 +198,7 @@ func (r *reader) frame(s *split) (consumed int, err error) {
 	p := &r.payloads
 	short := r.fill == 0 // the buffer does not hold a whole record
 	for {
-		rest := s.pos.Size - s.pos.Offset - int64(r.fill)
+		rest := r.rest(s, r.fill)
 		if rest > 0 && (short || r.fill < chunk/2) {
 			if len(r.buf)-r.fill < chunk/2 {
 				bigger := make([]byte, 2*len(r.buf)+chunk)
@@ -189,14 +207,15 @@ func (r *reader) frame(s *split) (consumed int, err error) {
 			}
 			n, err := r.file.Read(r.buf[r.fill : r.fill+int(min(rest, int64(len(r.buf)-r.fill)))])
 			r.fill += n
-			if err == io.EOF {
+			if err == io.EOF && !r.packed {
 				return 0, exec.Fatalf("files may not be cut while they are read; start the job anew from an empty state", "read file "+s.path+" of table "+r.table,
 					fmt.Errorf("the file ends at byte %d, and had %d bytes when it was found", s.pos.Offset+int64(r.fill), s.pos.Size))
 			}
-			if err != nil {
-				return 0, exec.Restartf("", "read file "+s.path+" of table "+r.table, err)
+			if err != nil && err != io.EOF {
+				return 0, r.failed(s, err)
 			}
-			rest -= int64(n)
+			r.atEnd = err == io.EOF
+			rest = r.rest(s, r.fill)
 		}
 		p.Data, p.Off, p.Len, r.starts = r.buf[:r.fill], p.Off[:0], p.Len[:0], r.starts[:0]
 		at := 0

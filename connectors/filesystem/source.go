@@ -92,9 +92,18 @@ func newSource(s *physical.Scan, cfg *config.Config, registry formats.Registry) 
 
 // position is the state of a split.
 type position struct {
-	Offset   int64 `json:"offset"`   // of the next record
-	Size     int64 `json:"size"`     // of the file when it was found: the end of the split
-	Modified int64 `json:"modified"` // when the file was last changed, milliseconds UTC
+	Offset   int64 `json:"offset"`         // of the next record; of a packed file in what it holds
+	Size     int64 `json:"size"`           // of the file when it was found: the end of the split
+	Modified int64 `json:"modified"`       // when the file was last changed, milliseconds UTC
+	Done     bool  `json:"done,omitempty"` // a packed file was read to its end
+}
+
+// ended reports whether the file at path was read to its end.
+func (p position) ended(path string) bool {
+	if unpacker(path) != nil {
+		return p.Done
+	}
+	return p.Offset >= p.Size
 }
 
 func (p position) encode(path string) exec.Split {
@@ -112,9 +121,6 @@ func decodePosition(s exec.Split) (p position, err error) {
 	return p, nil
 }
 
-// compressed are the endings of files that would have to be unpacked.
-var compressed = map[string]bool{".gz": true, ".gzip": true, ".bz2": true, ".xz": true, ".zst": true, ".zstd": true, ".deflate": true}
-
 // Discover lists the files. A bounded table's files are those of the first start.
 func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split, error) {
 	seen := make(map[string]bool, len(known))
@@ -124,7 +130,7 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 		if err != nil {
 			return nil, exec.Fatalf("", "restore split "+k.ID+" of table "+s.table, err)
 		}
-		if p.Offset >= p.Size {
+		if p.ended(k.ID) {
 			continue
 		}
 		info, err := os.Stat(k.ID)
@@ -177,10 +183,6 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 			if err != nil || !keep {
 				return err
 			}
-		}
-		if compressed[strings.ToLower(filepath.Ext(path))] {
-			return exec.Fatalf("unpack it, or leave it out by 'source.path.regex-pattern'", "read table "+s.table,
-				fmt.Errorf("file %s is compressed, which is not supported yet", path))
 		}
 		out = append(out, position{Size: info.Size(), Modified: info.ModTime().UnixMilli()}.encode(path))
 		return nil

@@ -14,7 +14,7 @@ import (
 
 func filesystem() *c.ConnectorSpec {
 	opts := []c.OptionSpec{
-		required(opt("path", c.OptString, "", "File or directory to read, directory to write: a path, or file:///...", "file:///var/data/orders")),
+		required(opt("path", c.OptString, "", "File or directory to read, directory to write: a path, or file:///... Files that end in .gz, .deflate, .bz2, .xz or .zst are unpacked.", "file:///var/data/orders")),
 		required(opt("format", c.OptString, "", "Format of the lines: json, csv, raw, debezium-json, ...", "json")),
 		opt("source.monitor-interval", c.OptDuration, "", "How often to look for new files; without it the files that are there at the start are read and the source ends.", "10 s"),
 		opt("source.path.regex-pattern", c.OptString, "", "Regular expression that the full path of a file must match to be read.", ".*/orders-\\d+\\.json"),
