@@ -301,6 +301,9 @@ func (p *parser) brackets() ast.Expr {
 // noParens are the functions that are called by their bare name.
 var noParens = wordSet("CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP")
 
+// userNames are reserved for what SQL calls by its bare name and Flink does not have. In an expression, each is the name of a column.
+var userNames = wordSet("CURRENT_CATALOG CURRENT_DEFAULT_TRANSFORM_GROUP CURRENT_PATH CURRENT_ROLE CURRENT_SCHEMA CURRENT_USER SESSION_USER SYSTEM_USER USER")
+
 // wordExpr takes an operand that starts with the word t.
 func (p *parser) wordExpr(t token.Token) ast.Expr {
 	start := t.Start
@@ -401,6 +404,10 @@ func (p *parser) wordExpr(t token.Token) ast.Expr {
 	if noParens[t.Key] && !behind.Is("(") {
 		p.next()
 		return &ast.Call{At: p.from(start), Name: p.identOf(t), NoParens: true}
+	}
+	if userNames[t.Key] && !behind.Is("(") && !behind.Is(".") {
+		p.next()
+		return &ast.ColumnRef{At: p.from(start), Name: ast.Name{At: p.from(start), Parts: []ast.Ident{p.identOf(t)}}}
 	}
 	if behind.Is("(") && (!structural[t.Key] || t.Key == "LEFT" || t.Key == "RIGHT") {
 		return p.call()
