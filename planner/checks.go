@@ -67,6 +67,10 @@ func (s *Session) checkJob(outs []rules.Output) {
 	first := exact[0]
 	for _, t := range exact[1:] {
 		if apart && clusters[t] != clusters[first] {
+			if t.Connector == "jdbc" || first.Connector == "jdbc" {
+				s.twoDatabases(first, t)
+				break
+			}
 			s.diags.Errorf(codes.TwoClusters, optionSpan(t, "properties.bootstrap.servers"), "%s and %s are exactly-once sinks on different clusters", first.Name, t.Name).
 				Label(optionSpan(first, "properties.bootstrap.servers"), "one cluster").
 				Note("a job commits one transaction, and a transaction belongs to one cluster").
@@ -91,6 +95,18 @@ func (s *Session) checkEnforcers(at diag.Span) {
 	d.Help("write 'ROWS', or let '%s' be 'ERROR' or 'IGNORE'", config.TypeLengthEnforcer)
 }
 
+// twoDatabases refuses two exactly-once sinks of which one is a database's, and the other is not that one's.
+func (s *Session) twoDatabases(first, t *catalog.Table) {
+	loose := t
+	if t.Connector != "jdbc" {
+		loose = first
+	}
+	s.diags.Errorf(codes.TwoClusters, optionSpan(t, "sink.delivery-guarantee"), "%s and %s are exactly-once sinks, and no transaction goes over both", first.Name, t.Name).
+		Label(optionSpan(first, "sink.delivery-guarantee"), "one transaction").
+		Note("a job commits one transaction, which belongs to one cluster of Kafka or to one database").
+		Help("write %s at least once, with a PRIMARY KEY: rows that are written again then change nothing; or by a job of its own", loose.Name)
+}
+
 // checkTransactions checks the three time limits: checkpoint interval < transaction timeout <= the broker's limit.
 func (s *Session) checkTransactions(exact []*catalog.Table) {
 	cfg := s.o.Config
@@ -110,6 +126,9 @@ func (s *Session) checkTransactions(exact []*catalog.Table) {
 		d.Help("remove that line")
 	}
 	for _, t := range exact {
+		if t.Connector == "jdbc" {
+			continue // a database ends no open transaction by itself
+		}
 		timeout := transactionTimeout(t)
 		here := optionSpan(t, "properties.transaction.timeout.ms", "sink.delivery-guarantee", "sink.semantic")
 		const key = "properties.transaction.timeout.ms"

@@ -1,5 +1,6 @@
 // Package jdbc is the connector "jdbc": tables of PostgreSQL, MySQL and SQLite, by Go's drivers, under the options that Flink's connector of this name
-// has. A table is looked up by key, the keys of many rows in one request, or read once from its beginning to its end.
+// has. A table is looked up by key, the keys of many rows in one request, read once from its beginning to its end, or written: at least once, or exactly once in
+// transactions of the database that carry the marker of their epoch.
 package jdbc
 
 import (
@@ -28,6 +29,9 @@ func Connector() exec.Connector {
 		},
 		Lookup: func(n *physical.LookupJoin, _ *config.Config, log *slog.Logger) (exec.LookupSpec, error) {
 			return newLookup(n, log)
+		},
+		Sink: func(s *physical.Sink, cfg *config.Config, log *slog.Logger) (exec.SinkSpec, error) {
+			return newSink(s, cfg, log)
 		},
 	}
 }
@@ -68,15 +72,15 @@ func (t *table) list() string {
 	return strings.Join(s, ", ")
 }
 
-// check connects, for as long as the table says, and looks whether table and columns are there.
-func (t *table) check(ctx context.Context) error {
+// connect tries to reach the database for as long as the table says.
+func (t *table) connect(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(ctx, t.retries)
 	defer cancel()
 	pause := 200 * time.Millisecond
 	for {
 		err := t.db.PingContext(wait)
 		if err == nil {
-			break
+			return nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -90,6 +94,13 @@ func (t *table) check(ctx context.Context) error {
 		case <-time.After(pause):
 			pause = min(2*pause, 5*time.Second)
 		}
+	}
+}
+
+// check connects, and looks whether table and columns are there.
+func (t *table) check(ctx context.Context) error {
+	if err := t.connect(ctx); err != nil {
+		return err
 	}
 	rows, err := t.db.QueryContext(ctx, "SELECT "+t.list()+" FROM "+t.remote+" WHERE 1 = 0")
 	if err == nil {

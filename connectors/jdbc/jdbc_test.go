@@ -1,32 +1,28 @@
 package jdbc_test
 
 import (
-	"bytes"
 	"database/sql"
-	"net"
-	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/datadriven"
 
 	"weir/connectors/jdbc"
+	"weir/connectors/jdbc/dbtest"
 	"weir/connectors/jobtest"
 	weirexec "weir/exec"
 )
 
-// The files of testdata run on SQLite, and on PostgreSQL where its programs are on the machine:
+// The files of testdata run on SQLite, and on PostgreSQL and MariaDB where their programs are on the machine:
 //
-//	db [only=sqlite]   statements for the database
+//	db [only=sqlite,postgresql]   statements for the database
 //	job                tables and INSERTs; ${URL} is the database, ${AUTH} its user. Tables of connector 'memory' are written
 //	rows table=t       what a table of connector 'memory' holds: values separated by |
 //	run                what the job wrote, by table, sorted; or why it failed
+//	select [only=...]  what the database answers to a query, a line a row
 func TestTablesOfSQLite(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		file := filepath.Join(t.TempDir(), "shop.db")
@@ -37,7 +33,7 @@ func TestTablesOfSQLite(t *testing.T) {
 }
 
 func TestTablesOfPostgreSQL(t *testing.T) {
-	url := postgres(t)
+	url := dbtest.Postgres(t).Addr
 	n := 0
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		n++
@@ -50,6 +46,23 @@ func TestTablesOfPostgreSQL(t *testing.T) {
 		db := must(sql.Open("pgx", "postgres://weir@"+url+"/"+name))(t)
 		defer db.Close()
 		(&suite{kind: "postgresql", db: db, url: "jdbc:postgresql://" + url + "/" + name, auth: ", 'username' = 'weir'"}).run(t, path)
+	})
+}
+
+func TestTablesOfMySQL(t *testing.T) {
+	url := dbtest.MariaDB(t).Addr
+	admin := must(sql.Open("mysql", "weir:secret@tcp("+url+")/"))(t)
+	defer admin.Close()
+	n := 0
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		n++
+		name := "shop" + strconv.Itoa(n)
+		if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+			t.Fatal(err)
+		}
+		db := must(sql.Open("mysql", "weir:secret@tcp("+url+")/"+name+"?multiStatements=true&time_zone=%27%2B00:00%27"))(t)
+		defer db.Close()
+		(&suite{kind: "mysql", db: db, url: "jdbc:mysql://" + url + "/" + name, auth: ", 'username' = 'weir', 'password' = 'secret'"}).run(t, path)
 	})
 }
 
@@ -75,12 +88,14 @@ func (s *suite) run(t *testing.T, path string) {
 	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "db":
-			only := s.kind
-			d.MaybeScanArgs(t, "only", &only)
-			if only != s.kind {
+			if !s.meant(t, d) {
 				return d.Expected
 			}
-			for _, st := range strings.Split(d.Input, ";") {
+			text := d.Input
+			if s.kind == "mysql" { // its TIMESTAMP begins in 1970
+				text = strings.NewReplacer("TIMESTAMP,", "DATETIME(6),", "TIMESTAMP)", "DATETIME(6))").Replace(text)
+			}
+			for _, st := range strings.Split(text, ";") {
 				if strings.TrimSpace(st) == "" {
 					continue
 				}
@@ -100,7 +115,15 @@ func (s *suite) run(t *testing.T, path string) {
 				s.rows[table] = append(s.rows[table], l+" | NULL") // a column by processing time
 			}
 			return ""
+		case "select":
+			if !s.meant(t, d) {
+				return d.Expected
+			}
+			return s.query(t, d.Input)
 		case "run":
+			if !s.meant(t, d) {
+				return d.Expected
+			}
 			j := jobtest.Job{Connectors: weirexec.Registry{"jdbc": jdbc.Connector()}, Rows: s.rows, Replace: []string{"${URL}", s.url, "${AUTH}", s.auth}}
 			return j.Run(t, s.sql)
 		}
@@ -109,60 +132,50 @@ func (s *suite) run(t *testing.T, path string) {
 	})
 }
 
-// postgres starts a server and gives its host and port; it is stopped with the test.
-func postgres(t *testing.T) string {
-	bin := ""
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/local/bin", "/usr/bin"} {
-		dirs, _ := filepath.Glob(pattern)
-		for _, d := range dirs {
-			if _, err := os.Stat(filepath.Join(d, "initdb")); err == nil {
-				bin = d
-			}
+// meant reports whether a command is for this kind of database.
+func (s *suite) meant(t *testing.T, d *datadriven.TestData) bool {
+	t.Helper()
+	var only []string
+	for _, a := range d.CmdArgs {
+		if a.Key == "only" {
+			only = a.Vals
 		}
 	}
-	if bin == "" {
-		t.Skip("PostgreSQL is not on this machine")
+	return only == nil || slices.Contains(only, s.kind)
+}
+
+// query is the rows of a query as text.
+func (s *suite) query(t *testing.T, text string) string {
+	t.Helper()
+	rows, err := s.db.Query(text)
+	if err != nil {
+		return "error: " + err.Error() + "\n"
 	}
-	dir := must(os.MkdirTemp("", "weir-postgres-"))(t)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	as := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
-	if os.Getuid() == 0 { // it does not run as root
-		u := must(user.Lookup("nobody"))(t)
-		id := must(strconv.ParseUint(u.Uid, 10, 32))(t)
-		group := must(strconv.ParseUint(u.Gid, 10, 32))(t)
-		as.Credential = &syscall.Credential{Uid: uint32(id), Gid: uint32(group)}
-		if err := os.Chown(dir, int(id), int(group)); err != nil {
+	defer rows.Close()
+	columns := must(rows.Columns())(t)
+	var b strings.Builder
+	for rows.Next() {
+		values := make([]sql.NullString, len(columns))
+		into := make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
 			t.Fatal(err)
 		}
+		for i, v := range values {
+			if i > 0 {
+				b.WriteString(" | ")
+			}
+			if !v.Valid {
+				v.String = "NULL"
+			}
+			b.WriteString(v.String)
+		}
+		b.WriteByte('\n')
 	}
-	data := filepath.Join(dir, "data")
-	init := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "weir", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
-	init.SysProcAttr, init.Dir = as, dir
-	if out, err := init.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	var log bytes.Buffer
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+dir, "-c", "fsync=off")
-	server.SysProcAttr, server.Dir, server.Stderr = as, dir, &log
-	if err := server.Start(); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		server.Process.Signal(syscall.SIGINT)
-		server.Wait()
-	})
-	at := "127.0.0.1:" + strconv.Itoa(port)
-	db := must(sql.Open("pgx", "postgres://weir@"+at+"/postgres"))(t)
-	defer db.Close()
-	for start := time.Now(); db.Ping() != nil; time.Sleep(50 * time.Millisecond) {
-		if time.Since(start) > 30*time.Second {
-			server.Process.Kill()
-			server.Wait()
-			t.Fatalf("PostgreSQL does not start:\n%s", log.String())
-		}
-	}
-	return at
+	return b.String()
 }

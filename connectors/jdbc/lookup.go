@@ -8,9 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
@@ -167,22 +164,6 @@ func (l *lookup) query(n int) string {
 		}
 	}
 	return b.String()
-}
-
-// permanent reports an error that another request meets again: of access, of the text, of a value.
-func permanent(err error) bool {
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		// Classes 08 connection, 40 serialisation, 53 resources, 55 locks, 57 operator intervention, 58 system.
-		return !strings.Contains(" 08 40 53 55 57 58 ", " "+pg.Code[:min(2, len(pg.Code))]+" ")
-	}
-	if my := (*mysql.MySQLError)(nil); errors.As(err, &my) {
-		switch my.Number {
-		case 1040, 1053, 1205, 1213, 1226: // too many connections, shutdown, lock wait, deadlock, resources
-			return false
-		}
-		return true
-	}
-	return false
 }
 
 var (

@@ -4,6 +4,7 @@ package jobtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -92,7 +93,11 @@ func (j *Job) Run(t *testing.T, script string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := r.Run(ctx); err != nil {
-		return j.hide("failed: " + err.Error() + "\n")
+		out := "failed: " + err.Error() + "\n"
+		if e := (*exec.Error)(nil); errors.As(err, &e) && e.Help != "" && !strings.Contains(e.Help, "known: ") { // what is known of a job differs from run to run
+			out += "help: " + e.Help + "\n"
+		}
+		return j.hide(out)
 	}
 	return output(w, p.Jobs[0])
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strconv"
 	"strings"
 
 	"weir/connectors/spec/jdbcurl"
@@ -29,14 +30,27 @@ func jdbc() *c.ConnectorSpec {
 		opt("lookup.cache.max-rows", c.OptLong, "", "Former name of 'lookup.partial-cache.max-rows'; it switches 'lookup.cache' = 'PARTIAL' on.", "10000"),
 		opt("lookup.cache.ttl", c.OptDuration, "", "Former name of 'lookup.partial-cache.expire-after-write'; it switches 'lookup.cache' = 'PARTIAL' on.", "10 min"),
 		opt("lookup.cache.caching-missing-key", c.OptBool, "true", "Former name of 'lookup.partial-cache.cache-missing-key'.", "false"),
+		opt("sink.buffer-flush.max-rows", c.OptInt, "100", "Rows are written when so many are gathered; 0: with the interval and the checkpoint. Of a table with a PRIMARY KEY the last row of each key counts.", "1000"),
+		opt("sink.buffer-flush.interval", c.OptDuration, "1 s", "Rows are written when they have waited for so long; 0: when there are enough, and with the checkpoint.", "500 ms"),
+		opt("sink.max-retries", c.OptInt, "3", "How often rows are written again when the database does not take them.", "5"),
+		opt("sink.parallelism", c.OptInt, "", "Subtasks that write; by default those of the input.", "2"),
+		enum("sink.delivery-guarantee", "at-least-once", "What is promised of written rows when the job fails. Exactly-once is an option of weir's own: rows are written in one transaction with each checkpoint, and the table weir_epochs of the database says which.", "at-least-once", "exactly-once"),
+		opt("sink.transactional-id-prefix", c.OptString, "", "Names the job in the table weir_epochs; required for exactly-once; unique for each job, the same after a restart.", "billing-"),
 	}
 	opts = append(append(opts, lookupOptions()...), sourceOptions()...)
 	return &c.ConnectorSpec{
-		Name: "jdbc", Doc: "Looks rows up in a table of PostgreSQL, MySQL or SQLite, and reads it from its beginning to its end.",
-		Source: true, Options: opts,
+		Name: "jdbc", Doc: "Looks rows up in a table of PostgreSQL, MySQL or SQLite, reads it from its beginning to its end, and writes it: with a PRIMARY KEY rows replace one another, without one they are added.",
+		Source: true, Sink: true, Options: opts,
 		Lookup: func(*c.Table) bool { return true },
-		Check:  checkJDBC, SourceMode: insertOnly, SinkMode: insertOnly,
-		Bounded: func(*c.Table) bool { return true }, Transactional: notTransactional,
+		Check:  checkJDBC, SourceMode: insertOnly,
+		SinkMode: func(t *c.Table) c.ChangeMode {
+			if len(t.PrimaryKey) > 0 {
+				return c.Upsert
+			}
+			return c.InsertOnly
+		},
+		Bounded:       func(*c.Table) bool { return true },
+		Transactional: func(t *c.Table) (bool, string) { return JDBCExactlyOnce(t), JDBCDatabase(t) },
 	}
 }
 
@@ -68,13 +82,58 @@ func checkJDBC(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) {
 			k.diags.Warnf(CodeOptionNoEffect, k.atKey(o), "'%s' has no effect: %s", o, map[bool]string{true: "the driver follows from the url", false: "rows are fetched as they are needed"}[o == "driver" || o == "compatible-mode"]).Severity = diag.Note
 		}
 	}
-	k.positive("scan.partition.num")
+	k.positive("scan.partition.num", "sink.parallelism")
+	k.jdbcSink()
 	k.partitionedScan()
 	for _, i := range t.Physical() {
 		col := &t.Columns[i]
 		if col.Type.Nested != nil || col.Type.Kind == types.IntervalDaySecond || col.Type.Kind == types.IntervalYearMonth {
-			k.diags.Errorf(CodeFormatColumn, col.Span, "column %s is %s, which connector 'jdbc' does not read", col.Name, col.Type.WithNullable(true)).
+			k.diags.Errorf(CodeFormatColumn, col.Span, "column %s is %s, which connector 'jdbc' neither reads nor writes", col.Name, col.Type.WithNullable(true)).
 				Help("declare it STRING, or leave the column out of the table")
+		}
+	}
+}
+
+// JDBCExactlyOnce reports a table that is written in transactions with a marker.
+func JDBCExactlyOnce(t *c.Table) bool {
+	v, _ := t.Options.Get("sink.delivery-guarantee")
+	return strings.EqualFold(v, "exactly-once")
+}
+
+// JDBCDatabase names the database of t, the same for all its tables; empty when the url names none.
+func JDBCDatabase(t *c.Table) string {
+	v, _ := t.Options.Get("url")
+	u, err := jdbcurl.Parse(v)
+	if err != nil {
+		return ""
+	}
+	return "jdbc:" + u.Kind + ":" + strings.ToLower(u.Host) + "/" + u.Database
+}
+
+// jdbcSink checks the options of writing.
+func (k *checker) jdbcSink() {
+	prefix := "sink.transactional-id-prefix"
+	switch {
+	case JDBCExactlyOnce(k.t) && !k.has(prefix):
+		k.diags.Errorf(CodeDelivery, k.at("sink.delivery-guarantee"), "exactly-once needs '%s'", prefix).
+			At("it names the job in the table weir_epochs of the database").Help("add '%s' = '%s-'", prefix, k.t.Name)
+	case k.has(prefix) && !JDBCExactlyOnce(k.t):
+		k.diags.Warnf(CodeOptionNoEffect, k.atKey(prefix), "'%s' has no effect: %s is not written exactly once", prefix, k.t.Name).
+			Help("add 'sink.delivery-guarantee' = 'exactly-once'")
+	case JDBCExactlyOnce(k.t):
+		for _, o := range []string{"sink.buffer-flush.interval", "sink.max-retries"} {
+			if k.has(o) {
+				d := k.diags.Warnf(CodeOptionNoEffect, k.atKey(o), "'%s' has no effect: an epoch is one transaction, which is made again as a whole", o)
+				d.Severity = diag.Note
+			}
+		}
+	}
+	if p := k.get(prefix); len(p) > 255 {
+		k.diags.Errorf(CodeOptionValue, k.at(prefix), "'%s' is longer than 255 bytes", prefix)
+	}
+	for _, o := range []string{"sink.buffer-flush.max-rows", "sink.max-retries"} {
+		if n, err := strconv.Atoi(strings.TrimSpace(k.getOr(o, "0"))); err == nil && n < 0 {
+			k.diags.Errorf(CodeOptionValue, k.at(o), "option '%s' must not be negative, found '%d'", o, n)
 		}
 	}
 }
