@@ -160,6 +160,10 @@ func (p *parser) behindTable(start int, r ast.TableRef) ast.TableRef {
 
 // tableAlias takes [AS] name [(columns)], or nothing.
 func (p *parser) tableAlias() ast.Alias {
+	if p.is("ASOF", "JOIN") {
+		p.notSupported(p.i, p.here(), "ASOF JOIN").
+			Help("the version of a table with a PRIMARY KEY at a time: JOIN u FOR SYSTEM_TIME AS OF t.ts AS v ON t.id = v.id")
+	}
 	a := ast.Alias{Name: p.alias("a name for the table")}
 	if a.Name != nil && p.is("(") {
 		a.Columns = p.idents("a column name")

@@ -1,6 +1,7 @@
 package json
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"weir/connectors/formats"
+	"weir/connectors/formats/literal"
 	"weir/exec/batch"
 	"weir/planner/types"
 )
@@ -635,9 +637,35 @@ func (d *decoder) mismatch(f *node, i, row, depth int, w why) int {
 	}
 	reason := "expected " + article + typ + ", found " + found
 	if w == wrongTime {
-		reason += " (it should look like " + d.timestampExample(f) + "; see '" + d.format + ".timestamp-format.standard')"
+		option := "'" + d.format + ".timestamp-format.standard'"
+		if standard := d.standardOf(f, d.b[i:end]); standard != "" {
+			reason += " (" + option + " = '" + standard + "' reads such times)"
+		} else {
+			reason += " (it should look like " + d.timestampExample(f) + "; see " + option + ")"
+		}
 	}
 	return d.bad(f, i, reason)
+}
+
+// standardOf is the timestamp-format.standard by which f takes raw, a string; empty if by none that is not set.
+func (d *decoder) standardOf(f *node, raw []byte) string {
+	text := bytes.Trim(raw, `"`)
+	parse := literal.ParseTimestamp
+	if f.kind == types.TimestampLTZ {
+		parse = literal.ParseTimestampZ
+	}
+	if _, ok := parse(text, literal.ISO); ok && d.times == formatSQL {
+		return "ISO-8601"
+	}
+	if _, ok := parse(text, literal.SQL); ok && d.times != formatSQL {
+		return "SQL"
+	}
+	n := len(text)
+	offset := n > 6 && (text[n-1] == 'Z' || text[n-6] == '+' || text[n-6] == '-')
+	if _, ok := literal.ParseTimestampOffset(text); ok && offset && d.times != formatOffset {
+		return "ISO-8601-WITH-OFFSET"
+	}
+	return ""
 }
 
 // timestampExample is what a timestamp of f should look like.
