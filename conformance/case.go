@@ -21,6 +21,17 @@ type Case struct {
 	Remains bool // only what the changes lead to is compared
 }
 
+// comparison is how the changes of the case are compared where it runs row by row.
+func (c Case) comparison() Comparison {
+	switch {
+	case c.Remains:
+		return Remaining
+	case c.Ordered:
+		return InOrder
+	}
+	return AllChanges
+}
+
 // parseCase reads the body of a case: comment lines with the title and perhaps the reason of a difference, the statements, and behind
 // a line "weir:" what weir gives.
 func parseCase(body string) (Case, error) {

@@ -81,14 +81,7 @@ func checkOnWeir(t *testing.T, c found) {
 		t.Errorf("%s: weir runs what was to be refused: %s", c.pos, want.Refused)
 		return
 	}
-	how := AllChanges
-	switch {
-	case c.Remains:
-		how = Remaining
-	case c.Ordered:
-		how = InOrder
-	}
-	compare(t, c, job, want, plain, how)
+	compare(t, c, job, want, plain, c.comparison())
 	modes := quick
 	if h := fnv.New32a(); *all || func() bool { h.Write([]byte(c.Title)); return int(h.Sum32()%shares) == *share }() {
 		modes = append(modes[:len(modes):len(modes)], thorough...)
@@ -132,10 +125,7 @@ func TestFlink(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", c.pos, err)
 				}
-				how := AllChanges
-				if c.Ordered {
-					how = InOrder
-				}
+				how := c.comparison()
 				// The order between keys changes from run to run: what is written stays if it is as good.
 				if written, err := parseOutcome(c.expected); err == nil && c.expected != "" && difference(written, got, how) == "" {
 					return c.expected

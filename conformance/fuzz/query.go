@@ -137,7 +137,7 @@ func (g *generator) scan() *rel {
 	if g.batch { // tables of batch jobs have rows
 		t.changes = "insert"
 	}
-	return &rel{from: t.name, cols: slices.Clone(t.columns), changes: t.changes != "insert", ordered: t.changes != "upsert"} // an upsert table is spread by its key
+	return &rel{from: t.name, cols: scalar(t.columns), changes: t.changes != "insert", ordered: t.changes != "upsert"} // an upsert table is spread by its key
 }
 
 // insertOnly is a table of rows that has a row time.
@@ -145,7 +145,7 @@ func (g *generator) insertOnly() *rel {
 	for _, t := range g.tables {
 		if t.changes == "insert" && t.columns[len(t.columns)-1].time {
 			g.scans[t]++
-			return &rel{from: t.name, cols: slices.Clone(t.columns), ordered: true}
+			return &rel{from: t.name, cols: scalar(t.columns), ordered: true}
 		}
 	}
 	t := g.tables[0]
@@ -164,7 +164,7 @@ func (g *generator) relation(depth int) *rel {
 	of := weighted(g.c, []choice[func(int) *rel]{
 		{10, g.project}, {14, g.group}, {10, g.windowGroup}, {4, g.windowRows}, {5, g.groupWindow}, {12, g.join}, {5, g.semiJoin},
 		{4, g.intervalJoin}, {4, g.windowJoin}, {7, g.over}, {6, g.topN}, {4, g.firstOrLast}, {5, g.windowTopN}, {7, g.setOperation},
-		{3, g.distinct}, {2, g.orderLimit}, {3, g.value}, {3, g.sets}, {3, g.cascade},
+		{3, g.distinct}, {2, g.orderLimit}, {3, g.value}, {3, g.sets}, {3, g.cascade}, {6, g.nested},
 	})
 	return g.shared(of(depth))
 }

@@ -17,6 +17,11 @@ const (
 	clock
 	moment
 	instant
+	// Those with values in them; see nested.
+	list
+	rows
+	row
+	dict
 )
 
 type typ struct {
@@ -41,6 +46,9 @@ var (
 
 // value is a value of a type as a rows block has it. There are few, so that rows meet.
 func (t typ) value(c *Choices) string {
+	if t.class >= list {
+		return t.nestedValue(c)
+	}
 	switch t.class {
 	case whole:
 		return pick(c, []string{"1", "2", "3", "0", "5", "-4", "7", "100"})
@@ -103,6 +111,9 @@ func (g *generator) table(i int) *table {
 	t.columns = append(t.columns, column{name: "k", typ: g.key})
 	for n := range 1 + c.n(3) {
 		t.columns = append(t.columns, column{name: fmt.Sprintf("v%d", n), typ: pick(c, scalars)})
+	}
+	if c.chance(30) {
+		t.columns = append(t.columns, column{name: "deep", typ: pick(c, []typ{tList, tRows, tRow, tMap})})
 	}
 	if t.changes == "insert" {
 		t.delay = pick(c, []int{0, 2, 5})
