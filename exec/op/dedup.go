@@ -58,6 +58,9 @@ func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
 	}
 	pos := positions(in, &o.all)
 	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.enc, o.hashes)
+	if !o.node.Last && o.node.TTL > 0 {
+		return o.firstOfAWhile(in, pos, out)
+	}
 	if o.node.UpdateBefore {
 		o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
 	}
@@ -120,6 +123,34 @@ func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
 	if o.node.Last {
 		o.view.Kinds = o.kinds
 	}
+	return out.Emit(&o.view)
+}
+
+// firstOfAWhile puts out the first row of each key, and the next one when the TTL of that is over: rows between them are not written, and do
+// not make it last, as in Flink.
+func (o *deduplicate) firstOfAWhile(in *batch.Batch, pos []int32, out exec.Emitter) error {
+	m := o.table.Map(0)
+	o.sel = o.sel[:0]
+	for k, i := range pos {
+		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+		r, err := m.Find(o.hashes[k], key)
+		if err != nil {
+			return err
+		}
+		if r != state.NoRef {
+			continue
+		}
+		if r, _, err = m.Upsert(o.hashes[k], key); err != nil {
+			return err
+		}
+		m.Fixed(r)[0] = 1
+		o.sel = append(o.sel, i)
+	}
+	if len(o.sel) == 0 {
+		return nil
+	}
+	o.view = *in
+	o.view.Sel = o.sel
 	return out.Emit(&o.view)
 }
 
@@ -189,14 +220,24 @@ func (o *firstRow) Process(in *batch.Batch, _ exec.Emitter) error {
 			continue
 		}
 		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
-		r, _, err := m.Upsert(o.hashes[k], key)
+		r, err := m.Find(o.hashes[k], key)
+		if err != nil {
+			return err
+		}
+		if r == state.NoRef {
+			r, _, err = m.Upsert(o.hashes[k], key)
+		} else {
+			// A row that changes nothing does not make the key's TTL begin anew.
+			s := m.Fixed(r)
+			if s[0] == firstGone || s[0] == firstWaits && t >= int64(binary.LittleEndian.Uint64(s[1:])) {
+				continue
+			}
+			m.Touch(r)
+		}
 		if err != nil {
 			return err
 		}
 		s := m.Fixed(r)
-		if s[0] == firstGone || s[0] == firstWaits && t >= int64(binary.LittleEndian.Uint64(s[1:])) {
-			continue
-		}
 		s[0] = firstWaits
 		binary.LittleEndian.PutUint64(s[1:], uint64(t))
 		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])

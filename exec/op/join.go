@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -135,13 +136,16 @@ func (o *join) Open(_ *exec.TaskContext, st state.Scope) error {
 	n := o.node
 	for i, s := range []struct {
 		retracts bool
+		key      []int // tells its rows apart
 		spec     state.TableSpec
 	}{
-		{n.LeftRetracts, state.TableSpec{TTL: n.LeftTTL}},
-		{n.RightRetracts, state.TableSpec{TTL: n.RightTTL}},
+		{n.LeftRetracts, n.LeftKey, state.TableSpec{TTL: n.LeftTTL}},
+		{n.RightRetracts, n.RightKey, state.TableSpec{TTL: n.RightTTL}},
 	} {
 		side := &o.sides[i]
 		s.spec.Schema = side.schema(&n.Equi)
+		oneRow := s.key != nil && !slices.ContainsFunc(s.key, func(c int) bool { return !slices.Contains(side.keys, c) })
+		side.lists.apart = s.spec.TTL > 0 && !oneRow
 		if err := side.lists.open(st, side.name, s.spec, s.retracts, false); err != nil {
 			return err
 		}

@@ -20,12 +20,16 @@ import (
 // Equal rows of one key are one row with a count where rows are taken back, and rows of their own elsewhere. A row
 // that is taken back leaves its place to the last one. A place whose row is gone (its TTL is over) is passed over.
 //
+// With a TTL each row has its own time, and where a key may have several the head has none of them, since it is written with every row of the key:
+// the list begins at position 1, and the partners of the head are the first position that may still be there.
+//
 // The namespace is the caller's: 0, or the end of a slice of time.
 type rowLists struct {
 	heads, rows, index state.Table
 	retracts           bool
 	timed              bool
-	cell               int // bytes
+	apart              bool // heads have no rows; set by the caller
+	cell               int  // bytes
 
 	key []byte
 	row []byte
@@ -138,19 +142,43 @@ func (l *rowLists) find(ns int64, hash uint64, key []byte) (x rowList, ok bool, 
 
 // each calls f for every row of the list, in the order of their places. f may change the row's partners.
 func (x *rowList) each(f func(pos int, p place) error) error {
-	for pos := range x.len() {
+	from := x.first()
+	gone := from
+	for pos := from; pos < x.len(); pos++ {
 		p, ok, err := x.at(pos)
 		if err != nil {
 			return err
 		}
 		if !ok {
+			if gone == pos {
+				gone++
+			}
 			continue
 		}
 		if err := f(pos, p); err != nil {
 			return err
 		}
 	}
+	if x.l.apart && gone > from {
+		x.headMap().Touch(x.head)
+		binary.LittleEndian.PutUint32(x.headCell()[cellPartner:], uint32(gone))
+	}
 	return nil
+}
+
+func (x *rowList) headCell() []byte { return x.headMap().Fixed(x.head)[headCell:] }
+
+// headless reports that the head has no row, and never will.
+func (x *rowList) headless() bool {
+	return x.l.apart && binary.LittleEndian.Uint32(x.headCell()[cellCount:]) == 0
+}
+
+// first is a position before which all rows are gone.
+func (x *rowList) first() int {
+	if !x.headless() {
+		return 0
+	}
+	return max(1, int(binary.LittleEndian.Uint32(x.headCell()[cellPartner:])))
 }
 
 // search is the position of a row that is equal to row, -1 when there is none.
@@ -195,6 +223,10 @@ func (x *rowList) add(row []byte, partners int, time int64) error {
 		}
 	}
 	pos := x.len()
+	if pos == 0 && x.l.apart {
+		x.l.fill(x.headCell(), 0, 0, 0)
+		pos = 1
+	}
 	if pos == 0 {
 		m := x.headMap()
 		x.setLen(1)
@@ -291,7 +323,10 @@ func (x *rowList) remove(row []byte) (found bool, err error) {
 			p.m.Delete(p.ref)
 		}
 	} else {
-		binary.LittleEndian.PutUint32(x.headMap().Fixed(x.head)[headCell+cellCount:], 0)
+		binary.LittleEndian.PutUint32(x.headCell()[cellCount:], 0)
+	}
+	if pos == 1 && x.headless() {
+		pos = 0
 	}
 	x.setLen(pos)
 	return true, nil

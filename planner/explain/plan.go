@@ -69,7 +69,7 @@ type Watermark struct {
 // State is what an operator remembers.
 type State struct {
 	What string `json:"what"` // "a row a key"
-	// TTLMillis: 0 is for ever. Absent where something else than time ends it.
+	// TTLMillis: 0 is for ever; of the two sides of a join the longer one. Absent where something else than time ends it.
 	TTLMillis *int64 `json:"ttlMillis,omitempty"`
 	Until     string `json:"until"` // "for ever", "7 DAY after the last change", "the window closes"
 }
@@ -286,7 +286,15 @@ func stateOf(n physical.Node) *State {
 		}
 		return kept("one row of each key", n.TTL)
 	case *physical.Join:
-		return kept("all rows of both sides", n.LeftTTL)
+		left, right := kept("all rows of both sides", n.LeftTTL), kept("", n.RightTTL)
+		if n.LeftTTL == n.RightTTL {
+			return left
+		}
+		left.Until = "left: " + left.Until + "; right: " + right.Until
+		if n.LeftTTL > 0 && (n.RightTTL == 0 || n.RightTTL > n.LeftTTL) {
+			left.TTLMillis = right.TTLMillis
+		}
+		return left
 	case *physical.LookupJoin:
 		if n.Waits() {
 			return &State{What: "rows whose key has no row in " + n.Lookup.Table.Name, Until: "they have been asked for often enough"}
