@@ -19,6 +19,8 @@ type Env struct {
 	MiniBatch bool
 	// Lookup is what a LookupJoin asks; nil where there is none.
 	Lookup func(*physical.LookupJoin) (exec.LookupSpec, error)
+	// TestClock: time passes only when a test says so. Nobody can wait for it, so that pauses are over at once.
+	TestClock bool
 }
 
 // New makes the operator of node. A node that is none (a Scan, a Values, a Union, an Exchange, a Sink), and a function
