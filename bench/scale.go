@@ -30,6 +30,7 @@ type scaleSeries struct {
 var scaleSeriesAll = []scaleSeries{
 	{"cores", "parallelism, datagen to blackhole", corePoints},
 	{"keys", "keys of GROUP BY with COUNT and SUM, datagen to blackhole, in memory", keyPoints},
+	{"kafka-keys", "keys of GROUP BY with COUNT and SUM, JSON, Kafka to blackhole", kafkaKeyPoints},
 	{"columns", "columns of the table, of which 3 are read, datagen to blackhole", columnPoints},
 	{"json", "columns of a JSON record, of which 3 are read, Kafka to blackhole", jsonPoints},
 	{"partitions", "partitions of the topic, JSON, Kafka to blackhole", partitionPoints},
@@ -57,7 +58,7 @@ func scale(ctx context.Context, args []string) error {
 			return fmt.Errorf("no series %q: there are %s", w, strings.Join(names, ", "))
 		}
 	}
-	if o.kafka == "" && !slices.Contains(wanted, "json") && !slices.Contains(wanted, "partitions") {
+	if o.kafka == "" && !slices.ContainsFunc(wanted, func(w string) bool { return w == "json" || w == "partitions" || w == "kafka-keys" }) {
 		o.kafka = "none"
 	}
 	b, closeBench, err := openBench(ctx, o)
@@ -165,6 +166,30 @@ func keyPoints(_ *bench, records int) []scalePoint {
 				"id BIGINT, cnt BIGINT, total DOUBLE", "SELECT id, COUNT(*), SUM(price) FROM made GROUP BY id")})
 	}
 	return out
+}
+
+// kafkaKeyPoints is what keyPoints is, with what a job has besides: records that are fetched and decoded.
+func kafkaKeyPoints(b *bench, records int) []scalePoint {
+	var out []scalePoint
+	for _, keys := range []int{1_000, 100_000, 1_000_000, 10_000_000} {
+		n := max(records, 2*keys)
+		out = append(out, b.filled(strconv.Itoa(keys), n, partitions,
+			func(topic string) string {
+				return "SET 'weir.memory' = '16 gb';\n" + b.read(topic, "user_id BIGINT, price DOUBLE", "id BIGINT, cnt BIGINT, total DOUBLE",
+					"SELECT user_id, COUNT(*), SUM(price) FROM made GROUP BY user_id")
+			},
+			func(i int, b []byte) []byte {
+				return event{user: int64(scatter(uint64(i)) % uint64(keys)), sku: int64(i * 7 % 100_000), colour: i % 8, size: i % 4, cents: int64(i * 13 % 100_000)}.appendJSON(b)
+			}))
+	}
+	return out
+}
+
+// scatter makes a number that looks random of each number.
+func scatter(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // widths are the numbers of columns.

@@ -30,7 +30,7 @@ var suites = []suite{
 	{"./exec/expr", "^(BenchmarkJob|BenchmarkFilter)$"},
 	{"./exec/op", "^(BenchmarkGroupAggregate|BenchmarkWindowAggregate)$/^(100|10s)$"},
 	{"./exec/runtime", "^BenchmarkExchange$"},
-	{"./state", "^(BenchmarkUpsertMany)$"},
+	{"./state", "^BenchmarkUpsertMany$/^keys=(16384|1048576)$"}, // within the processor's caches, and beyond
 }
 
 const (
