@@ -45,7 +45,9 @@ func (p *parser) call() ast.Expr {
 			c.Args = append(c.Args, p.expr())
 		}
 	default:
-		p.plainArgs(c, t)
+		if !p.jsonArgs(c, t) {
+			p.plainArgs(c, t)
+		}
 	}
 	p.closing("a comma or )")
 	p.behindCall(c, t)
@@ -78,16 +80,11 @@ func (p *parser) plainArgs(c *ast.Call, t token.Token) {
 			Help("write FROM TABLE(%s(...))", t.Text(p.file))
 		return
 	}
-	if json := len(t.Key) > 5 && t.Key[:5] == "JSON_"; json && (p.is("KEY") && !p.peek(1).Is(",") && !p.peek(1).Is(")")) {
-		p.notSupported(p.i, p.here(), "KEY ... VALUE in "+t.Key)
-		return
-	}
 	c.Args = p.exprs()
+	p.nullTreatment(c)
 	switch {
 	case p.is("ORDER", "BY"):
 		c.OrderBy = p.orderBy()
-	case p.isAny("RETURNING", "NULL", "ERROR", "DEFAULT", "WITH", "WITHOUT", "ABSENT", "VALUE", "TRUE", "FALSE", "UNKNOWN", "EMPTY") && len(t.Key) > 5 && t.Key[:5] == "JSON_":
-		p.notSupported(p.i, p.here(), p.tok().Key+" in "+t.Key)
 	case p.is("SEPARATOR"):
 		p.notSupported(p.i, p.here(), "SEPARATOR").Help("give the separator as the second argument")
 	}
@@ -108,10 +105,7 @@ func (p *parser) behindCall(c *ast.Call, t token.Token) {
 		c.Filter = p.expr()
 		p.closing(") behind the condition")
 	}
-	if p.is("RESPECT", "NULLS") || p.is("IGNORE", "NULLS") {
-		c.Nulls = p.next().Key
-		p.next()
-	}
+	p.nullTreatment(c)
 	if p.accept("OVER") {
 		if p.is("(") {
 			c.Over = p.windowSpec()
@@ -120,6 +114,14 @@ func (p *parser) behindCall(c *ast.Call, t token.Token) {
 		start := p.start()
 		id := p.ident("a window's name or (")
 		c.Over = &ast.WindowSpec{At: p.from(start), Ref: &id}
+	}
+}
+
+// nullTreatment takes RESPECT NULLS or IGNORE NULLS, which may stand inside the brackets and behind them.
+func (p *parser) nullTreatment(c *ast.Call) {
+	if p.is("RESPECT", "NULLS") || p.is("IGNORE", "NULLS") {
+		c.Nulls = p.next().Key
+		p.next()
 	}
 }
 

@@ -49,8 +49,12 @@ func (p *parser) typeName() *ast.TypeName {
 	return t
 }
 
-// acceptNull takes the NULL that says what holds anyway.
-func (p *parser) acceptNull() { p.accept("NULL") }
+// acceptNull takes the NULL that says what holds anyway; NULL ON ERROR behind RETURNING and a type is no part of the type.
+func (p *parser) acceptNull() {
+	if !p.is("NULL", "ON") {
+		p.accept("NULL")
+	}
+}
 
 func (p *parser) baseType() *ast.TypeName {
 	w := p.tok()

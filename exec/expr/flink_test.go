@@ -121,6 +121,12 @@ func intoColumns(e scalar.Expr, in *batch.Batch) scalar.Expr {
 				keep[a] = i == 0 && len(c.Args) == 3
 			case "IN", "LIKE":
 				keep[a] = i > 0
+			case "JSON_OBJECT":
+				keep[a] = i%3 != 1 && i%3 != 0 || i == 0
+			case "JSON_ARRAY":
+				keep[a] = i%2 == 1 || i == 0
+			case "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS":
+				keep[a] = i > 1
 			case "SIMILAR TO":
 				keep[a] = i == 2
 			}

@@ -1,10 +1,8 @@
 package expr
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,30 +12,11 @@ import (
 	"github.com/valyala/fastjson"
 
 	"weir/exec/expr/text"
-	"weir/planner/datetime"
-	"weir/planner/fn"
 	"weir/planner/scalar"
-	"weir/planner/types"
 )
 
 var jsonKernels = map[string]builder{
-	"JSON_VALUE": jsonKernel(func(k *rowKernel, i int, v *fastjson.Value) error {
-		if v == nil {
-			return k.setNull(i)
-		}
-		switch v.Type() {
-		case fastjson.TypeString:
-			k.setStr(i, v.GetStringBytes())
-			return nil
-		case fastjson.TypeNumber:
-			k.end(i, appendNumber(k.arena(), string(v.MarshalTo(nil))))
-			return nil
-		case fastjson.TypeTrue, fastjson.TypeFalse:
-			k.end(i, v.MarshalTo(k.arena()))
-			return nil
-		}
-		return k.setNull(i)
-	}),
+	"JSON_VALUE": jsonValueAt, "JSON_QUERY": jsonQuery, "JSON_EXISTS": jsonExists,
 	"IS JSON": isJSON(func(fastjson.Type) bool { return true }), "IS JSON VALUE": isJSON(func(fastjson.Type) bool { return true }),
 	"IS JSON SCALAR": isJSON(func(t fastjson.Type) bool { return t != fastjson.TypeObject && t != fastjson.TypeArray }),
 	"IS JSON ARRAY":  isJSON(func(t fastjson.Type) bool { return t == fastjson.TypeArray }),
@@ -46,18 +25,7 @@ var jsonKernels = map[string]builder{
 		k.end(i, appendASCII(k.arena(), k.str(0, i)))
 		return nil
 	}),
-	"JSON_UNQUOTE": rows(unquote), "JSON_STRING": rows(jsonString),
-	"JSON_QUERY": jsonKernel(func(k *rowKernel, i int, v *fastjson.Value) error {
-		if v == nil || v.Type() != fastjson.TypeObject && v.Type() != fastjson.TypeArray {
-			return k.setNull(i)
-		}
-		k.end(i, appendJSON(k.arena(), v))
-		return nil
-	}),
-	"JSON_EXISTS": jsonKernel(func(k *rowKernel, i int, v *fastjson.Value) error {
-		k.setBool(i, v != nil && v.Type() != fastjson.TypeNull)
-		return nil
-	}),
+	"JSON_UNQUOTE": rows(unquote), "JSON_STRING": rows(jsonString), "JSON": rows(rawJSON), "JSON_OBJECT": jsonObject, "JSON_ARRAY": jsonArray,
 }
 
 // appendNumber appends a JSON number as Flink prints it: one with an exponent as Java's BigDecimal does, 1E+5.
@@ -194,80 +162,4 @@ func unquote(k *rowKernel, i int) error {
 	}
 	k.setStr(i, s)
 	return nil
-}
-
-// jsonString is a value as JSON: strings and times in quotes, bytes in base64.
-func jsonString(k *rowKernel, i int) error {
-	v := k.in[0]
-	dst := k.arena()
-	switch t := v.Type; {
-	case t.IsString():
-		dst = text.AppendJSONString(dst, k.str(0, i))
-	case t.IsBinary():
-		dst = append(base64.StdEncoding.AppendEncode(append(dst, '"'), k.str(0, i)), '"')
-	case t.Kind == types.Boolean:
-		dst = strconv.AppendBool(dst, v.Bool[i])
-	case t.IsApprox():
-		f := v.Flt[i]
-		if f != f || math.IsInf(f, 0) {
-			dst = append(text.AppendFloat(append(dst, '"'), f, false), '"')
-			break
-		}
-		dst = appendNumber(dst, string(text.AppendFloat(nil, f, false))) // a FLOAT with the digits of a DOUBLE, as Flink has it
-	case t.Kind == types.TimestampLTZ:
-		dst = append(appendInstant(append(dst, '"'), k.int(0, i), t.Prec), `Z"`...)
-	case t.Kind == types.Timestamp:
-		dst = append(appendInstant(append(dst, '"'), k.int(0, i), t.Prec), '"')
-	default:
-		dst = text.AppendValue(dst, v, i, k.x.zone)
-	}
-	k.end(i, dst)
-	return nil
-}
-
-// appendInstant appends a time in the form of ISO 8601, with as many digits of the second as its type has.
-func appendInstant(dst []byte, micros int64, prec int) []byte {
-	return datetime.AppendTimestamp(dst, micros, prec, 'T')
-}
-
-// jsonKernel makes a function of the value at a path, nil where there is none.
-func jsonKernel(f func(k *rowKernel, i int, v *fastjson.Value) error) builder {
-	return func(_ *compiler, e *scalar.Call, args []node) (node, error) {
-		p := &fastjson.Parser{}
-		var fixed []string
-		isFixed := false
-		if s, ok := constBytes(args[1]); ok {
-			steps, err := fn.JSONPath(string(s))
-			if err != nil {
-				return nil, &RowError{Span: e.Sp, Reason: err.Error()}
-			}
-			fixed, isFixed = pathKeys(steps), true
-		}
-		return newRows(e, args, func(k *rowKernel, i int) error {
-			keys := fixed
-			if !isFixed {
-				steps, err := fn.JSONPath(string(k.str(1, i)))
-				if err != nil {
-					return k.fail(i, "", "%s", err)
-				}
-				keys = pathKeys(steps)
-			}
-			v, err := p.ParseBytes(k.str(0, i))
-			if err != nil {
-				return f(k, i, nil) // no JSON: the default of ON ERROR
-			}
-			return f(k, i, v.Get(keys...))
-		}), nil
-	}
-}
-
-func pathKeys(steps []fn.JSONStep) []string {
-	keys := make([]string, len(steps))
-	for i, s := range steps {
-		keys[i] = s.Key
-		if s.IsIndex {
-			keys[i] = strconv.Itoa(s.Index)
-		}
-	}
-	return keys
 }

@@ -8,11 +8,13 @@ import (
 	"weir/exec/batch"
 	"weir/planner/fn"
 	"weir/planner/scalar"
+	"weir/planner/types"
 )
 
 var patternKernels = map[string]builder{
 	"LIKE": like, "SIMILAR TO": similar, "REGEXP": regexpMatch, "REGEXP_REPLACE": regexpReplace, "REGEXP_EXTRACT": regexpExtract,
-	"REGEXP_COUNT": regexpCount, "REGEXP_INSTR": regexpInstr, "REGEXP_SUBSTR": regexpExtract,
+	"REGEXP_COUNT": regexpCount, "REGEXP_INSTR": regexpInstr, "REGEXP_SUBSTR": regexpExtract, "REGEXP_EXTRACT_ALL": regexpExtractAll,
+	"STR_TO_MAP": strToMap,
 }
 
 // likeShape is what a pattern of LIKE comes down to.
@@ -432,6 +434,95 @@ func regexpExtract(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		k.view = 1
 	}
 	return n, err
+}
+
+func regexpExtractAll(_ *compiler, e *scalar.Call, args []node) (node, error) {
+	return withRegexp(e, args, fn.Regexp, func(k *rowKernel, i int, re *pattern) error {
+		group := int64(1)
+		if len(k.in) > 2 {
+			group = k.int(2, i)
+		}
+		if group < 0 || group > int64(re.NumSubexp()) {
+			return k.setNull(i)
+		}
+		s, out := k.str(0, i), k.out.Children[0]
+		return k.list(i, func() {
+			for _, m := range re.FindAllSubmatchIndex(s, -1) {
+				if from := m[2*group]; from >= 0 {
+					out.AppendBytes(s[from:m[2*group+1]])
+				} else {
+					out.AppendNull()
+				}
+			}
+		})
+	})
+}
+
+// strToMap cuts a text by two regular expressions.
+func strToMap(_ *compiler, e *scalar.Call, args []node) (node, error) {
+	separators := [2]regexps{}
+	between := func(k *rowKernel, i, a int) (*pattern, error) {
+		s := []byte{",="[a]}
+		if len(k.in) > 1 {
+			s = k.str(1+a, i)
+		}
+		re, err := separators[a].get(s, fn.Regexp)
+		if err != nil {
+			return nil, k.fail(i, "", "%s", err)
+		}
+		return re, nil
+	}
+	pair := [2]*batch.Vector{batch.NewVector(types.TString, 1), batch.NewVector(types.TString, 1)}
+	return newRows(e, args, func(k *rowKernel, i int) error {
+		entries, err := between(k, i, 0)
+		if err != nil {
+			return err
+		}
+		values, err := between(k, i, 1)
+		if err != nil {
+			return err
+		}
+		s := k.str(0, i)
+		return k.list(i, func() {
+			if len(s) == 0 {
+				return
+			}
+			for _, entry := range splitAsJava(entries, s, 0) {
+				kv := splitAsJava(values, entry, 2)
+				pair[0].Reset()
+				pair[1].Reset()
+				pair[0].AppendBytes(kv[0])
+				if len(kv) > 1 {
+					pair[1].AppendBytes(kv[1])
+				} else {
+					pair[1].AppendNull()
+				}
+				k.entry(pair[0], 0, pair[1], 0)
+			}
+		})
+	}), nil
+}
+
+// splitAsJava cuts s as Java's String.split does: an empty match at the beginning cuts nothing off. With limit 0 there are any
+// number of parts, and empty ones at the end are left out.
+func splitAsJava(re *pattern, s []byte, limit int) [][]byte {
+	var parts [][]byte
+	from := 0
+	for _, m := range re.FindAllIndex(s, -1) {
+		if m[1] == 0 || m[0] == len(s) && m[0] == m[1] && limit == 0 {
+			continue
+		}
+		if limit > 0 && len(parts) == limit-1 {
+			break
+		}
+		parts = append(parts, s[from:m[0]])
+		from = m[1]
+	}
+	parts = append(parts, s[from:])
+	for limit == 0 && len(parts) > 0 && len(parts[len(parts)-1]) == 0 && len(s) > 0 {
+		parts = parts[:len(parts)-1]
+	}
+	return parts
 }
 
 func regexpCount(_ *compiler, e *scalar.Call, args []node) (node, error) {

@@ -44,13 +44,14 @@ func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract, m
 			if c.Func == "LISTAGG" {
 				d = d[:1]
 			}
+			nulls := c.Func == "ARRAY_AGG" && !c.IgnoreNulls
 			for j := range a.calls {
-				if of := a.calls[j].distinct; of != nil && slices.Equal(of.args, d) {
+				if of := a.calls[j].distinct; of != nil && slices.Equal(of.args, d) && of.nulls == nulls {
 					ac.distinct = of
 				}
 			}
 			if ac.distinct == nil {
-				ac.distinct = &distinct{name: fmt.Sprintf("distinct%d", i), args: d, types: pick(in, d)}
+				ac.distinct = &distinct{name: fmt.Sprintf("distinct%d", i), args: d, types: pick(in, d), nulls: nulls}
 			}
 			ac.member = len(ac.distinct.filters)
 			ac.distinct.filters = append(ac.distinct.filters, c.Filter)
@@ -156,6 +157,7 @@ type distinct struct {
 	args    []int
 	types   []types.Type
 	filters []int // column of each call, or -1
+	nulls   bool  // NULL is a value like others
 	spec    state.TableSpec
 	table   state.Table
 
@@ -183,9 +185,12 @@ func (d *distinct) open(st state.Scope, ttl time.Duration) (err error) {
 
 const deletedCount uint64 = math.MaxUint64 // stands in an entry that was deleted while the batch goes on
 
-// apply finds the rows that go on to the accumulator of each call. Rows with a NULL are none of them.
+// apply finds the rows that go on to the accumulator of each call. Rows with a NULL are none of them, unless NULL is a value.
 func (d *distinct) apply(rows *agg.Rows, ns int64) error {
-	rows = d.dropNulls(d.filtered(rows))
+	rows = d.filtered(rows)
+	if !d.nulls {
+		rows = d.dropNulls(rows)
+	}
 	n := len(rows.Pos)
 	for i := range d.passed {
 		p := &d.passed[i]

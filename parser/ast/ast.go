@@ -640,6 +640,23 @@ type (
 		Nulls    string       // IGNORE or RESPECT: what is done about NULLs; empty when not said
 		Over     *WindowSpec  // OVER (...) or OVER name
 		Sees     string       // in MATCH_RECOGNIZE: FINAL or RUNNING before the name; "" without
+		JSON     *JSONClauses // of JSON functions, what stands behind the arguments; nil without
+	}
+	// JSONClauses is what may stand behind the arguments of JSON_VALUE, JSON_QUERY, JSON_EXISTS, and of the functions that
+	// make JSON. The keys and values of JSON_OBJECT and JSON_OBJECTAGG are plain arguments that take turns.
+	JSONClauses struct {
+		At
+		Returning *TypeName     // nil when not said
+		Wrapper   string        // WITHOUT, CONDITIONAL or UNCONDITIONAL; "" when not said
+		OnEmpty   *JSONBehavior // nil when not said
+		OnError   *JSONBehavior // nil when not said
+		OnNull    string        // NULL or ABSENT; "" when not said
+	}
+	// JSONBehavior is what stands before ON EMPTY or ON ERROR, which belong to it.
+	JSONBehavior struct {
+		At
+		Word    string // NULL, ERROR, DEFAULT, EMPTY ARRAY, EMPTY OBJECT, TRUE, FALSE, UNKNOWN
+		Default Expr   // of DEFAULT
 	}
 	// Keyword is a bare word as an argument: SECOND, BOTH.
 	Keyword struct {

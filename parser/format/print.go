@@ -684,6 +684,9 @@ func (p *printer) call(c *ast.Call) {
 		p.w(" ")
 		p.orderBy(c.OrderBy)
 	}
+	if c.JSON != nil {
+		p.jsonClauses(c.JSON, len(c.Args) > 0)
+	}
 	p.w(")")
 	if c.Filter != nil {
 		p.w(" FILTER (WHERE ")
@@ -696,6 +699,38 @@ func (p *printer) call(c *ast.Call) {
 	if c.Over != nil {
 		p.w(" OVER ")
 		p.window(c.Over)
+	}
+}
+
+// jsonClauses writes what stands behind the arguments of a JSON function, where there are any.
+func (p *printer) jsonClauses(j *ast.JSONClauses, args bool) {
+	sep := ifWord(args, " ")
+	if j.Returning != nil {
+		p.w(sep, "RETURNING ")
+		p.typeName(j.Returning)
+	}
+	switch j.Wrapper {
+	case "":
+	case "WITHOUT":
+		p.w(" WITHOUT WRAPPER")
+	default:
+		p.w(" WITH ", j.Wrapper, " WRAPPER")
+	}
+	on := func(b *ast.JSONBehavior, what string) {
+		if b == nil {
+			return
+		}
+		p.w(" ", b.Word)
+		if b.Default != nil {
+			p.w(" ")
+			p.expr(b.Default, 0)
+		}
+		p.w(" ON ", what)
+	}
+	on(j.OnEmpty, "EMPTY")
+	on(j.OnError, "ERROR")
+	if j.OnNull != "" {
+		p.w(sep, j.OnNull, " ON NULL")
 	}
 }
 
@@ -721,6 +756,10 @@ func (p *printer) callArgs(c *ast.Call) {
 			loose = parser.LevelAdd
 		case key == "OVERLAY" && len(c.Args) <= 4:
 			words[1], words[2], words[3] = " PLACING ", " FROM ", " FOR "
+		case key == "JSON_OBJECT" || key == "JSON_OBJECTAGG":
+			for i := 1; i < len(c.Args); i += 2 {
+				words[i] = " VALUE "
+			}
 		case (key == "FLOOR" || key == "CEIL" || key == "CEILING") && isWord(1):
 			words[1] = " TO "
 		}

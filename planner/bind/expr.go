@@ -660,9 +660,12 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	case name == "ARRAY" || name == "MAP":
 		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not known", e.Name.Name).Help("it is written in square brackets: %s", f.Syntax)
 		return nil
-	case e.Distinct, e.Filter != nil, e.Star, len(e.OrderBy) > 0:
-		x.Diags.Errorf(codes.Aggregate, e.Sp, "%s is not an aggregate: DISTINCT, FILTER, ORDER BY and * have no meaning for it", name)
+	case e.Distinct, e.Filter != nil, e.Star, len(e.OrderBy) > 0, e.Nulls != "":
+		x.Diags.Errorf(codes.Aggregate, e.Sp, "%s is not an aggregate: DISTINCT, FILTER, ORDER BY, IGNORE NULLS and * have no meaning for it", name)
 		return nil
+	}
+	if v, done := x.jsonCall(e, f); done {
+		return v
 	}
 	return x.applyTo(name, e.Sp, e.Args...)
 }

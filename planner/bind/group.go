@@ -115,6 +115,13 @@ func walkAST(e ast.Expr, f func(ast.Expr) bool) {
 	case *ast.Call:
 		each(e.Args...)
 		each(e.Filter)
+		if e.JSON != nil {
+			for _, b := range []*ast.JSONBehavior{e.JSON.OnEmpty, e.JSON.OnError} {
+				if b != nil {
+					each(b.Default)
+				}
+			}
+		}
 	case *ast.RowExpr:
 		each(e.Items...)
 	case *ast.ArrayExpr:
@@ -435,22 +442,12 @@ func (x *exprBinder) aggregate(e *ast.Call, f *fn.Func) scalar.Expr {
 		return nil
 	}
 	g := x.agg
-	if e.Nulls != "" {
-		x.noNulls(e)
-		return nil
-	}
 	if e.Star && f.Name != "COUNT" {
 		x.Diags.Errorf(codes.Arguments, e.Sp, "%s(*) has no meaning", f.Name).Help("only COUNT takes a star")
 		return nil
 	}
 	inner := &exprBinder{Binder: x.Binder, scope: g.scope, clause: x.clause, within: f.Name, subs: &g.subs}
-	var args []scalar.Expr
-	ok := true
-	for _, a := range e.Args {
-		v := inner.bind(a)
-		ok = ok && v != nil
-		args = append(args, v)
-	}
+	args, ignoreNulls, ok := inner.aggregateArgs(e, f)
 	var filter scalar.Expr
 	if e.Filter != nil {
 		filter = inner.condition(e.Filter, "FILTER")
@@ -466,8 +463,11 @@ func (x *exprBinder) aggregate(e *ast.Call, f *fn.Func) scalar.Expr {
 	if f.Name != "COUNT" && (filter != nil || len(g.keys) == 0) {
 		t = t.WithNullable(true) // no row may have come through
 	}
-	agg := logical.Agg{Func: f.Name, Distinct: e.Distinct, Filter: -1, Type: t, Span: e.Sp}
+	agg := logical.Agg{Func: f.Name, Distinct: e.Distinct, IgnoreNulls: ignoreNulls, Filter: -1, Type: t, Span: e.Sp}
 	id := f.Name
+	if ignoreNulls {
+		id += " IGNORE NULLS"
+	}
 	if e.Distinct {
 		id += " DISTINCT"
 	}

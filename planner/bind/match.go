@@ -629,6 +629,9 @@ func (x *exprBinder) matchAggregate(e *ast.Call, f *fn.Func) scalar.Expr {
 		x.Diags.Errorf(codes.NoMatch, e.Filter.Span(), "FILTER is not supported in MATCH_RECOGNIZE").
 			Help("write %s(CASE WHEN ... THEN ... END)", f.Name)
 		return nil
+	case f.Name == "JSON_ARRAYAGG" || f.Name == "JSON_OBJECTAGG" || e.Nulls != "":
+		x.Diags.Errorf(codes.NoMatch, e.Sp, "JSON aggregates, and IGNORE NULLS, are not supported in MATCH_RECOGNIZE")
+		return nil
 	case len(e.OrderBy) > 0:
 		x.Diags.Errorf(codes.NoMatch, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported in MATCH_RECOGNIZE").
 			At("rows come in the order of the match")

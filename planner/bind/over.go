@@ -97,9 +97,6 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 	case e.Distinct && f.Kind != fn.Aggregate:
 		x.Diags.Errorf(codes.Over, e.Sp, "DISTINCT has no meaning in %s", name)
 		return nil
-	case e.Nulls != "" && name != "LAG" && name != "LEAD":
-		x.noNulls(e)
-		return nil
 	case len(e.OrderBy) > 0:
 		x.Diags.Errorf(codes.NoCallForm, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported yet")
 		return nil
@@ -109,13 +106,10 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 	inner.over, inner.subs = nil, nil
 	inner.clause = "OVER"
 	w := inner.overWindow(e.Over, name, x.over)
-	c := overCall{agg: logical.Agg{Func: f.Name, Distinct: e.Distinct, IgnoreNulls: e.Nulls == "IGNORE", Filter: -1, Span: e.Sp}}
-	ok := w != nil
-	for _, a := range e.Args {
-		v := inner.bind(a)
-		ok = ok && v != nil
-		c.args = append(c.args, v)
-	}
+	c := overCall{agg: logical.Agg{Func: f.Name, Distinct: e.Distinct, Filter: -1, Span: e.Sp}}
+	ok := false
+	c.args, c.agg.IgnoreNulls, ok = inner.aggregateArgs(e, f)
+	ok = ok && w != nil
 	if e.Filter != nil {
 		c.filter = inner.condition(e.Filter, "FILTER")
 		ok = ok && c.filter != nil

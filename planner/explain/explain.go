@@ -648,8 +648,12 @@ func agg(a physical.AggCall, in []physical.Column) string {
 	if a.Distinct {
 		text = "DISTINCT " + text
 	}
+	json := strings.HasPrefix(a.Func, "JSON_")
+	if json {
+		text += map[bool]string{true: " ABSENT ON NULL", false: " NULL ON NULL"}[a.IgnoreNulls]
+	}
 	text = a.Func + "(" + text + ")"
-	if a.IgnoreNulls {
+	if a.IgnoreNulls && !json {
 		text += " IGNORE NULLS"
 	}
 	if a.Filter >= 0 {

@@ -62,6 +62,9 @@ func aggregateFuncs() []*Func {
 			t := args[0].Type
 			return types.Type{Kind: types.Multiset, Nested: &types.Nested{Elem: t}}, []types.Type{t}, nil
 		}),
+		f("ARRAY_AGG", "ARRAY_AGG([DISTINCT] x [RESPECT NULLS | IGNORE NULLS])", "The values as an ARRAY, in the order in which they came, NULLs included unless they are ignored; NULL of none.", resolve(form(func(a []Arg) types.Type { return arrayOf(a[0].Type) }, aTyped).nulls(always))),
+		f("JSON_ARRAYAGG", "JSON_ARRAYAGG(x [NULL ON NULL | ABSENT ON NULL])", "The values as a JSON array, in the order in which they came. NULLs are left out, or null with NULL ON NULL. What is JSON of JSON_OBJECT or JSON_ARRAY goes in as JSON.", resolve(form(is(jsonText), aString).nulls(never))),
+		f("JSON_OBJECTAGG", "JSON_OBJECTAGG([KEY] key VALUE x [NULL ON NULL | ABSENT ON NULL])", "The keys and values as a JSON object. NULLs are null, or left out with ABSENT ON NULL. A key that comes twice is an error.", resolve(form(is(jsonText), aString, aString).nulls(never))),
 		variance("STDDEV", "The sample standard deviation."),
 		variance("STDDEV_POP", "The population standard deviation."),
 		variance("STDDEV_SAMP", "The sample standard deviation."),
@@ -70,6 +73,12 @@ func aggregateFuncs() []*Func {
 		variance("VAR_SAMP", "The sample variance."),
 	}
 }
+
+// jsonText is what Flink gives the aggregates that make JSON; the text may be longer all the same.
+var jsonText = varchar(2000)
+
+// aTyped is any value but a bare NULL.
+var aTyped = param{what: "a value of a type", null: types.TInt, ok: func(t types.Type) bool { return t.Kind != types.Null }}
 
 // aPercentage is a literal number from 0 to 1.
 var aPercentage = param{what: "a number from 0 to 1", ok: types.Type.IsNumeric, null: types.TDouble, cast: toDouble,

@@ -34,7 +34,19 @@ func patternFuncs() []*Func {
 			resolve(form(is(types.TString), aString, aRegexp).nulls(always)), "REGEXP_SUBSTR('aXbX', 'X.')", "Xb", "REGEXP_SUBSTR('a', 'X')", "NULL"),
 		f("REGEXP_EXTRACT", "REGEXP_EXTRACT(s, regex [, group])", "What a group of the first match of a regular expression matched; the whole match for group 0 and when not given; NULL if nothing matches.",
 			resolve(form(is(types.TString), aString, aRegexp, anInt).opt(1).nulls(always)), "REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)', 2)", "bar", "REGEXP_EXTRACT('foothebar', 'x')", "NULL"),
+		f("REGEXP_EXTRACT_ALL", "REGEXP_EXTRACT_ALL(s, regex [, group])", "What a group of each match of a regular expression matched, as an ARRAY: the first group when not given, the whole matches for group 0; NULL if there is no such group.",
+			resolve(form(is(arrayOf(types.TString)), aString, aRegexp, anInt).opt(1).nulls(always)),
+			"REGEXP_EXTRACT_ALL('a1b22', '([a-z])([0-9]+)')", "[a, b]", "REGEXP_EXTRACT_ALL('a1b22', '[0-9]+', 0)", "[1, 22]", "REGEXP_EXTRACT_ALL('abc', '([0-9])')", "[]", "REGEXP_EXTRACT_ALL('a1', '[0-9]')", "NULL"),
+		strToMap(f, aRegexp),
 	}
+}
+
+// strToMap is STR_TO_MAP, whose separators come both or not at all.
+func strToMap(f func(name, syntax, doc string, r ResolveFunc, ex ...string) *Func, separator param) *Func {
+	out := is(mapOf(types.TString, types.TString))
+	return f("STR_TO_MAP", "STR_TO_MAP(s [, between entries, between key and value])", "A MAP of a text such as a=1,b=2. The separators are regular expressions, a comma and = when not given. A key without a value has NULL.",
+		resolve(form(out, aString).nulls(always), form(out, aString, separator, separator).nulls(always)),
+		"STR_TO_MAP('a=1,b=2')", "{a=1, b=2}", "STR_TO_MAP('a:1;b', ';', ':')", "{a=1, b=NULL}")
 }
 
 func checkRegexp(v types.Value) error {

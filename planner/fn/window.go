@@ -66,12 +66,6 @@ func refusedFuncs() []*Func {
 		name, syntax, why string
 	}{
 		{Scalar, "CURRENT_WATERMARK", "CURRENT_WATERMARK(t)", "the watermark is not available to expressions; late rows are dropped by windows and counted in the metrics"},
-		{Scalar, "JSON_OBJECT", "JSON_OBJECT(...)", "JSON_OBJECT is not supported; write the columns with 'format' = 'json'"},
-		{Scalar, "JSON_ARRAY", "JSON_ARRAY(...)", "JSON_ARRAY is not supported"},
-		{Scalar, "STR_TO_MAP", "STR_TO_MAP(s)", "STR_TO_MAP is not supported; use SPLIT_INDEX or REGEXP_EXTRACT"},
-		{Aggregate, "JSON_OBJECTAGG", "JSON_OBJECTAGG(...)", "JSON_OBJECTAGG is not supported"},
-		{Aggregate, "JSON_ARRAYAGG", "JSON_ARRAYAGG(...)", "JSON_ARRAYAGG is not supported; LISTAGG puts strings together"},
-		{Aggregate, "ARRAY_AGG", "ARRAY_AGG(x)", "ARRAY_AGG is not supported; COLLECT makes a MULTISET, LISTAGG a string"},
 	} {
 		out = append(out, f(r.kind, r.name, r.syntax, r.why))
 	}

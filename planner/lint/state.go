@@ -232,6 +232,9 @@ func matchWithoutWithin(p *pass) {
 	})
 }
 
+// keepsAll are the aggregates whose state is all values.
+var keepsAll = map[string]bool{"LISTAGG": true, "COLLECT": true, "ARRAY_AGG": true, "JSON_ARRAYAGG": true, "JSON_OBJECTAGG": true}
+
 // distinctWithoutEnd reports COUNT(DISTINCT x) and the like over the whole stream: the planner speaks of growing
 // keys, and here there is none.
 func distinctWithoutEnd(p *pass) {
@@ -249,7 +252,7 @@ func distinctWithoutEnd(p *pass) {
 					return
 				}
 				for _, g := range a.Aggs {
-					if (g.Distinct || g.Func == "LISTAGG" || g.Func == "COLLECT") && !g.Span.IsZero() {
+					if (g.Distinct || keepsAll[g.Func]) && !g.Span.IsZero() {
 						p.report(g.Span, "every value that was ever seen is kept for this %s", g.Func).At("the stream has no end").
 							Help("group by a window, or SET 'table.exec.state.ttl' = '7 d'")
 					}

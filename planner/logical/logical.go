@@ -336,7 +336,8 @@ type Agg struct {
 	Func     string
 	Args     []int
 	Distinct bool
-	// IgnoreNulls: LAG and LEAD count only rows whose value is not NULL.
+	// IgnoreNulls: LAG and LEAD count only rows whose value is not NULL; ARRAY_AGG leaves NULLs out, and so do JSON_ARRAYAGG and
+	// JSON_OBJECTAGG, where it is ABSENT ON NULL.
 	IgnoreNulls bool
 	Filter      int // a BOOLEAN column, -1 for none
 	Type        types.Type

@@ -178,7 +178,8 @@ type AggCall struct {
 	Func     string // COUNT, SUM, MIN, MAX, AVG, ...
 	Args     []int  // columns of the input; none for COUNT(*)
 	Distinct bool
-	// IgnoreNulls: LAG and LEAD count only rows whose value is not NULL.
+	// IgnoreNulls: LAG and LEAD count only rows whose value is not NULL; ARRAY_AGG leaves NULLs out, and so do JSON_ARRAYAGG and
+	// JSON_OBJECTAGG, where it is ABSENT ON NULL.
 	IgnoreNulls bool
 	Filter      int // a BOOLEAN column of the input, -1 for none
 	Type        types.Type

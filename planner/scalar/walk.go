@@ -357,6 +357,7 @@ func formatCall(b *strings.Builder, e *Call, level int, all bool) {
 		if level > 6 {
 			b.WriteByte(')')
 		}
+	case formatJSON(b, e, all):
 	default:
 		b.WriteString(name + "(")
 		formatList(b, e.Args, all)

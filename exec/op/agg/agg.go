@@ -18,7 +18,7 @@ type Call struct {
 	Types   []types.Type // of the arguments
 	Result  types.Type
 	Retract bool // rows may be taken back
-	// IgnoreNulls: of LAG.
+	// IgnoreNulls: of LAG, ARRAY_AGG, JSON_ARRAYAGG and JSON_OBJECTAGG.
 	IgnoreNulls bool
 	// Table is a name for a table of its own in which the aggregate may keep more than fits into an entry; empty
 	// where accumulators are merged (windows).
@@ -158,6 +158,9 @@ var makers = map[string]func(c *Call) (Func, error){
 	"LAST_VALUE":            newEnd,
 	"LISTAGG":               newListAgg,
 	"COLLECT":               newCollect,
+	"ARRAY_AGG":             newArrayAgg,
+	"JSON_ARRAYAGG":         newJSONArrayAgg,
+	"JSON_OBJECTAGG":        newJSONObjectAgg,
 	"STDDEV":                newVariance,
 	"SINGLE_VALUE":          newSingle,
 	"PERCENTILE":            newPercentile,
