@@ -159,7 +159,7 @@ func (r *nexmarkReport) text() string {
 
 The queries of the [Nexmark](../examples/nexmark) benchmark on weir and on Flink (%s), over the same topics of %d events, in turns, medians of %d rounds, weir at commit %s,
 %s. What comes out is dropped, as the published benchmark does it; that both come to the same results is held by the tests of the examples. Checkpoints every 5 s; parallelism 2. weir: the whole
-process from its start to its end, with a budget of %s. Flink: RocksDB, other settings its own, measured warm and without its boot, as [below](#what-the-figures-mean). CPU is that of the engine's
+process from its start to its end, with a budget of %s for each of them: an eighth of what Flink takes of the queries without state. What more state there is lies on disk. Flink: RocksDB, other settings its own, measured warm and without its boot, as [below](#what-the-figures-mean). CPU is that of the engine's
 processes, by events of all kinds; a ratio above 1 x is in weir's favour but for memory.%s
 
 `, r.Flink, r.Events, r.Rounds, r.Commit, r.Date, r.Memory, refused) + r.table() + fmt.Sprintf("\nLoad before: %.1f. All figures are in `bench/record/nexmark-%s.json`; `%s` repeats them.\n",

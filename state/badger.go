@@ -198,10 +198,14 @@ const lockName = "LOCK"
 func (s *Store) takeLock() error {
 	path := filepath.Join(s.dir, lockName)
 	s.lock = flock.New(path)
-	// Look holds the lock for a moment: a directory is in use when it stays locked.
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	ok, err := s.lock.TryLockContext(ctx, 5*time.Millisecond)
+	// Look holds the lock for a moment: a directory is in use when it stays locked. The first try is without a limit: where the machine is busy
+	// one may be over before it.
+	ok, err := s.lock.TryLock()
+	if err == nil && !ok {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		ok, err = s.lock.TryLockContext(ctx, 5*time.Millisecond)
+	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return s.diskError("take the lock", err)
 	}

@@ -65,7 +65,7 @@ func (s *TableSpec) HashOf(key []byte) uint64 {
 	return Hash(key[w:w+int(n)])&^(1<<32-1) | h&(1<<32-1)
 }
 
-// Ref points at an entry of a Map. It is valid until the next call of Upsert, UpsertMany, Find,
+// Ref points at an entry of a Map. It is valid until the next call of Upsert, UpsertMany, Find, FindMany,
 // Scan or Drop on the same table, or the next barrier.
 type Ref int32
 
@@ -98,12 +98,16 @@ type Map interface {
 	UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bool) error
 	// Find finds the entry of key, or NoRef.
 	Find(hash uint64, key []byte) (Ref, error)
+	// FindMany is Find for a batch, as UpsertMany is Upsert: refs is as long as hashes, and all refs stay valid together.
+	FindMany(hashes []uint64, keys Keys, refs []Ref) error
 	// Fixed is the fixed part of an entry, to be read; and, after Upsert or Touch in this epoch, written in place.
 	Fixed(r Ref) []byte
 	// Var is the variable part, to be read only.
 	Var(r Ref) []byte
 	// SetVar replaces the variable part with a copy of v.
 	SetVar(r Ref, v []byte) error
+	// Edit declares that the entry is about to be written, and returns its variable part, to be written in place at once.
+	Edit(r Ref) []byte
 	// Key is the entry's key, to be read only.
 	Key(r Ref) []byte
 	// Touch declares that the entry found by Find or Scan is about to be written.

@@ -587,20 +587,39 @@ func (m *hotMap) Find(h uint64, key []byte) (Ref, error) {
 		if err := m.fetchOne(h, key); err != nil {
 			return NoRef, err
 		}
-		if r = m.lookup(h, key); r == NoRef {
-			return NoRef, nil
+		r = m.lookup(h, key)
+	}
+	return m.living(r), nil
+}
+
+func (m *hotMap) FindMany(hashes []uint64, keys Keys, refs []Ref) error {
+	m.begin()
+	if !m.complete {
+		if err := m.fetchMany(hashes, keys); err != nil {
+			return err
 		}
+	}
+	for k, h := range hashes {
+		refs[k] = m.living(m.lookup(h, keys.Data[keys.Off[k]:keys.Off[k+1]]))
+	}
+	return nil
+}
+
+// living is the record r that was looked up, if it holds an entry.
+func (m *hotMap) living(r Ref) Ref {
+	if r == NoRef {
+		return NoRef
 	}
 	c := &m.chunks[r/chunkRows]
 	c.recent = true
 	if c.dead&(1<<(r%chunkRows)) != 0 {
-		return NoRef, nil
+		return NoRef
 	}
 	if m.expired(r) {
 		m.Delete(r)
-		return NoRef, nil
+		return NoRef
 	}
-	return r, nil
+	return r
 }
 
 func (m *hotMap) Fixed(r Ref) []byte { return m.rec(r)[m.t.fixedOff : m.t.fixedOff+m.t.spec.Fixed] }
@@ -637,6 +656,27 @@ func (m *hotMap) SetVar(r Ref, v []byte) error {
 		m.compact(ci)
 	}
 	return nil
+}
+
+func (m *hotMap) Edit(r Ref) []byte {
+	m.mark(r)
+	ci := int32(r / chunkRows)
+	rec := m.rec(r)
+	a := &m.arenas[ci]
+	off, n := int(binary.LittleEndian.Uint32(rec[recVar:])), int(binary.LittleEndian.Uint32(rec[recVarLen:]))
+	if !m.writable(a) { // a frozen epoch reads it
+		at := len(a.data)
+		before := cap(a.data)
+		a.data = append(a.data, a.data[off:off+n]...)
+		if cap(a.data) != before {
+			m.t.account(int64(cap(a.data) - before))
+			a.shared = nil
+		}
+		a.garbage += n
+		off = at
+		binary.LittleEndian.PutUint32(rec[recVar:], uint32(off))
+	}
+	return a.data[off : off+n : off+n]
 }
 
 // compact rewrites a chunk's arena without its garbage. The slab is writable.

@@ -149,6 +149,44 @@ func (j *job) delete(ns int64, key string) {
 	}
 }
 
+// edit finds some keys at once, and writes the first letter of the variable part of every other one in place.
+func (j *job) edit(ns int64, first int, letter byte) {
+	j.t.Helper()
+	for p, table := range j.tables {
+		var hashes []uint64
+		var names []string
+		keys := Keys{Off: []uint32{0}}
+		for i := first; i < first+60; i++ {
+			k := fmt.Sprint(i % 310)
+			if h := Hash([]byte(k)); SubtaskOf(KeyGroupOf(h, testGroups), testGroups, j.par) == p {
+				hashes, names = append(hashes, h), append(names, k)
+				keys.Data = append(keys.Data, k...)
+				keys.Off = append(keys.Off, uint32(len(keys.Data)))
+			}
+		}
+		m, refs := table.Map(ns), make([]Ref, len(hashes))
+		j.must(m.FindMany(hashes, keys, refs))
+		for i, k := range names {
+			v, known := j.live[modelKey{ns, k}]
+			if known != (refs[i] != NoRef) {
+				j.t.Fatalf("%s: ref %d, the model knows it: %v", k, refs[i], known)
+			}
+			if !known || i%2 == 0 {
+				continue
+			}
+			b := m.Edit(refs[i])
+			if string(b) != v.vr {
+				j.t.Fatalf("%s: %q, want %q", k, b, v.vr)
+			}
+			if len(b) > 0 {
+				b[0] = letter
+				v.vr = string(b)
+				j.live[modelKey{ns, k}] = v
+			}
+		}
+	}
+}
+
 func (j *job) drop(ns int64) {
 	for _, t := range j.tables {
 		j.must(t.Drop(ns))
@@ -312,6 +350,9 @@ func TestTablesBehaveLikeAMap(t *testing.T) {
 					j.delete(ns.Draw(t, "ns"), key.Draw(t, "key"))
 				}
 			},
+			"find many": func(t *rapid.T) {
+				j.edit(ns.Draw(t, "ns"), rapid.IntRange(0, 250).Draw(t, "first"), rapid.Byte().Draw(t, "letter"))
+			},
 			"drop": func(t *rapid.T) { j.drop(ns.Draw(t, "ns")) },
 			"scan and delete": func(t *rapid.T) {
 				space := ns.Draw(t, "ns")
@@ -338,6 +379,9 @@ func TestTablesBehaveLikeAMap(t *testing.T) {
 					j.upsert(0, fmt.Sprint(i*5), modelValue{uint64(i), "meanwhile"})
 					if i%3 == 0 {
 						j.delete(0, fmt.Sprint(i))
+					}
+					if i%10 == 0 {
+						j.edit(0, i*5, byte('a'+i/10))
 					}
 				}
 				j.must(<-done)

@@ -63,7 +63,8 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 	if err := s.fs.At("prepare:start"); err != nil {
 		return err
 	}
-	if err := s.diskRoom(frozen); err != nil {
+	dirty := dirtyBytes(frozen)
+	if err := s.leaves(spareDisk + 2*dirty); err != nil { // the log, and a table
 		return err
 	}
 	if s.db == nil { // Options.Lazy
@@ -72,7 +73,7 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 			return err
 		}
 	}
-	p := &preparer{ctx: ctx, s: s, version: version(m.Epoch), epoch: m.Epoch, pages: s.dirs.pages, sum: s.dirs.sum, files: maps.Clone(s.dirs.files), entries: s.entries}
+	p := &preparer{ctx: ctx, s: s, version: version(m.Epoch), epoch: m.Epoch, farRun: s.farRun(dirty), pages: s.dirs.pages, sum: s.dirs.sum, files: maps.Clone(s.dirs.files), entries: s.entries}
 	defer p.cancel()
 	if cp != nil {
 		w, err := s.beginCheckpoint(cp, m)
@@ -142,20 +143,19 @@ func (s *Store) publish(m *Manifest, cp *checkpointWriter) error {
 	return s.diskError(fmt.Sprintf("write the manifest of epoch %d", m.Epoch), s.slots.write(s.data, m, s.current))
 }
 
-// diskRoom refuses to write to a disk that is about to be full.
-func (s *Store) diskRoom(frozen []*Frozen) error {
-	var need int64 = spareDisk
+// dirtyBytes is about what an epoch has to write.
+func dirtyBytes(frozen []*Frozen) (n int64) {
 	for _, f := range frozen {
 		for i := range f.tables {
 			ft := &f.tables[i]
 			for _, m := range ft.maps {
 				for _, c := range m.chunks {
-					need += int64(bits.OnesCount64(c.rows)*ft.t.stride+len(c.arena)) * 2 // the log, and a table
+					n += int64(bits.OnesCount64(c.rows)*ft.t.stride + len(c.arena))
 				}
 			}
 		}
 	}
-	return s.leaves(need)
+	return n
 }
 
 // leaves refuses when the disk has less room than need.
@@ -176,6 +176,7 @@ type preparer struct {
 	s       *Store
 	version uint64
 	epoch   Epoch
+	farRun  int64             // runs from this size on go into run files
 	copy    *checkpointWriter // nil without a checkpoint directory
 
 	wb      *badger.WriteBatch
@@ -298,7 +299,7 @@ func (p *preparer) group(ft *frozenTable, g int, rows []frozenRow) error {
 		return nil
 	}
 	b := &p.s.builder
-	b.reset(runKey{t.id, group, runID{epoch: p.epoch}}, t.spec.Fixed, t.ttl > 0, p, p.s.farRun())
+	b.reset(runKey{t.id, group, runID{epoch: p.epoch}}, t.spec.Fixed, t.ttl > 0, p, p.farRun)
 	var r row
 	var alive int64
 	for i := range rows {
@@ -423,7 +424,7 @@ func (p *preparer) foldRuns(t *table, group int, ts uint64, next *groupDir) erro
 		return err
 	}
 	b := &p.s.builder // the newest run is finished
-	b.reset(runKey{t.id, group, runID{runs[1].id.epoch, runs[1].id.seq + 1}}, t.spec.Fixed, t.ttl > 0, p, p.s.farRun())
+	b.reset(runKey{t.id, group, runID{runs[1].id.epoch, runs[1].id.seq + 1}}, t.spec.Fixed, t.ttl > 0, p, p.farRun)
 	now := p.s.clock().UnixMilli()
 	for {
 		r, err := mg.row()

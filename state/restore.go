@@ -182,7 +182,7 @@ func (f *filler) page(k runKey, no int, ref pageRef, value []byte) error {
 
 // goFar begins to write the run to a file when it has grown large.
 func (f *filler) goFar() (err error) {
-	if f.run.far.file != nil || f.run.bytes < f.s.farRun() {
+	if f.run.far.file != nil || f.run.bytes < f.s.farRun(farEpochBytes) {
 		return nil
 	}
 	f.run.far.file, f.run.far.off, err = f.runs.begin()

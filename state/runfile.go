@@ -15,10 +15,11 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Runs of at least farRunBytes lie in run files, in the folder "runs" of the data folder, and Badger has one key for
-// each. That is where a large state is: a page is written once instead of once for the log, once for a table and once for each
+// Runs of at least farRunBytes, and nearly all those of an epoch that writes farEpochBytes, lie in run files, in the folder "runs" of the data
+// folder, and Badger has one key for each. That is where a large state is: a page is written once instead of once for the log, once for a table and once for each
 // level of Badger, and is read by one positioned read, which counts as the system's cache and not as the memory of the
-// process, unlike Badger's mapped tables. Smaller runs are whole in Badger, so that a small epoch is one write and one sync.
+// process, unlike Badger's mapped tables, and what merging them takes. Smaller runs are whole in Badger, so that a small epoch is one write and one sync; a large
+// epoch has a file to sync in any case.
 //
 //	file:   "weir runs 1\n" | runs
 //	run:    pages 1, 2, ..., page 0 | index
@@ -30,12 +31,14 @@ import (
 // deleted when an epoch is committed in which none of its runs lives. What a crash or an undone epoch leaves in it, or
 // of it, nothing refers to.
 const (
-	runFileMagic = "weir runs 1\n"
-	farRunBytes  = 32 << 10
-	runFileSize  = 64 << 20
-	indexEntry   = 32
-	runPrefix    = 'r'
-	runKeyLen    = 55
+	runFileMagic  = "weir runs 1\n"
+	farRunBytes   = 32 << 10
+	farRunLeast   = 1 << 10
+	farEpochBytes = 1 << 20
+	runFileSize   = 64 << 20
+	indexEntry    = 32
+	runPrefix     = 'r'
+	runKeyLen     = 55
 )
 
 // runFile is one file. Any goroutine may read it.
@@ -359,10 +362,13 @@ func (r *runFiles) sparse(live map[uint32]int64, budget int64) map[*runFile]bool
 	return out
 }
 
-// farRun is the size from which on runs lie in run files.
-func (s *Store) farRun() int64 {
-	if s.opt.farRun > 0 {
+// farRun is the size from which on the runs of an epoch that writes about so many bytes lie in run files.
+func (s *Store) farRun(dirty int64) int64 {
+	switch {
+	case s.opt.farRun > 0:
 		return s.opt.farRun
+	case dirty >= farEpochBytes:
+		return farRunLeast
 	}
 	return farRunBytes
 }

@@ -201,6 +201,52 @@ func TestKeysAreEqualExactlyWhenValuesAreAndDecodeToThem(t *testing.T) {
 	})
 }
 
+func TestRowsAreEqualExactlyWhenValuesAreAndDecodeToThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b, rows := anyBatch(t, rapid.IntRange(0, 10).Draw(t, "cols"))
+		cols := make([]int, len(b.Cols))
+		for i := range cols {
+			cols[i] = i
+		}
+		kept := state.Keys{Data: []byte("old"), Off: []uint32{9, 9, 9}}
+		EncodeRows(b, cols, &kept)
+		back := New(b.Types(), 0)
+		byBytes, byText := map[string]string{}, map[string]string{}
+		for k := range b.Rows() {
+			bytes := string(kept.Data[kept.Off[k]:kept.Off[k+1]])
+			row := rows[selected(b, k)]
+			text := fmt.Sprintf("%#v", row)
+			if other, ok := byBytes[bytes]; ok && other != text {
+				t.Fatalf("the same bytes for %s and %s", other, text)
+			}
+			if other, ok := byText[text]; ok && other != bytes {
+				t.Fatalf("%x and %x for %s", other, bytes, text)
+			}
+			byBytes[bytes], byText[text] = text, bytes
+			if err := DecodeRow([]byte(bytes), back.Cols); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if got := rowOf(back, k); !reflect.DeepEqual(got, row) {
+				t.Fatalf("decoded %v, want %v", got, row)
+			}
+			back.N++
+		}
+	})
+}
+
+func TestForeignBytesAreNoRow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ts := []types.Type{anyType(t, 1), anyType(t, 1)}
+		row := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "bytes")
+		_ = DecodeRow(row, New(ts, 1).Cols) // no panic, no endless memory
+	})
+	for name, row := range map[string][]byte{"nothing": {}, "cut off": {0, 0x80}, "too long": {0, 2, 7}} {
+		if err := DecodeRow(row, New([]types.Type{types.TInt}, 1).Cols); err == nil {
+			t.Errorf("%s: % x is taken for a row of an INT", name, row)
+		}
+	}
+}
+
 func TestForeignBytesAreNoKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ts := []types.Type{anyType(t, 1), anyType(t, 1)}

@@ -46,14 +46,14 @@ func newFinalOver(n *physical.FinalOver) (exec.Operator, error) {
 func (o *finalOver) Open(_ *exec.TaskContext, st state.Scope) error {
 	n := o.node
 	schema := fmt.Sprintf("finalover key%d(%s) (%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)), typeList(o.types))
-	return o.lists.open(st, "rows", state.TableSpec{Schema: schema}, true, true)
+	return o.lists.open(st, "rows", state.TableSpec{Schema: schema}, rowSpec{retracts: true})
 }
 
 func (o *finalOver) Process(in *batch.Batch, _ exec.Emitter) error {
 	if in.Rows() == 0 {
 		return nil
 	}
-	pos, err := o.read(in, o.node.Partition, o.cols, &o.lists)
+	pos, err := o.read(in, o.node.Partition, o.cols, o.lists.heads.Map(0))
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (o *finalOver) keep(in *batch.Batch, pos []int32) error {
 func (o *finalOver) evaluate(items []finalRow, to *batch.Batch) error {
 	to.Reset()
 	for _, r := range items {
-		if err := decodeRow(o.node.ID, r.row, to.Cols[:len(o.types)]); err != nil {
+		if err := decodeListed(o.node.ID, r.row, to.Cols[:len(o.types)]); err != nil {
 			return err
 		}
 	}
@@ -145,10 +145,10 @@ func (o *finalOver) Watermark(wm exec.Watermark, out exec.Emitter) error {
 func (o *finalOver) finish(x *rowList, out exec.Emitter) error {
 	one := batch.New(o.types, 1)
 	o.now = o.now[:0]
-	err := x.each(func(_ int, q place) error {
+	err := x.each(func(q *place) error {
 		row := bytes.Clone(q.data())
 		one.Reset()
-		if err := decodeRow(o.node.ID, row, one.Cols); err != nil {
+		if err := decodeListed(o.node.ID, row, one.Cols); err != nil {
 			return err
 		}
 		var sort []byte

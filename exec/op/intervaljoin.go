@@ -55,7 +55,7 @@ func (o *intervalJoin) Open(ctx *exec.TaskContext, st state.Scope) error {
 		if o.node.ProcTime {
 			spec.Schema += " proctime"
 		}
-		if err := s.lists.open(st, s.name, spec, false, true); err != nil {
+		if err := s.lists.open(st, s.name, spec, rowSpec{partners: s.keeps, timed: true}); err != nil {
 			return err
 		}
 	}
@@ -151,12 +151,12 @@ func (o *intervalJoin) match(from, k int, t int64) error {
 		if !ok {
 			continue
 		}
-		err = l.each(func(at int, q place) error {
+		err = l.each(func(q *place) error {
 			if u := q.time(); u < lo || u > hi || o.over(1-from, u) {
 				return nil
 			}
 			o.slots = append(o.slots, ns)
-			return o.pairs.add(k, at, q.data())
+			return o.pairs.add(k, q.position(), q.data())
 		})
 		if err != nil {
 			return err
@@ -182,7 +182,7 @@ func (o *intervalJoin) put(from int, in *batch.Batch, pos []int32, start, end in
 			if !ok {
 				continue
 			}
-			r, ok, err := x.at(int(p.places[q]))
+			r, ok, err := x.at(p.places[q])
 			if err != nil {
 				return err
 			}
@@ -247,7 +247,7 @@ func (o *intervalJoin) Watermark(wm exec.Watermark, out exec.Emitter) error {
 					return err
 				}
 			}
-			for _, t := range []state.Table{s.lists.heads, s.lists.rows} {
+			for _, t := range s.lists.tables() {
 				if err := t.Drop(ns); err != nil {
 					return err
 				}

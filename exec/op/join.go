@@ -48,9 +48,9 @@ type joinSide struct {
 	enc     state.Keys
 	rows    state.Keys
 	hashes  []uint64
-	unused  []uint64
-	refs    []state.Ref
+	refs    []state.Ref // the heads of its own lists
 	created []bool
+	met     []state.Ref // the heads of the other side's lists
 	all     []int32
 }
 
@@ -65,7 +65,7 @@ func newJoinSide(name string, in physical.Node, keys []int, keeps bool) joinSide
 // encode makes keys and rows of the batch.
 func (s *joinSide) encode(in *batch.Batch) (pos []int32) {
 	s.hashes = batch.EncodeKeys(in, s.keys, &s.enc, s.hashes)
-	s.unused = batch.EncodeKeys(in, s.cols, &s.rows, s.unused)
+	batch.EncodeRows(in, s.cols, &s.rows)
 	return positions(in, &s.all)
 }
 
@@ -82,25 +82,34 @@ func (s *joinSide) list(ns int64, k int) rowList {
 	return rowList{&s.lists, ns, s.hashes[k], s.key(k), s.refs[k]}
 }
 
+// meet finds the other side's lists of the batch's keys.
+func (s *joinSide) meet(other *joinSide, ns int64, n int) error {
+	s.met = grow(s.met, n)
+	return other.lists.heads.Map(ns).FindMany(s.hashes[:n], s.enc, s.met)
+}
+
+// partner is the other side's list of row k, after meet; ok is false when there is none.
+func (s *joinSide) partner(other *joinSide, ns int64, k int) (x rowList, ok bool) {
+	return rowList{&other.lists, ns, s.hashes[k], s.key(k), s.met[k]}, s.met[k] != state.NoRef
+}
+
 // lonely decodes each row of a namespace that has had no partner into one, and calls f.
 func (s *joinSide) lonely(ns int64, one *batch.Batch, f func() error) error {
-	for _, t := range []state.Table{s.lists.heads, s.lists.rows} {
-		m, cell := t.Map(ns), 0
-		if t == s.lists.heads {
-			cell = headCell
+	alone := func(p *place) error {
+		if p.partners() > 0 {
+			return nil
 		}
+		one.Reset()
+		if err := batch.DecodeRow(p.data(), one.Cols); err != nil {
+			return fmt.Errorf("state of a join: %w", err)
+		}
+		return f()
+	}
+	for _, t := range s.lists.tables() {
+		m := t.Map(ns)
 		var fail error
 		err := m.Scan(func(r state.Ref) bool {
-			p := place{m, r, cell, cell + s.lists.cell}
-			if p.partners() > 0 {
-				return true
-			}
-			one.Reset()
-			if fail = batch.DecodeKey(p.data(), one.Cols); fail != nil {
-				fail = fmt.Errorf("state of a join: %w", fail)
-				return false
-			}
-			fail = f()
+			fail = s.lists.rows(m, r, 0, alone)
 			return fail == nil
 		})
 		if err == nil {
@@ -135,18 +144,17 @@ func newJoin(n *physical.Join, env Env) (exec.Operator, error) {
 func (o *join) Open(_ *exec.TaskContext, st state.Scope) error {
 	n := o.node
 	for i, s := range []struct {
-		retracts bool
-		key      []int // tells its rows apart
-		spec     state.TableSpec
+		rows rowSpec
+		key  []int // tells its rows apart
+		spec state.TableSpec
 	}{
-		{n.LeftRetracts, n.LeftKey, state.TableSpec{TTL: n.LeftTTL}},
-		{n.RightRetracts, n.RightKey, state.TableSpec{TTL: n.RightTTL}},
+		{rowSpec{retracts: n.LeftRetracts, partners: n.Kind.KeepsLeft() || n.Kind.OnlyLeft()}, n.LeftKey, state.TableSpec{TTL: n.LeftTTL}},
+		{rowSpec{retracts: n.RightRetracts, partners: n.Kind.KeepsRight()}, n.RightKey, state.TableSpec{TTL: n.RightTTL}},
 	} {
 		side := &o.sides[i]
 		s.spec.Schema = side.schema(&n.Equi)
-		oneRow := s.key != nil && !slices.ContainsFunc(s.key, func(c int) bool { return !slices.Contains(side.keys, c) })
-		side.lists.apart = s.spec.TTL > 0 && !oneRow
-		if err := side.lists.open(st, side.name, s.spec, s.retracts, false); err != nil {
+		s.rows.single = s.key != nil && !slices.ContainsFunc(s.key, func(c int) bool { return !slices.Contains(side.keys, c) })
+		if err := side.lists.open(st, side.name, s.spec, s.rows); err != nil {
 			return err
 		}
 	}
@@ -170,19 +178,18 @@ func (o *join) process(from int, in *batch.Batch, out exec.Emitter) error {
 	if err := this.upsert(0, n); err != nil {
 		return err
 	}
+	if err := this.meet(other, 0, n); err != nil {
+		return err
+	}
 	start := 0
 	p := &o.pairs
 	p.begin(from)
 	for k, i := range pos {
 		if !p.partnerless(in, int(i), from) {
-			l, ok, err := other.lists.find(0, this.hashes[k], this.key(k))
-			if err != nil {
-				return err
-			}
-			if ok {
-				err := l.each(func(at int, q place) error {
-					for range max(1, q.count()) {
-						if err := p.add(k, at, q.data()); err != nil {
+			if l, ok := this.partner(other, 0, k); ok {
+				err := l.each(func(q *place) error {
+					for range q.count() {
+						if err := p.add(k, q.position(), q.data()); err != nil {
 							return err
 						}
 					}
@@ -314,13 +321,13 @@ func (o *join) partnered(from, k int, sel []int32, by int32) error {
 // them that had none before, or has none now.
 func (o *join) change(from, k int, sel []int32, by int32, turned func(pair int)) error {
 	this, other := &o.sides[from], &o.sides[1-from]
-	x, ok, err := other.lists.find(0, this.hashes[k], this.key(k))
-	if err != nil || !ok {
-		return err
+	x, ok := this.partner(other, 0, k)
+	if !ok {
+		return nil
 	}
-	last, turns := -1, false
+	last, turns := int64(-1), false
 	for _, q := range sel {
-		if at := int(o.pairs.places[q]); at != last { // equal rows share a place
+		if at := o.pairs.places[q]; at != last { // equal rows share a place
 			last, turns = at, false
 			p, ok, err := x.at(at)
 			if err != nil {
@@ -391,7 +398,7 @@ type pairs struct {
 	cand   *batch.Batch
 	others []*batch.Vector // the columns of cand that the kept rows are decoded into
 	rows   []int32         // row of the batch (k-th that counts), by pair
-	places []int32         // position in the other side's list, by pair
+	places []int64         // position in the other side's list, by pair
 	sel    []int32         // pairs that satisfy the condition, ascending
 	gather []int32
 	kinds  []batch.ChangeKind
@@ -477,12 +484,12 @@ func anyNull(b *batch.Batch, cols []int, i int) bool {
 }
 
 // add pairs the k-th row of the batch with a kept row.
-func (p *pairs) add(k, place int, row []byte) error {
-	p.rows, p.places = append(p.rows, int32(k)), append(p.places, int32(place))
+func (p *pairs) add(k int, position int64, row []byte) error {
+	p.rows, p.places = append(p.rows, int32(k)), append(p.places, position)
 	if len(p.others) == 0 {
 		return nil
 	}
-	if err := batch.DecodeKey(row, p.others); err != nil {
+	if err := batch.DecodeRow(row, p.others); err != nil {
 		return fmt.Errorf("state of a join: %w", err)
 	}
 	return nil

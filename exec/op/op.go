@@ -71,6 +71,9 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 	case *physical.FinalOver:
 		return newFinalOver(n)
 	case *physical.Rank:
+		if isTopN(n) {
+			return newTopN(n)
+		}
 		return newRank(n)
 	case *physical.WindowRank:
 		return newWindowRank(n)

@@ -122,9 +122,9 @@ func (o *ordered) partition(x *rowList) (p *partition, made bool, err error) {
 		return e.Value.(*partition), false, nil
 	}
 	p = &partition{key: string(x.key), size: len(x.key) + partitionBytes, tree: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true}), same: map[string]copies{}}
-	err = x.each(func(_ int, q place) error {
+	err = x.each(func(q *place) error {
 		o.one.Reset()
-		if err := decodeRow(o.id, q.data(), o.one.Cols); err != nil {
+		if err := decodeListed(o.id, q.data(), o.one.Cols); err != nil {
 			return err
 		}
 		o.key = o.sortKey(o.key[:0], o.one, 0)

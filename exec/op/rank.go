@@ -10,7 +10,7 @@ import (
 	"weir/state"
 )
 
-// rank keeps the first rows of each partition in an order (Top-N), or, without an order, those that come first (LIMIT). Over an insert-only input a row that falls out of the first rows is
+// rank keeps the first rows of each partition in an order (Top-N), or, without an order, those that come first (LIMIT), where topN does not. Over an insert-only input a row that falls out of the first rows is
 // forgotten; over one that changes rows all are kept, since any may come back in.
 //
 // A change of the row at place r, in a result of the places From to To:
@@ -47,14 +47,14 @@ func newRank(n *physical.Rank) (exec.Operator, error) {
 func (o *rank) Open(_ *exec.TaskContext, st state.Scope) error {
 	n := o.node
 	spec := state.TableSpec{TTL: n.TTL, Schema: fmt.Sprintf("rank key%d(%s) %v (%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)), n.Order, typeList(o.types))}
-	return o.lists.open(st, "rows", spec, true, true)
+	return o.lists.open(st, "rows", spec, rowSpec{retracts: true, timed: true})
 }
 
 func (o *rank) Process(in *batch.Batch, out exec.Emitter) error {
 	if in.Rows() == 0 {
 		return nil
 	}
-	pos, err := o.read(in, o.node.Partition, o.cols, &o.lists)
+	pos, err := o.read(in, o.node.Partition, o.cols, o.lists.heads.Map(0))
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 }
 
 func (o *rank) put(r ranked, number int, kind batch.ChangeKind) error {
-	if err := decodeRow(o.node.ID, r.row, o.kept); err != nil {
+	if err := decodeListed(o.node.ID, r.row, o.kept); err != nil {
 		return err
 	}
 	if o.node.Number {

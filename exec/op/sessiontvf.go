@@ -34,7 +34,6 @@ type sessionTVF struct {
 	keys   state.Keys
 	rows   state.Keys
 	hashes []uint64
-	unused []uint64
 	heads  []state.Ref
 	unmade []bool
 	others []heldRow
@@ -70,7 +69,7 @@ func (o *sessionTVF) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 		clock = " proctime"
 	}
 	schema := fmt.Sprintf("session1 gap%d key%d(%s) (%s)%s", o.w.Size, batch.KeyFormat, typeList(pick(o.types, o.node.Partition)), typeList(o.types), clock)
-	if err = o.lists.open(st, "rows", state.TableSpec{Schema: schema}, false, true); err != nil {
+	if err = o.lists.open(st, "rows", state.TableSpec{Schema: schema}, rowSpec{partners: true, timed: true}); err != nil {
 		return err
 	}
 	if err = o.open.open(st, schema, false); err != nil {
@@ -87,7 +86,7 @@ func (o *sessionTVF) Process(in *batch.Batch, _ exec.Emitter) error {
 	}
 	pos := positions(in, &o.all)
 	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.keys, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	batch.EncodeRows(in, o.cols, &o.rows)
 	o.heads, o.unmade = grow(o.heads, n), grow(o.unmade, n)
 	if err := o.open.find(o.hashes[:n], o.keys); err != nil {
 		return err
@@ -143,13 +142,13 @@ func (o *sessionTVF) end(p *duePartition, s session, out exec.Emitter) error {
 	}
 	bounds := [3]int64{s.start, s.end, o.windowTime(s.end, int64(o.wm)+tick)}
 	o.others = o.others[:0]
-	err = x.each(func(_ int, q place) error {
+	err = x.each(func(q *place) error {
 		kind := batch.ChangeKind(q.partners())
 		if t := q.time(); t < s.start || t >= s.end {
 			o.others = append(o.others, heldRow{t, kind, slices.Clone(q.data())})
 			return nil
 		}
-		if err := batch.DecodeKey(q.data(), o.kept); err != nil {
+		if err := batch.DecodeRow(q.data(), o.kept); err != nil {
 			return fmt.Errorf("state of operator %s: %w", o.ctx.Operator, err)
 		}
 		k := o.out.N

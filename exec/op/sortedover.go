@@ -97,14 +97,14 @@ func (o *sortedOver) Open(_ *exec.TaskContext, st state.Scope) error {
 		return err
 	}
 	spec := state.TableSpec{TTL: n.TTL, Schema: fmt.Sprintf("sortedover key%d(%s) %v (%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)), n.Order, typeList(o.types))}
-	return o.lists.open(st, "rows", spec, true, true)
+	return o.lists.open(st, "rows", spec, rowSpec{retracts: true, timed: true})
 }
 
 func (o *sortedOver) Process(in *batch.Batch, out exec.Emitter) error {
 	if in.Rows() == 0 {
 		return nil
 	}
-	pos, err := o.read(in, o.node.Partition, o.cols, &o.lists)
+	pos, err := o.read(in, o.node.Partition, o.cols, o.lists.heads.Map(0))
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (o *sortedOver) step(p *partition, out exec.Emitter) error {
 	run := &p.run
 	o.cur.Reset()
 	for i, r := range o.run {
-		if err := decodeRow(o.id, r.row, o.cur.Cols[:w]); err != nil {
+		if err := decodeListed(o.id, r.row, o.cur.Cols[:w]); err != nil {
 			return err
 		}
 		if run.peers == 0 || i == 0 && !bytes.Equal(run.last.sort, r.sort) || i > 0 && !bytes.Equal(o.run[i-1].sort, r.sort) {
@@ -275,7 +275,7 @@ func (o *sortedOver) step(p *partition, out exec.Emitter) error {
 		}
 		i = j
 	}
-	o.unused = batch.EncodeKeys(o.res, o.resCols, &o.results, o.unused)
+	batch.EncodeRows(o.res, o.resCols, &o.results)
 	for i, r := range o.run {
 		now := o.results.Data[o.results.Off[i]:o.results.Off[i+1]]
 		old := r.out.values
@@ -308,10 +308,10 @@ func (o *sortedOver) step(p *partition, out exec.Emitter) error {
 // put appends a row and its results to the output.
 func (o *sortedOver) put(row, values []byte, kind batch.ChangeKind, out exec.Emitter) error {
 	w := len(o.types)
-	if err := decodeRow(o.id, row, o.out.Cols[:w]); err != nil {
+	if err := decodeListed(o.id, row, o.out.Cols[:w]); err != nil {
 		return err
 	}
-	if err := batch.DecodeKey(values, o.out.Cols[w:]); err != nil {
+	if err := batch.DecodeRow(values, o.out.Cols[w:]); err != nil {
 		return fmt.Errorf("this is a bug: a result of %s: %w", o.id, err)
 	}
 	o.out.N++

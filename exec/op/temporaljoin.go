@@ -80,11 +80,11 @@ func newTemporalJoin(n *physical.TemporalJoin, env Env) (exec.Operator, error) {
 func (o *temporalJoin) Open(_ *exec.TaskContext, st state.Scope) (err error) {
 	for i := range o.sides {
 		s := &o.sides[i]
-		if err := o.rows[i].open(st, s.name, "temporal1 "+s.schema(&o.node.Equi)); err != nil {
+		if err := o.rows[i].open(st, s.name, "temporal2 "+s.schema(&o.node.Equi)); err != nil {
 			return err
 		}
 	}
-	o.version, err = st.Table(state.TableSpec{Name: "version", Fixed: 9, TTL: o.node.TTL, Schema: "temporal1 " + o.sides[1].schema(&o.node.Equi)})
+	o.version, err = st.Table(state.TableSpec{Name: "version", Fixed: 9, TTL: o.node.TTL, Schema: "temporal2 " + o.sides[1].schema(&o.node.Equi)})
 	return err
 }
 
@@ -189,12 +189,12 @@ func (o *temporalJoin) meet(r timedRow) error {
 	if !found && !o.node.Kind.KeepsLeft() {
 		return nil
 	}
-	if err := batch.DecodeKey(r.row[1:], o.left); err != nil {
+	if err := batch.DecodeRow(r.row[1:], o.left); err != nil {
 		return fmt.Errorf("state of a join: %w", err)
 	}
 	n := o.cand.N
 	if found && !anyNull(o.cand, o.nullable[0], n) {
-		if err := batch.DecodeKey(m.Var(ref), o.right); err != nil {
+		if err := batch.DecodeRow(m.Var(ref), o.right); err != nil {
 			return fmt.Errorf("state of a join: %w", err)
 		}
 		o.met = append(o.met, int32(n))

@@ -62,7 +62,7 @@ func (o *windowJoin) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 	o.ctx = ctx
 	for i := range o.sides {
 		s := &o.sides[i]
-		if err := s.lists.open(st, s.name, state.TableSpec{Schema: "window " + s.schema(&o.node.Equi)}, false, false); err != nil {
+		if err := s.lists.open(st, s.name, state.TableSpec{Schema: "window " + s.schema(&o.node.Equi)}, rowSpec{partners: i == 1 && s.keeps}); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,7 @@ func (o *windowJoin) close(end int64, out exec.Emitter) error {
 		return err
 	}
 	for _, l := range []*rowLists{left, right} {
-		for _, t := range []state.Table{l.heads, l.rows} {
+		for _, t := range l.tables() {
 			if err := t.Drop(end); err != nil {
 				return err
 			}
@@ -199,15 +199,15 @@ func (o *windowJoin) match(x rowList, out exec.Emitter) error {
 	if o.sides[1].keeps {
 		key = slices.Clone(key)
 	}
-	return x.each(func(_ int, q place) error {
-		if err := batch.DecodeKey(q.data(), o.chunk.Cols); err != nil {
+	return x.each(func(q *place) error {
+		if err := batch.DecodeRow(q.data(), o.chunk.Cols); err != nil {
 			return fmt.Errorf("state of operator %s: %w", o.ctx.Operator, err)
 		}
 		k := o.chunk.N
 		o.chunk.N++
 		o.keys = append(o.keys, pairKey{x.hash, key})
 		if ok {
-			if err := others.each(func(at int, r place) error { return o.pairs.add(k, at, r.data()) }); err != nil {
+			if err := others.each(func(r *place) error { return o.pairs.add(k, r.position(), r.data()) }); err != nil {
 				return err
 			}
 		}
@@ -289,7 +289,7 @@ func (o *windowJoin) partnered() error {
 				return fmt.Errorf("this is a bug: %s has lost the rows of a key", o.node.ID)
 			}
 		}
-		r, ok, err := x.at(int(p.places[q]))
+		r, ok, err := x.at(p.places[q])
 		if err != nil {
 			return err
 		}

@@ -249,6 +249,22 @@ func (m *Map) Find(hash uint64, key []byte) (state.Ref, error) {
 	return r, nil
 }
 
+// FindMany is Find for a batch of keys.
+func (m *Map) FindMany(hashes []uint64, keys state.Keys, refs []state.Ref) (err error) {
+	for k, h := range hashes {
+		if refs[k], err = m.Find(h, keys.Data[keys.Off[k]:keys.Off[k+1]]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Edit is the variable part of r, to be written.
+func (m *Map) Edit(r state.Ref) []byte {
+	m.Touch(r)
+	return m.recs[r].val
+}
+
 // Fixed is the fixed part of r.
 func (m *Map) Fixed(r state.Ref) []byte {
 	from := int(r) % slabRows * m.fixed
