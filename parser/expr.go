@@ -25,7 +25,8 @@ const (
 var binaryLevel = map[string]int{
 	"OR": LevelOr, "AND": LevelAnd,
 	"=": LevelCompare, "<>": LevelCompare, "!=": LevelCompare, "<": LevelCompare, "<=": LevelCompare, ">": LevelCompare, ">=": LevelCompare,
-	"+": LevelAdd, "-": LevelAdd,
+	"OVERLAPS": LevelCompare,
+	"+":        LevelAdd, "-": LevelAdd,
 	"*": LevelMul, "/": LevelMul, "%": LevelMul, "||": LevelMul,
 }
 
@@ -88,7 +89,7 @@ func (p *parser) exprAt(level int) ast.Expr {
 				return x
 			}
 			x = p.rangeOp(start, x, false)
-		case "OVERLAPS", "CONTAINS", "MEMBER", "SUBMULTISET", "EQUALS", "PRECEDES", "SUCCEEDS":
+		case "CONTAINS", "MEMBER", "SUBMULTISET", "EQUALS", "PRECEDES", "SUCCEEDS":
 			p.notSupported(p.i, p.here(), t.Key)
 		default:
 			return x

@@ -237,6 +237,8 @@ func (x *exprBinder) binary(e *ast.Binary) scalar.Expr {
 		return x.sameRow(l, r, e)
 	}
 	switch e.Op {
+	case "OVERLAPS":
+		return x.overlaps(e)
 	case "AND", "OR":
 		// The chain nests to the left and may be long: it is taken apart by a loop.
 		operands := []ast.Expr{e.Y}
