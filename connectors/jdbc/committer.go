@@ -184,18 +184,69 @@ func (c *committer) claim(ctx context.Context) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+	// The row first: an instance whose connection is ended must see that it has been overtaken, and not claim in its turn.
+	for _, s := range c.patience("10s") {
+		if _, err := c.conn.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	err = c.own(ctx)
+	if err != nil && !permanent(err) && owner != "" && owner != c.instance {
+		// Its transaction holds the row: it was about to commit when its machine, or the way to it, went away.
+		if err = c.end(ctx, owner); err == nil {
+			err = c.own(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range c.patience("0") {
+		if _, err := c.conn.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
 	if owner != "" && owner != c.instance {
 		if err := c.end(ctx, owner); err != nil {
-			// It cannot commit once the row has another owner; at worst its locks hold this instance up.
+			// It cannot commit any more; at worst its locks hold this instance up.
 			c.log.Warn("the connection of an earlier instance could not be ended", "job", c.job, "error", err)
 		}
 	}
+	return nil
+}
+
+// own makes this instance the owner of the marker.
+func (c *committer) own(ctx context.Context) error {
 	conflict := " ON CONFLICT (prefix) DO UPDATE SET owner = excluded.owner"
 	if c.d.kind == "MySQL" {
 		conflict = " ON DUPLICATE KEY UPDATE owner = VALUES(owner)"
 	}
-	_, err = c.conn.ExecContext(ctx, "INSERT INTO "+markers+" (prefix, owner) VALUES ("+c.d.param(1)+", "+c.d.param(2)+")"+conflict, c.prefix, c.instance)
+	_, err := c.conn.ExecContext(ctx, "INSERT INTO "+markers+" (prefix, owner) VALUES ("+c.d.param(1)+", "+c.d.param(2)+")"+conflict, c.prefix, c.instance)
 	return err
+}
+
+// patience says how long a statement waits for a lock; "0" is for as long as the database has it by default.
+func (c *committer) patience(wait string) []string {
+	if c.d.kind == "PostgreSQL" {
+		return []string{"SET lock_timeout = '" + wait + "'"}
+	}
+	return nil // MySQL waits for 50 s, and for a file there are 5
+}
+
+// overtaken is err, or, where another instance is the owner by now, that: its claim has ended this one's connection.
+func (c *committer) overtaken(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, exec.ErrFenced) {
+		return err
+	}
+	var owner string
+	if e := c.table.db.QueryRowContext(ctx, "SELECT owner FROM "+markers+" WHERE prefix = "+c.d.param(1), c.prefix).Scan(&owner); e != nil || owner == c.instance {
+		return err // where nothing is known, the next claim finds out
+	}
+	return c.fenced("write rows of " + c.job)
+}
+
+func (c *committer) fenced(doing string) error {
+	return exec.Fencedf("stop one of the two, or give one of them a 'sink.transactional-id-prefix' of its own", doing,
+		fmt.Errorf("another instance writes under prefix '%s' now", c.prefix))
 }
 
 type statement struct {
@@ -268,10 +319,11 @@ func (c *committer) begin(ctx context.Context) error {
 func (c *committer) write(ctx context.Context, rows *changes) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.begin(ctx); err != nil {
-		return err
+	err := c.begin(ctx)
+	if err == nil {
+		err = rows.write(ctx, c.tx)
 	}
-	return rows.write(ctx, c.tx)
+	return c.overtaken(ctx, err)
 }
 
 // Commit implements exec.Committer.
@@ -280,7 +332,7 @@ func (c *committer) Commit(ctx context.Context, m exec.Marker) error {
 	defer c.mu.Unlock()
 	doing := fmt.Sprintf("commit epoch %d of %s", m.Epoch, c.job)
 	if err := c.begin(ctx); err != nil {
-		return c.failed(ctx, doing, err)
+		return c.failed(ctx, doing, c.overtaken(ctx, err))
 	}
 	p := c.d.param
 	res, err := c.tx.ExecContext(ctx, "UPDATE "+markers+" SET job = "+p(1)+", epoch = "+p(2)+", nonce = "+p(3)+" WHERE prefix = "+p(4)+" AND owner = "+p(5),
@@ -290,16 +342,18 @@ func (c *committer) Commit(ctx context.Context, m exec.Marker) error {
 		n, err = res.RowsAffected()
 	}
 	if err != nil {
-		return c.failed(ctx, doing, err)
+		return c.failed(ctx, doing, c.overtaken(ctx, err))
 	}
 	if n == 0 {
-		return exec.Fencedf("stop one of the two, or give one of them a 'sink.transactional-id-prefix' of its own", doing,
-			fmt.Errorf("another instance writes under prefix '%s' now", c.prefix))
+		return c.fenced(doing)
 	}
 	killpoint.Hit(killpoint.Step4After)
 	killpoint.Hit(killpoint.Step5Before)
 	err = c.tx.Commit()
 	c.tx, c.started = nil, time.Time{}
+	if err = c.overtaken(ctx, err); errors.Is(err, exec.ErrFenced) {
+		return err
+	}
 	if err != nil {
 		return exec.Restartf("see that the database is up; the marker tells whether the epoch was committed", doing, err)
 	}

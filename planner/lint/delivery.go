@@ -156,11 +156,11 @@ func topicLoop(p *pass) {
 	}
 }
 
-// mixedGuarantees reports a kafka sink that may write twice beside one that must not.
+// mixedGuarantees reports a sink that may write twice beside one that must not. A database's table with a key is the same in the end.
 func mixedGuarantees(p *pass) {
 	var exact *catalog.Table
 	p.sinks(func(_ int, in *planner.BoundInsert) {
-		if isKafka(in.Table) && exactlyOnce(in.Table) && exact == nil {
+		if (isKafka(in.Table) || in.Table.Connector == "jdbc") && exactlyOnce(in.Table) && exact == nil {
 			exact = in.Table
 		}
 	})
@@ -168,10 +168,18 @@ func mixedGuarantees(p *pass) {
 		return
 	}
 	p.sinks(func(_ int, in *planner.BoundInsert) {
-		if t := in.Table; t.Connector == "kafka" && !exactlyOnce(t) {
-			p.report(optionAt(t, "sink.delivery-guarantee", "sink.semantic"), "%s may get rows twice, beside %s which is written exactly once", t.Name, exact.Name).
-				Label(optionAt(exact, "sink.delivery-guarantee", "sink.semantic"), "this one cannot").
-				Help("add 'sink.delivery-guarantee' = 'exactly-once' and a 'sink.transactional-id-prefix' to %s", t.Name)
+		t := in.Table
+		database := t.Connector == "jdbc" && len(t.PrimaryKey) == 0
+		if t.Connector != "kafka" && !database || exactlyOnce(t) {
+			return
+		}
+		d := p.report(optionAt(t, "sink.delivery-guarantee", "sink.semantic"), "%s may get rows twice, beside %s which is written exactly once", t.Name, exact.Name).
+			Label(optionAt(exact, "sink.delivery-guarantee", "sink.semantic"), "this one cannot")
+		if database {
+			d.Help("declare a PRIMARY KEY for %s: rows that are written again then change nothing", t.Name)
+		}
+		if (t.Connector == "kafka") == isKafka(exact) {
+			d.Help("add 'sink.delivery-guarantee' = 'exactly-once' and a 'sink.transactional-id-prefix' to %s", t.Name)
 		}
 	})
 }
