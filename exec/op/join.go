@@ -23,7 +23,7 @@ import (
 // What goes out for a row, and what it changes (outer: a side whose rows go out with NULLs when they have no partner):
 //
 //	                  no partner                    with each partner
-//	+I +U             outer: +I padded              other outer and this its first: -D of the padded other; +I pair
+//	+I +U             outer: +I padded              other outer and this its first: -D of the padded other; then +I pair
 //	-U -D             outer: -D padded              -D pair; other outer and this its last: +I of the padded other
 //
 // Where no side is outer the pair has the kind of the row; a pair that is taken back has it where its own side is not outer. A semi join puts the left row out when it has partners,
@@ -294,32 +294,30 @@ func (o *join) outer(from int, in *batch.Batch, i, k int, sel []int32) error {
 		return nil
 	}
 	if adds && other.keeps {
-		if err := o.partnered(from, k, sel, 1); err != nil {
-			return err
-		}
+		// A padded row gives way to its pair before the next one does, so that what counts them does not fall to none between.
+		return o.change(from, k, sel, 1, func(q int, first bool) {
+			if first {
+				o.pairs.pad(o.out, 1-from, o.pairs.cand, q, 0, batch.Delete)
+			}
+			o.append(o.pairs.cand, q, pair)
+		})
 	}
 	for _, q := range sel {
 		o.append(o.pairs.cand, int(q), pair)
 	}
-	if !adds && other.keeps {
-		return o.partnered(from, k, sel, -1)
+	if !other.keeps {
+		return nil
 	}
-	return nil
+	return o.change(from, k, sel, -1, func(q int, last bool) {
+		if last {
+			o.pairs.pad(o.out, 1-from, o.pairs.cand, q, 0, batch.Insert)
+		}
+	})
 }
 
-// partnered changes how many partners the other side's rows of the pairs have, and puts out, padded, those for which
-// the first one came or the last one went.
-func (o *join) partnered(from, k int, sel []int32, by int32) error {
-	kind := batch.Delete
-	if by < 0 {
-		kind = batch.Insert
-	}
-	return o.change(from, k, sel, by, func(q int) { o.pairs.pad(o.out, 1-from, o.pairs.cand, q, 0, kind) })
-}
-
-// change adds by to the partners of the other side's rows of the pairs sel of row k, and calls turned for each of
-// them that had none before, or has none now.
-func (o *join) change(from, k int, sel []int32, by int32, turned func(pair int)) error {
+// change adds by to the partners of the other side's rows of the pairs sel of row k, and calls each for them: turned
+// is whether the row had none before, or has none now.
+func (o *join) change(from, k int, sel []int32, by int32, each func(pair int, turned bool)) error {
 	this, other := &o.sides[from], &o.sides[1-from]
 	x, ok := this.partner(other, 0, k)
 	if !ok {
@@ -340,9 +338,7 @@ func (o *join) change(from, k int, sel []int32, by int32, turned func(pair int))
 				turns = (was == 0) != (now == 0)
 			}
 		}
-		if turns {
-			turned(int(q))
-		}
+		each(int(q), turns)
 	}
 	return nil
 }
@@ -370,7 +366,11 @@ func (o *join) onlyLeft(from int, in *batch.Batch, i, k int, sel []int32) error 
 	case anti:
 		kind = batch.Insert
 	}
-	return o.change(from, k, sel, by, func(q int) { o.append(o.pairs.cand, q, kind) })
+	return o.change(from, k, sel, by, func(q int, turned bool) {
+		if turned {
+			o.append(o.pairs.cand, q, kind)
+		}
+	})
 }
 
 // append puts the first columns of row i of b out.
