@@ -92,7 +92,10 @@ func BenchmarkGroupAggregate(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			n := &physical.GroupAggregate{Input: input, Keys: []int{0}, Aggs: countAndSum(), UpdateBefore: c.before}
 			n.Columns = []physical.Column{{Name: "user_id", Type: types.TBigInt}, {Name: "n", Type: types.TBigInt.NotNull()}, {Name: "s", Type: types.TDouble}}
-			o := open(b, n, op.Env{MiniBatch: c.miniBatch})
+			if c.miniBatch {
+				n.MiniBatch = &physical.MiniBatch{}
+			}
+			o := open(b, n, op.Env{})
 			in := batches(c.keys, 2_000_000)
 			var out counter
 			for _, x := range in { // the keys are there

@@ -65,7 +65,7 @@ const (
 	flagGone = 2 // deleted, while the batch goes on
 )
 
-func newGroupAggregate(n *physical.GroupAggregate, env Env) (exec.Operator, error) {
+func newGroupAggregate(n *physical.GroupAggregate) (exec.Operator, error) {
 	in := columnTypes(n.Input)
 	head := groupCount
 	if n.InputRetracts {
@@ -75,7 +75,7 @@ func newGroupAggregate(n *physical.GroupAggregate, env Env) (exec.Operator, erro
 	if err != nil {
 		return nil, err
 	}
-	g := &groupAggregate{node: n, aggs: aggs, retract: n.InputRetracts, miniBatch: env.MiniBatch, ttl: n.TTL}
+	g := &groupAggregate{node: n, aggs: aggs, retract: n.InputRetracts, miniBatch: n.MiniBatch != nil, ttl: n.TTL}
 	// As Flink does: with a TTL an equal result is put out again, so that it lives on downstream.
 	g.compare = g.ttl == 0 || g.miniBatch
 	if !g.retract {

@@ -14,9 +14,6 @@ import (
 // Env is what operators are made with.
 type Env struct {
 	Expr expr.Env // of the expressions of Calc
-	// MiniBatch gathers the changes of a batch (table.exec.mini-batch.enabled): GroupAggregate then puts out one
-	// change a key and batch, not one a row.
-	MiniBatch bool
 	// Lookup is what a LookupJoin asks; nil where there is none.
 	Lookup func(*physical.LookupJoin) (exec.LookupSpec, error)
 	// TestClock: time passes only when a test says so. Nobody can wait for it, so that pauses are over at once.
@@ -39,7 +36,11 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		}
 		return timed(newWindowAggregate(n))(n.Window)
 	case *physical.GroupAggregate:
-		return newGroupAggregate(n, env)
+		o, err := newGroupAggregate(n)
+		if err == nil && n.MiniBatch != nil && n.MiniBatch.Latency > 0 {
+			return newMiniBatch(o, n.MiniBatch, n.Input, env.Expr.Clock), nil
+		}
+		return o, err
 	case *physical.ChangelogNormalize:
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:

@@ -9,6 +9,7 @@ import (
 
 	"weir/exec"
 	"weir/exec/batch"
+	"weir/exec/expr"
 	"weir/exec/op"
 	"weir/exec/op/memstate"
 	"weir/planner/catalog"
@@ -27,14 +28,16 @@ type timed struct {
 
 func newTimed(t *testing.T, n physical.Node) *timed {
 	t.Helper()
-	o, err := op.New(n, op.Env{})
+	x := &timed{t: t, now: time.Unix(1000, 0)}
+	clock := func() time.Time { return x.now }
+	o, err := op.New(n, op.Env{Expr: expr.Env{Clock: clock}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &timed{t: t, op: o, now: time.Unix(1000, 0)}
+	x.op = o
 	all := state.KeyGroupRange{From: 0, To: state.KeyGroups}
 	ctx := &exec.TaskContext{Operator: "op", Parallelism: 1, KeyGroups: all, Metrics: &exec.Metrics{}}
-	if err := o.Open(ctx, memstate.NewScope(func() time.Time { return x.now })); err != nil {
+	if err := o.Open(ctx, memstate.NewScope(clock)); err != nil {
 		t.Fatal(err)
 	}
 	return x
@@ -48,12 +51,19 @@ func (x *timed) row(side int, kind batch.ChangeKind, k, v int64) string {
 	b.Cols[1].AppendInt(v)
 	b.N = 1
 	b.SetKind(0, kind)
+	return x.gives(func(out exec.Emitter) error {
+		if side == 1 {
+			return x.op.(exec.TwoInput).ProcessRight(b, out)
+		}
+		return x.op.Process(b, out)
+	})
+}
+
+// gives is what f puts out.
+func (x *timed) gives(f func(out exec.Emitter) error) string {
+	x.t.Helper()
 	x.out = x.out[:0]
-	process := x.op.Process
-	if side == 1 {
-		process = x.op.(exec.TwoInput).ProcessRight
-	}
-	err := process(b, into(func(b *batch.Batch) error {
+	err := f(into(func(b *batch.Batch) error {
 		for i := range b.N {
 			if b.Sel != nil && !slices.Contains(b.Sel, int32(i)) {
 				continue

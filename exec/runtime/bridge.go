@@ -17,7 +17,7 @@ func (r *Runner) exprEnv() expr.Env {
 }
 
 func (r *Runner) operatorEnv() op.Env {
-	return op.Env{Expr: r.exprEnv(), MiniBatch: r.cfg.Bool("table.exec.mini-batch.enabled"), Lookup: r.lookup, TestClock: r.o.Clock != nil}
+	return op.Env{Expr: r.exprEnv(), Lookup: r.lookup, TestClock: r.o.Clock != nil}
 }
 
 // lookup is what a join of the plan asks.

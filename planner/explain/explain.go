@@ -372,6 +372,9 @@ func (p *printer) props(n physical.Node) []string {
 	case *physical.WindowRank, *physical.WindowJoin:
 		out = append(out, "state until the window closes")
 	case *physical.GroupAggregate:
+		if m := n.MiniBatch; m != nil {
+			out = append(out, miniBatch(m))
+		}
 		out = append(out, state(n.TTL))
 	case *physical.ChangelogNormalize:
 		out = append(out, state(n.TTL))
@@ -660,6 +663,17 @@ func agg(a physical.AggCall, in []physical.Column) string {
 		text += " FILTER (WHERE " + scalar.QuoteName(in[a.Filter].Name) + ")"
 	}
 	return text
+}
+
+// miniBatch says which rows are gathered.
+func miniBatch(m *physical.MiniBatch) string {
+	switch {
+	case m.Latency == 0:
+		return "mini-batches of what comes together"
+	case m.Size == 0:
+		return "mini-batches of " + length(m.Latency.Microseconds())
+	}
+	return fmt.Sprintf("mini-batches of %s or %d rows", length(m.Latency.Microseconds()), m.Size)
 }
 
 // sessions reports that n makes sessions itself.

@@ -212,7 +212,15 @@ type GroupAggregate struct {
 	UpdateBefore bool
 	// Always: there are no keys, and when the input has ended there is a result, be it of no rows; of a batch job.
 	Always bool
-	TTL    time.Duration
+	// MiniBatch gathers rows, for which there is then one change a key; nil: every row has its own.
+	MiniBatch *MiniBatch
+	TTL       time.Duration
+}
+
+// MiniBatch is how many rows are gathered, and for how long. Without a Latency they are those that come together.
+type MiniBatch struct {
+	Latency time.Duration
+	Size    int64 // at most; 0: no bound but Latency
 }
 
 // ChangelogNormalize turns an upsert stream (no -U, deletes by key only) into one with complete

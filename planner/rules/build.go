@@ -559,13 +559,21 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
 	}
 	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before,
-		Always: b.batch && len(n.Keys) == 0, TTL: ttl}
+		Always: b.batch && len(n.Keys) == 0, TTL: ttl, MiniBatch: b.miniBatch()}
 	key := firstColumns(len(n.Keys))
 	g.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: changes(before, key)}
 	if b.warn && ttl == 0 && !in.bounded && !constantKeys(n) {
 		b.grows(n)
 	}
 	return built{node: g, updating: true, before: before, spread: key, bounded: in.bounded}, true
+}
+
+// miniBatch is how rows are gathered, by the settings. A batch job puts final results out anyway.
+func (b *builder) miniBatch() *physical.MiniBatch {
+	if !b.cfg.Bool(config.MiniBatch) || b.batch {
+		return nil
+	}
+	return &physical.MiniBatch{Latency: b.cfg.Duration(config.MiniBatchLatency), Size: max(0, int64(b.cfg.Int(config.MiniBatchSize)))}
 }
 
 // takesBack reports the aggregates that cannot take rows back, where why asks for it.

@@ -250,11 +250,14 @@ func (p *Plan) operator(word string, a args) (err error) {
 	switch word {
 	case "group":
 		p.MiniBatch = a.has("minibatch")
-		p.Env.MiniBatch = p.MiniBatch
-		p.Node = &physical.GroupAggregate{
+		n := &physical.GroupAggregate{
 			Input: p.in, Keys: keys, UpdateBefore: a.has("before"), TTL: age,
 			InputRetracts: p.in.Changelog.Mode != catalog.InsertOnly,
 		}
+		if p.MiniBatch {
+			n.MiniBatch = &physical.MiniBatch{}
+		}
+		p.Node = n
 	case "normalize":
 		p.Node = &physical.ChangelogNormalize{Input: p.in, Keys: keys, UpdateBefore: a.has("before"), TTL: age}
 	case "materialize":
