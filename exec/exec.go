@@ -206,6 +206,9 @@ type SourceReader interface {
 	Positions() []Split
 	// Done lists the indexes of splits that were read to their end (bounded sources).
 	Done() []int
+	// Pause keeps Poll from reading on in a split, by its index, until it is called again with false. Rows that were taken from
+	// outside before may still come, and positions stay exact. Pausing a split that is paused or done changes nothing.
+	Pause(split int, paused bool) error
 	// Wake makes a waiting Poll return at once. Any goroutine.
 	Wake()
 	Close() error

@@ -17,6 +17,8 @@ type Metrics struct {
 	Late      atomic.Int64 // rows dropped behind the watermark
 	Skipped   atomic.Int64 // records dropped by ignore-parse-errors and the like
 	Watermark atomic.Int64 // the operator's current watermark; MinWatermark when unknown
+	Idle      atomic.Bool  // source: no split of the subtask is waited for
+	Paused    atomic.Int64 // source: splits that wait for others of their alignment group
 	Lag       atomic.Int64 // source: records between the position and the end; -1 when unknown
 
 	// Where time goes, counted only while Timing says so.

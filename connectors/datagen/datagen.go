@@ -157,9 +157,10 @@ type reader struct {
 }
 
 type split struct {
-	id    string
-	pos   position
-	limit int64 // rows of this split, -1 without end
+	id     string
+	pos    position
+	limit  int64 // rows of this split, -1 without end
+	paused bool
 	// Pacing: from begin on, rows numbered from base fall due at the split's share of the rate.
 	begin time.Time
 	base  int64
@@ -185,7 +186,7 @@ const tick = 10 * time.Millisecond
 
 // due is how many rows of s may be put out at now, and when the next ones may be.
 func (r *reader) due(s *split, now time.Time) (n int64, next time.Duration) {
-	if s.limit >= 0 && s.pos.Next >= s.limit {
+	if s.paused || s.limit >= 0 && s.pos.Next >= s.limit {
 		return 0, -1
 	}
 	rate := float64(r.rate) / float64(s.pos.Of)
@@ -281,6 +282,12 @@ func (r *reader) Done() []int {
 		}
 	}
 	return out
+}
+
+// Pause leaves a split out of the next batches.
+func (r *reader) Pause(split int, paused bool) error {
+	r.splits[split].paused = paused
+	return nil
 }
 
 // Locate says which row of the generator a row of the last batch is.

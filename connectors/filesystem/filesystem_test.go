@@ -202,6 +202,48 @@ func TestPositionGoesOnBehindTheLastRow(t *testing.T) {
 	}
 }
 
+// A file that is paused in its middle is left for the next one, and gone on with later; the rows of the batch before stay as they are meanwhile.
+func TestPausedFileIsGoneOnWithLater(t *testing.T) {
+	dir := t.TempDir()
+	var big strings.Builder
+	for i := range 10000 {
+		fmt.Fprintf(&big, "{\"a\":%d,\"b\":\"row \\u0023%d\"}\n", i, i)
+	}
+	write(t, dir+"/1.json", big.String())
+	write(t, dir+"/2.json", "{\"a\":-1,\"b\":\"other\"}\n")
+	s := open(t, table(t, dir, "a INT\nb STRING", "format = json"))
+	splits := discover(t, s, nil)
+	sort.Slice(splits, func(i, j int) bool { return splits[i].ID < splits[j].ID })
+	r := readerOf(t, s, splits)
+	pause := func(paused bool) {
+		t.Helper()
+		if err := r.Pause(0, paused); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := next(t, r)
+	if n := len(got); n == 0 || n == 10000 {
+		t.Fatalf("the first batch has %d rows", n)
+	}
+	pause(true)
+	want(t, next(t, r), `-1 "other"`)
+	want(t, next(t, r))
+	if done := r.Done(); len(done) != 1 || done[0] != 1 {
+		t.Fatalf("done are %v", done)
+	}
+	pause(false)
+	got = append(got, all(t, r)...)
+	for i := range 10000 {
+		if w := fmt.Sprintf(`%d "row #%d"`, i, i); i >= len(got) || got[i] != w {
+			t.Fatalf("of %d rows number %d is not %s", len(got), i, w)
+		}
+	}
+	pause(true) // nothing to pause any more
+	if len(r.Done()) != 2 {
+		t.Fatalf("done are %v", r.Done())
+	}
+}
+
 func TestQuotedLineFeedsDoNotEndARecord(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/x.csv", "a,b\n1,\"two\nlines\"\n2,\"q\"\"\n\"\n# no comment,x\n")

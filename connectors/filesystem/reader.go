@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"weir/connectors/formats"
@@ -35,7 +36,7 @@ type reader struct {
 	wake   chan struct{}
 
 	// The file under way.
-	current int           // index into splits; == len(splits) when all are read
+	current int           // index into splits; == len(splits) when there is nothing to read
 	file    io.ReadCloser // what it holds, unpacked
 	packed  bool
 	atEnd   bool   // of a packed file: all is read
@@ -55,6 +56,7 @@ type split struct {
 	pos    position
 	done   bool
 	values []types.Value // of the partition columns
+	paused bool
 }
 
 func (r *reader) AddSplits(splits []exec.Split) error {
@@ -76,8 +78,11 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 
 func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatch, error) {
 	for {
-		for r.current < len(r.splits) && r.splits[r.current].done {
-			r.current++
+		if r.file == nil {
+			r.current = slices.IndexFunc(r.splits, func(s *split) bool { return !s.done && !s.paused })
+			if r.current < 0 {
+				r.current = len(r.splits)
+			}
 		}
 		if r.current == len(r.splits) {
 			timer := time.NewTimer(wait)
@@ -312,6 +317,21 @@ func (r *reader) Done() []int {
 		}
 	}
 	return out
+}
+
+// Pause leaves a file for another one; it is opened again where it was left.
+func (r *reader) Pause(split int, paused bool) error {
+	s := r.splits[split]
+	s.paused = paused
+	if !paused || r.file == nil || split != r.current {
+		return nil
+	}
+	err := r.file.Close()
+	r.file, r.fill = nil, 0
+	if err != nil {
+		return exec.Restartf("", "close file "+s.path, err)
+	}
+	return nil
 }
 
 // Locate says which file and byte a row of the last batch came from.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,6 +135,7 @@ type reader struct {
 type readSplit struct {
 	id string
 	position
+	paused bool
 }
 
 func (r *reader) AddSplits(splits []exec.Split) error {
@@ -148,10 +150,10 @@ func (r *reader) AddSplits(splits []exec.Split) error {
 }
 
 func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatch, error) {
-	for r.at < len(r.splits) && r.splits[r.at].Done {
-		r.at++
+	if r.rows == nil {
+		r.at = slices.IndexFunc(r.splits, func(s readSplit) bool { return !s.Done && !s.paused })
 	}
-	if r.at == len(r.splits) {
+	if r.at < 0 {
 		t := time.NewTimer(wait)
 		defer t.Stop()
 		select {
@@ -238,6 +240,21 @@ func (r *reader) Done() []int {
 		}
 	}
 	return done
+}
+
+// Pause ends the query of a range; another one goes on behind the rows that were read.
+func (r *reader) Pause(split int, paused bool) error {
+	s := &r.splits[split]
+	s.paused = paused
+	if !paused || r.rows == nil || split != r.at {
+		return nil
+	}
+	err := r.rows.Close()
+	r.rows = nil
+	if err != nil {
+		return r.failed(s, err)
+	}
+	return nil
 }
 
 func (r *reader) Wake() {

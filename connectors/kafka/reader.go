@@ -241,6 +241,9 @@ func (r *reader) turn() error {
 		p := r.splits[s]
 		switch {
 		case run.err == 0 && run.from < limit:
+			if at := r.recs.offset[run.from]; at < p.Offset {
+				return exec.Restartf("", "read "+p.id(), fmt.Errorf("offset %d came again behind offset %d", at, p.Offset-1))
+			}
 			if limit < run.to {
 				p.Offset = r.recs.offset[limit]
 			} else {
@@ -339,6 +342,23 @@ func (r *reader) Positions() []exec.Split {
 
 // Done lists the splits that were read to their end.
 func (r *reader) Done() []int { return r.done }
+
+// Pause stops fetching a partition. librdkafka throws away what it has fetched of it and not yet handed over, and later fetches on from
+// behind the last record that it has: those waiting in the queue's buffer are delivered all the same.
+func (r *reader) Pause(split int, paused bool) error {
+	p := r.splits[split]
+	if p.done {
+		return nil // paused for good
+	}
+	call, doing := r.c.Resume, "read on in "
+	if paused {
+		call, doing = r.c.Pause, "pause "
+	}
+	if err := call([]ck.TopicPartition{{Topic: &p.Topic, Partition: p.Partition}}); err != nil {
+		return exec.Restartf("", doing+p.id(), err)
+	}
+	return nil
+}
 
 // Wake makes a waiting Poll return.
 func (r *reader) Wake() {

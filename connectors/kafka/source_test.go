@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sort"
 	"strings"
@@ -397,4 +398,72 @@ func TestMissingTopicIsWaitedForAndThenGivenUp(t *testing.T) {
 	if got := discover(t, s2, nil); len(got) != 1 {
 		t.Fatalf("splits %v", got)
 	}
+}
+
+// Partitions are paused and let go on at random while they are read: each record comes once and in order, a paused partition gives nothing but what
+// had been taken from librdkafka before, and positions stay exact.
+func TestPausedPartitionsLoseAndRepeatNothing(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, b *kafkatest.Broker) {
+		const partitions, records = 3, 20_000
+		topic := b.Topic(t, "paused", partitions)
+		var rs []kafkatest.Record
+		for i := range records {
+			for p := range int32(partitions) {
+				rs = append(rs, kafkatest.Record{Partition: p, Value: fmt.Appendf(nil, "%d-%d", p, i)})
+			}
+		}
+		b.Produce(t, topic, rs...)
+		s := openSource(t, table("kafka", []string{"line STRING"}, sourceOptions(b, topic, "scan.startup.mode", "earliest-offset", "scan.bounded.mode", "latest-offset")...))
+		r := openReader(t, s, discover(t, s, nil))
+		seed := time.Now().UnixNano()
+		t.Logf("seed %d", seed)
+		dice := rand.New(rand.NewPCG(uint64(seed), 0))
+		var next, left [partitions]int
+		var paused [partitions]bool
+		for limit := time.Now().Add(60 * time.Second); len(r.Done()) < partitions; {
+			if time.Now().After(limit) {
+				t.Fatalf("not done in time, at %v", next)
+			}
+			one := dice.IntN(partitions)
+			if err := r.Pause(one, !paused[one]); err != nil {
+				t.Fatal(err)
+			}
+			if paused[one] = !paused[one]; paused[one] {
+				left[one] = r.q.pending()
+			}
+			if paused == [partitions]bool{true, true, true} {
+				continue
+			}
+			for range 1 + dice.IntN(3) {
+				sb, err := r.Poll(context.Background(), 20*time.Millisecond)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sb == nil {
+					continue
+				}
+				rows := rowsOf(sb.Batch)
+				for _, run := range sb.Runs {
+					p := run.Split
+					if paused[p] {
+						if left[p] -= run.To - run.From; left[p] < 0 {
+							t.Fatalf("partition %d is paused and gives %d records more than were taken before", p, -left[p])
+						}
+					}
+					for i := run.From; i < run.To; i++ {
+						if want := fmt.Sprintf("+I[%d-%d]", p, next[p]); rows[i] != want {
+							t.Fatalf("partition %d gave %s, not %s", p, rows[i], want)
+						}
+						next[p]++
+					}
+					if at := r.splits[p].Offset; at != int64(next[p]) {
+						t.Fatalf("partition %d stands at %d behind record %d", p, at, next[p]-1)
+					}
+				}
+			}
+		}
+		if next != [partitions]int{records, records, records} {
+			t.Fatalf("read %v", next)
+		}
+	})
 }

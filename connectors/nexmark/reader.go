@@ -41,9 +41,10 @@ type reader struct {
 }
 
 type split struct {
-	id    string
-	pos   position
-	limit int64 // events of this split, -1 without end
+	id     string
+	pos    position
+	limit  int64 // events of this split, -1 without end
+	paused bool
 	// Pacing: at begin, what was to happen up to base, in milliseconds of event time, was due.
 	begin time.Time
 	base  int64
@@ -105,7 +106,7 @@ func (r *reader) gather(now time.Time) (next time.Duration, ended bool) {
 	for k := range r.splits {
 		i := (r.turn + k) % len(r.splits)
 		s := r.splits[i]
-		if s.ended() {
+		if s.paused || s.ended() {
 			continue
 		}
 		from := len(r.numbers)
@@ -207,6 +208,12 @@ func (r *reader) Done() []int {
 		}
 	}
 	return out
+}
+
+// Pause leaves a split out of the next batches.
+func (r *reader) Pause(split int, paused bool) error {
+	r.splits[split].paused = paused
+	return nil
 }
 
 // Locate says which event a row of the last batch is.

@@ -9,6 +9,7 @@ import (
 	"weir/connectors/spec/kafkaprops"
 	"weir/parser/diag"
 	c "weir/planner/catalog"
+	"weir/planner/config"
 )
 
 func kafka() *c.ConnectorSpec {
@@ -96,18 +97,43 @@ func kafkaSink() []c.OptionSpec {
 func sourceOptions() []c.OptionSpec {
 	return []c.OptionSpec{
 		opt("scan.parallelism", c.OptInt, "", "Subtasks that read; by default those of the job.", "2"),
-		enum("scan.watermark.emit.strategy", "on-periodic", "When watermarks are put out: after each batch of rows, or after each row. A bounded table that does not say puts them out between rows where that makes a row late.", "on-periodic", "on-event"),
-		opt("scan.watermark.idle-timeout", c.OptDuration, "", "A split without rows for so long no longer holds the watermark back.", "30 s"),
-		opt("scan.watermark.alignment.group", c.OptString, "", "Watermark alignment; not supported.", "group-1"),
-		opt("scan.watermark.alignment.max-drift", c.OptDuration, "", "Watermark alignment; not supported.", "1 min"),
-		opt("scan.watermark.alignment.update-interval", c.OptDuration, "1 s", "Watermark alignment; not supported.", "1 s"),
+		enum(c.EmitStrategy, "on-periodic", "When watermarks are put out: after each batch of rows, or after each row. A bounded table that does not say puts them out between rows where that makes a row late.", "on-periodic", "on-event"),
+		opt(c.IdleTimeout, c.OptDuration, "", "A split without rows for so long no longer holds the watermark back.", "30 s"),
+		opt(c.AlignmentGroup, c.OptString, "", "Splits of this table and of all tables of the job with the same group wait for the slowest of them; needs the drift.", "group-1"),
+		opt(c.AlignmentDrift, c.OptDuration, "", "How far the watermark of a split may be ahead of the slowest one of its group before it waits.", "1 min"),
+		opt(c.AlignmentInterval, c.OptDuration, "1 s", "How often splits that wait look whether they may go on.", "1 s"),
 	}
 }
 
 func (k *checker) sourceOptions() {
 	k.positive("scan.parallelism")
-	k.refuse("watermark alignment does not exist in weir; fast splits wait by back-pressure alone", "remove it",
-		"scan.watermark.alignment.group", "scan.watermark.alignment.max-drift", "scan.watermark.alignment.update-interval")
+	k.alignment()
+}
+
+// alignment checks that an alignment group is whole. A drift of nothing turns alignment off in Flink without a word.
+func (k *checker) alignment() {
+	k.notEmpty(c.AlignmentGroup)
+	var given string
+	for _, key := range []string{c.AlignmentGroup, c.AlignmentDrift, c.AlignmentInterval} {
+		if k.has(key) {
+			given = key
+			break
+		}
+	}
+	if given == "" {
+		return
+	}
+	for _, need := range []struct{ key, example string }{{c.AlignmentGroup, "orders"}, {c.AlignmentDrift, "1 min"}} {
+		if !k.has(need.key) {
+			k.diags.Errorf(CodeOptionCombination, k.atKey(given), "'%s' needs '%s'", given, need.key).Help("add '%s' = '%s'", need.key, need.example)
+		}
+	}
+	for _, key := range []string{c.AlignmentDrift, c.AlignmentInterval} {
+		if d, err := config.ParseDuration(k.get(key)); k.has(key) && err == nil && d <= 0 {
+			k.diags.Errorf(CodeOptionValue, k.at(key), "'%s' must be above zero, found '%s'", key, k.get(key)).
+				Help("to let the table run ahead of others remove '%s'", c.AlignmentGroup)
+		}
+	}
 }
 
 func kafkaIsBounded(t *c.Table) bool {

@@ -48,6 +48,7 @@ type attempt struct {
 	given       map[*sourceTask]int // splits handed to each source task
 	metered     map[string]*metered
 	order       []*metered
+	aligned     map[string]*alignGroup // by name
 	operators   []exec.Operator
 	acks        chan *ack
 	ended       chan *task
@@ -65,7 +66,7 @@ func (r *Runner) attempt(ctx context.Context) (err error) {
 	actx, cancel := context.WithCancelCause(ctx)
 	a := &attempt{r: r, hard: ctx, ctx: actx, cancel: cancel, splits: map[*source][]exec.SplitState{},
 		scopes: map[string]*state.OperatorScope{}, sources: map[*source]*sideWorker{}, given: map[*sourceTask]int{},
-		metered: map[string]*metered{}, acked: map[*task]uint64{}, discovered: make(chan discovery)}
+		metered: map[string]*metered{}, aligned: map[string]*alignGroup{}, acked: map[*task]uint64{}, discovered: make(chan discovery)}
 	defer func() {
 		if v := recover(); v != nil {
 			err = recovered(r.job.Name, v)
@@ -198,11 +199,13 @@ func (a *attempt) meter(id string, n physical.Node) *exec.Metrics {
 	m := a.metered[id]
 	if m == nil {
 		m = &metered{id: id, kind: strings.TrimPrefix(fmt.Sprintf("%T", n), "*physical.")}
-		switch n.(type) {
-		case *physical.Scan, *physical.Values:
+		switch n := n.(type) {
+		case *physical.Scan:
+			m.source, m.table = true, n.Table.Name
+		case *physical.Values:
 			m.source = true
 		case *physical.Sink:
-			m.sink = true
+			m.sink, m.table = true, n.Table.Name
 		}
 		a.metered[id] = m
 		a.order = append(a.order, m)
@@ -341,7 +344,13 @@ func (a *attempt) openSource(t *task) error {
 		return nil
 	}
 	w := src.scan.Watermark
-	p.column, p.timeout, p.onEvent, p.exact = w.Name, w.Idle, w.OnEvent, w.Exact && w.RowTime != nil
+	p.column, p.timeout, p.onEvent, p.exact, p.every, p.now = w.Name, w.Idle, w.OnEvent, w.Exact && w.RowTime != nil, w.Every, r.clock.Now
+	if g := w.Alignment; g != nil {
+		if a.aligned[g.Group] == nil {
+			a.aligned[g.Group] = &alignGroup{}
+		}
+		s.group = a.aligned[g.Group].join(g)
+	}
 	if p.expr, err = r.compile(w.Expr); err != nil {
 		return fmt.Errorf("table %s: WATERMARK: %w", src.table, err)
 	}

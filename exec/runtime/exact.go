@@ -6,7 +6,7 @@ import (
 	"weir/exec"
 )
 
-// autoWatermarkInterval is how far event time must have moved on, in microseconds, for a watermark to be put
+// autoWatermarkInterval is, where it is not set, how far event time must have moved on, in microseconds, for a watermark to be put
 // out between two rows: Flink's pipeline.auto-watermark-interval of 200 ms.
 const autoWatermarkInterval = 200_000
 
@@ -89,6 +89,10 @@ func (p *progress) cuts(sb *exec.SourceBatch) ([]int, error) {
 	for i := range p.splits {
 		p.trial = append(p.trial, p.splits[i].wm)
 	}
+	interval := exec.Watermark(autoWatermarkInterval)
+	if p.every != 0 {
+		interval = exec.Watermark(max(p.every, 0).Microseconds())
+	}
 	put, due := p.current, p.current // what was put out, and what would have been by now
 	at := 0                          // in b.Sel
 	for _, r := range sb.Runs {
@@ -115,7 +119,7 @@ func (p *progress) cuts(sb *exec.SourceBatch) ([]int, error) {
 			}
 			if !marks.IsNull(i) && exec.Watermark(marks.Int[i]) > own {
 				own = exec.Watermark(marks.Int[i])
-				if all := min(own, others); due == exec.MinWatermark || all > due+autoWatermarkInterval {
+				if all := min(own, others); due == exec.MinWatermark || all > due+interval {
 					due = max(due, all)
 				}
 			}

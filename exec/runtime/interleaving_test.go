@@ -256,3 +256,68 @@ func TestFirstStartThatDiesInStep3StartsAgain(t *testing.T) {
 		}
 	}
 }
+
+const alignedSQL = `
+CREATE TABLE fast (n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'memory', 'bounded' = 'false', 'splits' = '2',
+  'scan.watermark.alignment.group' = 'g', 'scan.watermark.alignment.max-drift' = '10 s', 'scan.watermark.alignment.update-interval' = '1 ms');
+CREATE TABLE slow (n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'memory', 'bounded' = 'false', 'splits' = '2',
+  'scan.watermark.alignment.group' = 'g', 'scan.watermark.alignment.max-drift' = '1 h', 'scan.watermark.alignment.update-interval' = '1 ms');
+CREATE TABLE output (n BIGINT) WITH ('connector' = 'memory');
+INSERT INTO output SELECT n FROM fast UNION ALL SELECT n FROM slow;
+`
+
+// The splits of the fast table go on to 10 s behind the slow one and wait there, through checkpoints and restarts, for as long as the slow one says
+// nothing; when it has come to its end they go on.
+func TestAlignedTableWaitsForTheSlowOne(t *testing.T) {
+	s, w, j := sqlJob(t, alignedSQL)
+	w.BatchRows = 1
+	var lines []string
+	for i := range 60 {
+		lines = append(lines, fmt.Sprintf("%d | 0:00:%02d", i, i))
+	}
+	s.add(t, w, "slow", 0, "1000 | 0:00:01")
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	// until runs the job until so many rows are committed and so many splits wait; more rows must not be there then.
+	until := func(rows int, waiting int64) {
+		t.Helper()
+		r := j.runner()
+		go func() {
+			defer r.Stop()
+			for ctx.Err() == nil {
+				if _, err := r.Checkpoint(ctx); err != nil {
+					t.Error(err)
+					return
+				}
+				paused := int64(0)
+				for _, o := range r.Status().Operators {
+					paused += o.Paused
+				}
+				if paused == waiting && len(w.Output("output")) >= rows {
+					return
+				}
+			}
+			t.Errorf("%d rows were to come out: %v", rows, w.Sorted("output"))
+		}()
+		if _, err := r.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if out := w.Sorted("output"); len(out) != rows {
+			t.Errorf("%d rows were to come out: %v", rows, out)
+		}
+	}
+	until(1, 0)
+	s.add(t, w, "fast", 0, lines...)
+	s.add(t, w, "fast", 1, lines...)
+	// A split has read its row of 12 s when it is more than 10 s ahead of 1 s.
+	until(1+2*13, 2)
+	until(1+2*13, 2)
+	s.add(t, w, "slow", 0, "2000 | 0:00:21")
+	until(2+2*33, 2)
+	w.End("slow")
+	w.End("fast")
+	j.mustRun()
+	if n := len(w.Output("output")); n != 2+2*60 {
+		t.Errorf("%d rows came out in the end, not all 122", n)
+	}
+}

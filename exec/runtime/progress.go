@@ -23,6 +23,9 @@ type progress struct {
 	rowTime evaluator // nil: not checked
 	timeout time.Duration
 	onEvent bool
+	every   time.Duration // least time between two watermarks; 0: none; negative: none is put out before the end
+	now     func() time.Time
+	put     time.Time            // when the last watermark was put out, where every is above zero
 	exact   bool                 // watermarks come before the rows that they make late
 	locate  func(row int) string // where a row came from; never nil
 
@@ -40,6 +43,7 @@ type splitProgress struct {
 	wm     exec.Watermark
 	done   bool
 	idle   bool
+	paused bool          // it waits for others of the alignment group
 	active time.Duration // value of polled when its last row came
 }
 
@@ -154,6 +158,9 @@ func (p *progress) wait(d time.Duration) {
 	}
 	for i := range p.splits {
 		s := &p.splits[i]
+		if s.paused {
+			s.active = p.polled // it would speak if it were let
+		}
 		if !s.done && !s.idle && p.polled-s.active >= p.timeout {
 			s.idle = true
 		}
@@ -184,8 +191,24 @@ func (p *progress) combine() valveOutput {
 	} else if p.idle {
 		p.idle, out.active = false, true
 	}
-	if p.expr != nil && least > p.current {
+	if p.expr != nil && least > p.current && p.due() {
 		p.current, out.wm, out.advance = least, least, true
 	}
 	return out
+}
+
+// due reports whether a watermark may be put out now, and takes note of it.
+func (p *progress) due() bool {
+	if p.every == 0 || p.onEvent {
+		return true
+	}
+	if p.every < 0 {
+		return false
+	}
+	now := p.now()
+	if now.Sub(p.put) < p.every {
+		return false
+	}
+	p.put = now
+	return true
 }

@@ -53,6 +53,8 @@ type sourceTask struct {
 	splits  int // given to the reader
 	stopped bool
 	doneN   int
+
+	group *alignment // nil: the table is in no alignment group
 }
 
 // command is what the coordinator wants of a source task: one of the fields.
@@ -83,7 +85,7 @@ func (s *sourceTask) nudge() {
 }
 
 func (s *sourceTask) run(ctx context.Context) error {
-	if err := s.task.apply(s.progress.combine()); err != nil {
+	if err := s.advance(); err != nil {
 		return err
 	}
 	for {
@@ -119,6 +121,7 @@ func (s *sourceTask) run(ctx context.Context) error {
 // finish ends the task's output: all windows close, then nothing follows but barriers.
 func (s *sourceTask) finish() error {
 	s.task.activity.Add(1)
+	s.group.leave()
 	if s.progress.idle {
 		if err := s.task.first.idle(false); err != nil {
 			return err
@@ -150,7 +153,7 @@ func (s *sourceTask) obey() error {
 			if err := s.add(c.splits); err != nil {
 				return err
 			}
-			if err := s.task.apply(s.progress.combine()); err != nil {
+			if err := s.advance(); err != nil {
 				return err
 			}
 		}
@@ -170,6 +173,7 @@ func (s *sourceTask) add(splits []exec.SplitState) error {
 	}
 	s.splits += len(splits)
 	s.task.activity.Add(1)
+	s.group.report(s.progress)
 	return s.reader.AddSplits(plain)
 }
 
@@ -190,6 +194,13 @@ func (s *sourceTask) poll(ctx context.Context) error {
 	wait := min(maxPoll, s.task.untilTimer())
 	if t := s.progress.timeout; t > 0 {
 		wait = min(wait, max(t/4, time.Millisecond))
+	}
+	if g := s.group; g != nil {
+		if err := g.align(s.progress, s.reader, s.now()); err != nil {
+			return &stageError{s.src.id, err}
+		}
+		s.metrics.Paused.Store(int64(g.paused))
+		wait = min(wait, g.every)
 	}
 	before, waited := s.now(), s.metrics.Waited.Load()
 	sb, err := s.reader.Poll(ctx, wait)
@@ -276,6 +287,7 @@ func (s *sourceTask) pass(sb *exec.SourceBatch) error {
 // advance forwards what the splits' watermarks make together.
 func (s *sourceTask) advance() error {
 	o := s.progress.combine()
+	s.metrics.Idle.Store(s.progress.idle)
 	if o.advance {
 		s.metrics.Watermark.Store(int64(o.wm))
 	}

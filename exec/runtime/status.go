@@ -53,6 +53,8 @@ type OperatorStatus struct {
 	Rows        Rows
 	Bytes       int64
 	Watermark   exec.Watermark // the least of the subtasks
+	Table       string         // of a source or sink; empty for others, and for VALUES
+	Paused      int64          // source: splits that wait for others of their alignment group
 	Lag         int64          // source: -1 when unknown
 	Batches     int64
 	State       int64 // bytes of keyed state in memory; known only while the job is timed
@@ -71,6 +73,7 @@ type SubtaskStatus struct {
 // metered is the counters of one operator of the running attempt.
 type metered struct {
 	id, kind     string
+	table        string // of a source or sink
 	source, sink bool
 	metrics      []*exec.Metrics
 }
@@ -167,18 +170,27 @@ func (v *view) sum() Status {
 	sinks := 0
 	s.Operators = make([]OperatorStatus, 0, len(v.operators))
 	for _, o := range v.operators {
-		os := OperatorStatus{ID: o.id, Kind: o.kind, Parallelism: len(o.metrics), Watermark: exec.MaxWatermark, Lag: -1}
+		os := OperatorStatus{ID: o.id, Kind: o.kind, Parallelism: len(o.metrics), Table: o.table, Watermark: exec.MaxWatermark, Lag: -1}
+		idle := exec.MinWatermark // the furthest of the subtasks that are not waited for
 		for _, m := range o.metrics {
 			os.Rows.In += m.RowsIn.Load()
 			os.Rows.Out += m.RowsOut.Load()
 			os.Rows.Late += m.Late.Load()
 			os.Rows.Skipped += m.Skipped.Load()
 			os.Bytes += m.Bytes.Load()
-			os.Watermark = min(os.Watermark, exec.Watermark(m.Watermark.Load()))
+			if wm := exec.Watermark(m.Watermark.Load()); m.Idle.Load() {
+				idle = max(idle, wm)
+			} else {
+				os.Watermark = min(os.Watermark, wm)
+			}
+			os.Paused += m.Paused.Load()
 			os.time(m)
 			if l := m.Lag.Load(); l >= 0 {
 				os.Lag = max(os.Lag, 0) + l
 			}
+		}
+		if os.Watermark == exec.MaxWatermark && idle > exec.MinWatermark {
+			os.Watermark = idle
 		}
 		s.Rows.Late += os.Rows.Late
 		s.Rows.Skipped += os.Rows.Skipped

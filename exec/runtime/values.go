@@ -43,6 +43,8 @@ type valuesReader struct {
 	node *physical.Values
 	at   int // next row; -1 without the split
 	out  *batch.Batch
+
+	paused bool
 }
 
 func (r *valuesReader) AddSplits(splits []exec.Split) error {
@@ -57,7 +59,7 @@ func (r *valuesReader) AddSplits(splits []exec.Split) error {
 
 func (r *valuesReader) Poll(context.Context, time.Duration) (*exec.SourceBatch, error) {
 	n := len(r.node.Rows)
-	if r.at < 0 || r.at >= n {
+	if r.at < 0 || r.at >= n || r.paused {
 		return nil, nil
 	}
 	to := min(n, r.at+batch.TargetRows)
@@ -83,6 +85,11 @@ func (r *valuesReader) Done() []int {
 	if r.at >= len(r.node.Rows) {
 		return []int{0}
 	}
+	return nil
+}
+
+func (r *valuesReader) Pause(_ int, paused bool) error {
+	r.paused = paused
 	return nil
 }
 

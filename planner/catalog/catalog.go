@@ -305,10 +305,11 @@ func (r *Registry) ReadsFields(t *Table, i int) bool {
 	return true
 }
 
-// IdleTimeout is the source's idle timeout by its own option, or def.
-func (t *Table) IdleTimeout(def time.Duration, parse func(string) (time.Duration, error)) (time.Duration, error) {
-	if v, ok := t.Options.Get("scan.watermark.idle-timeout"); ok {
-		return parse(v)
-	}
-	return def, nil
-}
+// The options about the watermark, which every table that is read has.
+const (
+	EmitStrategy      = "scan.watermark.emit.strategy"
+	IdleTimeout       = "scan.watermark.idle-timeout"
+	AlignmentGroup    = "scan.watermark.alignment.group"
+	AlignmentDrift    = "scan.watermark.alignment.max-drift"
+	AlignmentInterval = "scan.watermark.alignment.update-interval"
+)

@@ -19,6 +19,7 @@ var Keys = []c.OptionSpec{
 	{Key: StateTTL, Type: c.OptDuration, Default: "0 ms", Doc: "Keyed state that was not updated for so long may be dropped; 0 keeps it for ever."},
 	{Key: LocalTimeZone, Type: c.OptString, Doc: "Zone in which TIMESTAMP_LTZ values are shown and cast; by default the machine's.", Example: "Europe/Berlin"},
 	{Key: SourceIdleTimeout, Type: c.OptDuration, Default: "0 ms", Doc: "A source split without records for so long no longer holds the watermark back; 0 never."},
+	{Key: AutoWatermarkInterval, Type: c.OptDuration, Default: "200 ms", Doc: "Longest time between rows and the watermark that they make; set, it is also the least time between two watermarks of a source, and 0 puts none out before the end. By default a watermark follows each batch of rows.", Example: "1 s"},
 	{Key: AsyncLookupMode, Type: c.OptEnum, Values: []string{"ORDERED", "ALLOW_UNORDERED"}, Default: "ORDERED", Doc: "Whether rows of a lookup join that are asked for again let those behind them pass."},
 	{Key: AsyncLookupCapacity, Type: c.OptInt, Default: "100", Doc: "Accepted for compatibility; a lookup join asks for the keys of a batch of rows at once."},
 	{Key: AsyncLookupTimeout, Type: c.OptDuration, Default: "3 min", Doc: "How long a lookup join waits for an answer."},

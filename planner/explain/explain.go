@@ -359,6 +359,17 @@ func (p *printer) props(n physical.Node) []string {
 			if w.Idle > 0 {
 				text += " idle after " + length(w.Idle.Microseconds())
 			}
+			switch {
+			case w.OnEvent:
+				text += " after each row"
+			case w.Every > 0:
+				text += " every " + length(w.Every.Microseconds())
+			case w.Every < 0:
+				text += " at the end only"
+			}
+			if a := w.Alignment; a != nil {
+				text += " aligned in group " + a.Group + " within " + length(a.MaxDrift.Microseconds())
+			}
 			out = append(out, "watermark "+scalar.QuoteName(w.Name)+"="+text)
 		}
 	case *physical.SessionTVF:

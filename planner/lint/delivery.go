@@ -390,7 +390,7 @@ func durationWithoutUnit(p *pass) {
 	each(p, func(st *ast.CreateTable, _ []ast.Node) {
 		for _, o := range st.Options {
 			switch o.Key.Value {
-			case "scan.watermark.idle-timeout", "sink.buffer-flush.interval", "scan.topic-partition-discovery.interval", "sink.rolling-policy.rollover-interval",
+			case catalog.IdleTimeout, catalog.AlignmentDrift, catalog.AlignmentInterval, "sink.buffer-flush.interval", "scan.topic-partition-discovery.interval", "sink.rolling-policy.rollover-interval",
 				"sink.rolling-policy.inactivity-interval", "sink.rolling-policy.check-interval", "source.monitor-interval":
 				look(&catalog.OptionSpec{Key: o.Key.Value, Type: catalog.OptDuration}, o.Value)
 			}

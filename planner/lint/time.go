@@ -191,7 +191,7 @@ func idleOff(p *pass) {
 		if t.Watermark == nil || !isKafka(t) || !p.usesEventTime(t) {
 			continue
 		}
-		if v := option(t, "scan.watermark.idle-timeout"); v != "" {
+		if v := option(t, catalog.IdleTimeout); v != "" {
 			if d, err := config.ParseDuration(v); err == nil && d > 0 {
 				continue
 			}

@@ -111,6 +111,18 @@ type Watermark struct {
 	// Exact is set for a bounded table that says nothing about the strategy: whether a row is late is decided
 	// by the rows before it, not by where batches end, so that the same file always gives the same result.
 	Exact bool
+	// Every is the least time between two watermarks, where 'pipeline.auto-watermark-interval' is set; 0: after each batch; negative: none
+	// before the end of the table. OnEvent goes before it.
+	Every time.Duration
+	// Alignment is nil for a table that waits for no other one.
+	Alignment *Alignment
+}
+
+// Alignment is scan.watermark.alignment.*: splits of the tables of a group that are further ahead than MaxDrift of the slowest one wait for it.
+type Alignment struct {
+	Group    string
+	MaxDrift time.Duration // above zero
+	Every    time.Duration // how often what waits looks whether it may go on
 }
 
 // Values is a constant table.

@@ -357,13 +357,7 @@ func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 	s := &physical.Scan{Table: t, Fields: n.Fields, Filter: n.Filter, Parallelism: parallelism(t, "scan.parallelism")}
 	s.Props = physical.Props{ID: b.id("scan." + t.Name), Columns: columns(n.Columns), Span: n.Sp, Changelog: physical.Changelog{Mode: mode, Key: scanKey(n)}}
 	if n.Watermark != nil && !b.batch { // nothing is late in a batch
-		idle, err := t.IdleTimeout(b.cfg.Duration(config.SourceIdleTimeout), config.ParseDuration)
-		if err != nil {
-			idle = 0 // reported by the check of options
-		}
-		emit, _ := t.Options.Get("scan.watermark.emit.strategy")
-		s.Watermark = &physical.Watermark{Expr: n.Watermark, RowTime: n.RowTime, Name: n.RowTimeName, Idle: idle, OnEvent: emit == "on-event",
-			Exact: emit == "" && b.bounded(t)}
+		s.Watermark = b.watermark(n)
 	}
 	r := built{node: s, updating: mode != catalog.InsertOnly, before: mode == catalog.Retract, bounded: b.bounded(t)}
 	if !normalize {
@@ -388,6 +382,32 @@ func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 	c := &physical.ChangelogNormalize{Input: r.node, Keys: keys, UpdateBefore: before, TTL: b.cfg.Duration(config.StateTTL)}
 	c.Props = physical.Props{ID: id, Columns: s.Columns, Span: n.Sp, Changelog: changes(before, scanKey(n))}
 	return built{node: c, updating: true, before: before, spread: keys, bounded: r.bounded}, true
+}
+
+// watermark is how the table of n makes its watermark. What is wrong about its options was reported by their check.
+func (b *builder) watermark(n *logical.Scan) *physical.Watermark {
+	t := n.Table
+	duration := func(key string, def time.Duration) time.Duration {
+		if v, ok := t.Options.Get(key); ok {
+			if d, err := config.ParseDuration(v); err == nil {
+				return d
+			}
+		}
+		return def
+	}
+	emit, _ := t.Options.Get(catalog.EmitStrategy)
+	w := &physical.Watermark{Expr: n.Watermark, RowTime: n.RowTime, Name: n.RowTimeName, OnEvent: emit == "on-event", Exact: emit == "" && b.bounded(t),
+		Idle: duration(catalog.IdleTimeout, b.cfg.Duration(config.SourceIdleTimeout))}
+	if b.cfg.IsSet(config.AutoWatermarkInterval) {
+		if w.Every = b.cfg.Duration(config.AutoWatermarkInterval); w.Every == 0 {
+			w.Every = -1
+		}
+	}
+	drift := duration(catalog.AlignmentDrift, 0)
+	if g, ok := t.Options.Get(catalog.AlignmentGroup); ok && drift > 0 {
+		w.Alignment = &physical.Alignment{Group: g, MaxDrift: drift, Every: duration(catalog.AlignmentInterval, time.Second)}
+	}
+	return w
 }
 
 // physicalKey is the primary key in its declared order as output columns.

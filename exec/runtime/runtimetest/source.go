@@ -127,9 +127,10 @@ type reader struct {
 }
 
 type readSplit struct {
-	sp    *split
-	at    int
-	idles bool // it was idle where this reader goes on, and the runtime, which does not keep that, is to be told again
+	sp     *split
+	at     int
+	paused bool
+	idles  bool // it was idle where this reader goes on, and the runtime, which does not keep that, is to be told again
 }
 
 func (r *reader) AddSplits(splits []exec.Split) error {
@@ -206,6 +207,9 @@ func (r *reader) fill() (rows, onlyNews bool) {
 	for k := range n {
 		i := (r.next + k) % n
 		s := &r.splits[i]
+		if s.paused {
+			continue
+		}
 		end, _ := r.end(i)
 		if w.Pace > 0 && !r.src.in.unpaced {
 			end = min(end, s.sp.open)
@@ -281,6 +285,15 @@ func (r *reader) Done() []int {
 		}
 	}
 	return out
+}
+
+// Pause leaves a split out of the next batches; World.AwaitRead does not wait for it meanwhile.
+func (r *reader) Pause(split int, paused bool) error {
+	r.src.w.mu.Lock()
+	defer r.src.w.mu.Unlock()
+	r.splits[split].paused = paused
+	r.src.w.changed.Broadcast()
+	return nil
 }
 
 func (r *reader) Locate(row int) string {

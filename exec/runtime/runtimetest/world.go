@@ -249,7 +249,7 @@ func (in *input) read(scans int) bool {
 	there := 0
 	for r := range in.readers {
 		for _, s := range r.splits {
-			if s.at < len(s.sp.rows) || s.idles {
+			if s.at < len(s.sp.rows) && !s.paused || s.idles {
 				return false
 			}
 			there++
