@@ -26,6 +26,8 @@ type Env struct {
 	Zone  *time.Location   // the session's time zone; nil: UTC
 	Clock func() time.Time // processing time; nil: time.Now. It is read once for a batch
 	Rand  rand.Source      // of RAND and UUID; nil: seeded at random
+	// Watermark is what CURRENT_WATERMARK gives, microseconds, where one is known; nil: none ever is.
+	Watermark func() (wm int64, known bool)
 	// Watch, when set, is asked once for each condition that is compiled: of a filter, of the operands of its ANDs, of a CASE,
 	// and for each projected BOOLEAN. What it returns, unless nil, is told how many rows the condition was true for, and how
 	// many not, at every evaluation.

@@ -21,6 +21,7 @@ var timeKernels = map[string]builder{
 	"CURRENT_ROW_TIMESTAMP": now(instant),
 	"LOCALTIMESTAMP":        now(func(x *ctx) int64 { return datetime.Truncate(x.zone.Local(x.clock()), 3) }),
 	"EXTRACT":               extract,
+	"CURRENT_WATERMARK":     currentWatermark,
 	"YEAR":                  part(datetime.Year), "QUARTER": part(datetime.Quarter), "MONTH": part(datetime.Month), "WEEK": part(datetime.Week),
 	"DAYOFYEAR": part(datetime.DOY), "DAYOFMONTH": part(datetime.DayUnit), "DAYOFWEEK": part(datetime.DOW),
 	"HOUR": part(datetime.HourUnit), "MINUTE": part(datetime.MinuteUnit), "SECOND": part(datetime.SecondUnit),
@@ -36,6 +37,16 @@ func localSecond(x *ctx) int64 { return datetime.TimeOf(datetime.Truncate(x.zone
 func now(f func(x *ctx) int64) builder {
 	return withNulls(func(k *rowKernel, i int) error { k.setInt(i, f(k.x)); return nil })
 }
+
+var currentWatermark = withNulls(func(k *rowKernel, i int) error {
+	if f := k.x.env.Watermark; f != nil {
+		if wm, known := f(); known {
+			k.setInt(i, datetime.Truncate(wm, 3))
+			return nil
+		}
+	}
+	return k.setNull(i)
+})
 
 // timeArg reads argument a as a timestamp of the local clock.
 func timeArg(t types.Type, a int) func(k *rowKernel, i int) int64 {

@@ -15,10 +15,12 @@ type calc struct {
 	projection *expr.Projection
 	sel        []int32
 	view       batch.Batch
+	wm         exec.Watermark // CURRENT_WATERMARK
 }
 
 func newCalc(n *physical.Calc, env Env) (exec.Operator, error) {
-	c := &calc{}
+	c := &calc{wm: exec.MinWatermark}
+	env.Expr.Watermark = func() (int64, bool) { return int64(c.wm), c.wm != exec.MinWatermark }
 	if n.Filter != nil {
 		f, err := expr.CompileFilter(n.Filter, env.Expr)
 		if err != nil {
@@ -32,6 +34,11 @@ func newCalc(n *physical.Calc, env Env) (exec.Operator, error) {
 	}
 	c.projection = p
 	return c, nil
+}
+
+func (c *calc) Watermark(wm exec.Watermark, _ exec.Emitter) error {
+	c.wm = wm
+	return nil
 }
 
 func (c *calc) Process(in *batch.Batch, out exec.Emitter) error {

@@ -11,7 +11,9 @@ import (
 
 	"weir/exec"
 	"weir/exec/op"
+	"weir/planner/fn"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/state"
 )
 
@@ -272,13 +274,27 @@ func (a *attempt) open(t *task, out stage) error {
 	return nil
 }
 
+// readsWatermark reports an operator whose expressions have CURRENT_WATERMARK in them.
+func readsWatermark(n physical.Node) bool {
+	c, ok := n.(*physical.Calc)
+	if !ok {
+		return false
+	}
+	for _, e := range append(slices.Clone(c.Exprs), c.Filter) {
+		if _, found := scalar.FindCall(e, fn.CurrentWatermark); found {
+			return true
+		}
+	}
+	return false
+}
+
 // openOp opens one operator of t with its state.
 func (a *attempt) openOp(t *task, n physical.Node, o exec.Operator, m *exec.Metrics, next, late stage, keeps bool) (stage, error) {
 	a.operators = append(a.operators, o)
 	id := n.Base().ID
 	st := newOpStage(id, o, m, next)
 	st.late = late
-	st.stateful = keeps
+	st.keeps = keeps || readsWatermark(n)
 	var scope state.Scope
 	ctx := a.taskContext(id, t, m)
 	if keeps {

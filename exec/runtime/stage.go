@@ -50,7 +50,7 @@ type opStage struct {
 	wm       exec.Watermark
 	reached  exec.Watermark // wm, but not the end of the input: how far event time has really come
 	delay    int64          // of the watermarks that are forwarded, microseconds
-	stateful bool
+	keeps    bool           // wm is saved with each epoch
 }
 
 // rightInput is the second input of an operator that has two.
@@ -160,7 +160,7 @@ func (s *opStage) barrier(b *barrier, a *ack) error {
 		}
 		a.frozen = append(a.frozen, f)
 	}
-	if s.stateful {
+	if s.keeps {
 		// The end of the input is told again when it comes again. After weir run --until end it does not: the next
 		// run reads on, and its rows must not be late by an end that was none.
 		a.watermarks[s.id] = s.reached

@@ -659,6 +659,8 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	case f == nil:
 		x.unknownFunction(e)
 		return nil
+	case name == fn.CurrentWatermark:
+		return x.currentWatermark(e)
 	case name == "ARRAY" || name == "MAP":
 		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not known", e.Name.Name).Help("it is written in square brackets: %s", f.Syntax)
 		return nil

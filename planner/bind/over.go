@@ -21,6 +21,7 @@ type overs struct {
 	windows []*overWindow
 	calls   []overCall
 	aliases map[string]ast.Expr // of the SELECT list, for QUALIFY
+	marks   []scalar.Expr       // calls of CURRENT_WATERMARK outside of OVER: they are computed as the rows come, not as they go out
 }
 
 // overBase is the first column that stands for an OVER call.
@@ -390,6 +391,9 @@ func (o *overs) node(in logical.Node) (logical.Node, func(scalar.Expr) scalar.Ex
 		}
 		groups = append(groups, g)
 	}
+	for _, m := range o.marks {
+		place(m)
+	}
 	var node logical.Node = in
 	if len(exprs) > n {
 		node = logical.NewCalc(in, nil, exprs, names, in.Span())
@@ -405,6 +409,15 @@ func (o *overs) node(in logical.Node) (logical.Node, func(scalar.Expr) scalar.Ex
 	return node, func(e scalar.Expr) scalar.Expr {
 		if e == nil {
 			return nil
+		}
+		if len(o.marks) > 0 {
+			e = scalar.Rewrite(e, func(x scalar.Expr) scalar.Expr {
+				if c, ok := x.(*scalar.Call); ok && c.Func.Name == fn.CurrentWatermark {
+					p := at[scalar.Digest(c)]
+					return &scalar.Column{Index: p, Name: names[p], Typ: c.Typ, Sp: c.Sp}
+				}
+				return x
+			})
 		}
 		return scalar.Shift(e, func(i int) int {
 			if i >= overBase {

@@ -55,6 +55,9 @@ type Func struct {
 	// PerQuery: not deterministic, but one value a row at the time it is processed (CURRENT_TIMESTAMP).
 	PerQuery bool
 
+	// OfStream: what it gives is the stream's and not that of its arguments, so that examples are not run by themselves.
+	OfStream bool
+
 	// Unsupported is why weir does not have this function of Flink's, and what to do instead; empty for
 	// functions that work. Resolve of such a function fails with it.
 	Unsupported string

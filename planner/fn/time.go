@@ -6,6 +6,9 @@ import (
 	"weir/planner/types"
 )
 
+// CurrentWatermark is the name of the function that gives the watermark. It is computed by a Calc, from what the rows before have made it.
+const CurrentWatermark = "CURRENT_WATERMARK"
+
 // Units of time, upper case as the planner passes them.
 var (
 	extractUnits = []string{
@@ -46,6 +49,18 @@ func timeFuncs() []*Func {
 		now("CURRENT_ROW_TIMESTAMP", "CURRENT_ROW_TIMESTAMP()", "The time when the row is processed.", ltz, "CURRENT_ROW_TIMESTAMP() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("PROCTIME", "PROCTIME()", "The time when the row is processed, as a time attribute: a column that is PROCTIME() gives windows, joins within a time, OVER and ORDER BY their time.", ltz, "PROCTIME() >= TO_TIMESTAMP_LTZ(0, 3)", "TRUE"),
 		now("LOCALTIMESTAMP", "LOCALTIMESTAMP", "The local time in the session's time zone, when the row is processed.", types.MakeTimestamp(3), "LOCALTIMESTAMP >= TIMESTAMP '2020-01-01 00:00:00'", "TRUE"),
+		{
+			Name: CurrentWatermark, Family: "time", Syntax: "CURRENT_WATERMARK(row_time)",
+			Doc:   "The watermark that the rows before this one have made, where the function stands; NULL before there is one. Its argument is a column with a WATERMARK, and says nothing but the type. In the jobs of streams.",
+			Nulls: NullsToKernel, OfStream: true,
+			Resolve: resolve(form(func(args []Arg) types.Type {
+				if args[0].Type.Kind == types.TimestampLTZ {
+					return types.MakeTimestampLTZ(3).WithNullable(true)
+				}
+				return types.MakeTimestamp(3).WithNullable(true)
+			}, param{what: "a row-time attribute", ok: types.Type.IsTimestamp, null: types.MakeTimestamp(3)}).nulls(always)),
+			Examples: examples("CURRENT_WATERMARK(order_time)", "2026-01-01 00:04:55.000"),
+		},
 		f("EXTRACT", "EXTRACT(unit FROM t)", "A part of a time or interval as a number. WEEK is ISO's; DOW is 1 for Sunday, ISODOW 1 for Monday; EPOCH is the seconds from 1970 to the local time.",
 			resolve(form(is(types.TBigInt), partUnit, aTime), form(is(types.TBigInt), partUnit, anInterval)),
 			"EXTRACT(DAY FROM DATE '2006-06-05')", "5", "EXTRACT(QUARTER FROM TIMESTAMP '2026-05-01 10:20:30')", "2", "EXTRACT(MILLISECOND FROM TIMESTAMP '2026-05-01 10:20:30.450')", "450",

@@ -65,7 +65,7 @@ func refusedFuncs() []*Func {
 		kind              Kind
 		name, syntax, why string
 	}{
-		{Scalar, "CURRENT_WATERMARK", "CURRENT_WATERMARK(t)", "the watermark is not available to expressions; late rows are dropped by windows and counted in the metrics"},
+		{Scalar, "SOURCE_WATERMARK", "SOURCE_WATERMARK()", "no connector has watermarks of its own, and Flink's for Kafka has none either; write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, and for the time of Kafka's records ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'"},
 	} {
 		out = append(out, f(r.kind, r.name, r.syntax, r.why))
 	}

@@ -31,6 +31,7 @@ type Column struct {
 type Lost struct {
 	Column string // the time attribute's name
 	Why    string // "CAST makes a plain value of it"
+	Cast   bool   // CAST did it: nothing else does for CURRENT_WATERMARK
 	Help   string // what to do; empty for the usual
 	Span   diag.Span
 }
@@ -438,8 +439,10 @@ func NewCalc(in Node, filter scalar.Expr, exprs []scalar.Expr, names []string, a
 // lostIn finds the time attribute that the computation e makes a plain value of.
 func lostIn(e scalar.Expr, cols []Column) (lost *Lost) {
 	var why string
+	cast := false
 	switch x := e.(type) {
 	case *scalar.Cast:
+		cast = !x.Implicit
 		why = "CAST makes a plain value of it"
 		if x.Implicit {
 			why = "the conversion to " + x.Typ.WithNullable(true).String() + " makes a plain value of it"
@@ -449,7 +452,7 @@ func lostIn(e scalar.Expr, cols []Column) (lost *Lost) {
 	}
 	scalar.Walk(e, func(x scalar.Expr) bool {
 		if r, ok := x.(*scalar.Column); ok && cols[r.Index].Time != catalog.NoTime && e.Type().IsTimestamp() {
-			lost = &Lost{Column: cols[r.Index].Name, Why: why, Span: e.Span()}
+			lost = &Lost{Column: cols[r.Index].Name, Why: why, Cast: cast, Span: e.Span()}
 		} else if ok && cols[r.Index].Lost != nil && e.Type().IsTimestamp() {
 			lost = cols[r.Index].Lost
 		}

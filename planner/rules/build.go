@@ -13,6 +13,7 @@ import (
 	"weir/planner/catalog"
 	"weir/planner/codes"
 	"weir/planner/config"
+	"weir/planner/fn"
 	"weir/planner/logical"
 	"weir/planner/physical"
 	"weir/planner/scalar"
@@ -292,6 +293,7 @@ func (b *builder) exchange(in built, keys []int, path string) built {
 
 // build makes the physical plan of n. before: somebody above needs -U.
 func (b *builder) build(n logical.Node, before bool) (built, bool) {
+	b.watermarkUse(n)
 	switch n := n.(type) {
 	case *logical.Scan:
 		return b.scan(n, before)
@@ -382,6 +384,23 @@ func (b *builder) scan(n *logical.Scan, before bool) (built, bool) {
 	c := &physical.ChangelogNormalize{Input: r.node, Keys: keys, UpdateBefore: before, TTL: b.cfg.Duration(config.StateTTL)}
 	c.Props = physical.Props{ID: id, Columns: s.Columns, Span: n.Sp, Changelog: changes(before, scanKey(n))}
 	return built{node: c, updating: true, before: before, spread: keys, bounded: r.bounded}, true
+}
+
+// watermarkUse reports a CURRENT_WATERMARK where nothing can compute it: rows of a join come from both sides, and a batch has no watermark.
+func (b *builder) watermarkUse(n logical.Node) {
+	switch n := n.(type) {
+	case *logical.Join:
+		if at, found := scalar.FindCall(n.Cond, fn.CurrentWatermark); found {
+			b.diags.Errorf(codes.NoCallForm, at, "%s cannot stand in the condition of this join", fn.CurrentWatermark).
+				At("its rows come from both sides").Help("compute it in a sub-query on one side, and use its column")
+		}
+	case *logical.Calc:
+		for _, e := range append(slices.Clone(n.Exprs), n.Filter) {
+			if at, found := scalar.FindCall(e, fn.CurrentWatermark); found && b.batch {
+				b.diags.Errorf(codes.NoCallForm, at, "%s has no meaning in a batch job", fn.CurrentWatermark).At("it has no watermark")
+			}
+		}
+	}
 }
 
 // watermark is how the table of n makes its watermark. What is wrong about its options was reported by their check.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/parser/diag"
 	"weir/planner/fn"
 	"weir/planner/types"
 )
@@ -103,6 +104,20 @@ func Shift(e Expr, to func(int) int) Expr {
 		d.Index = to(c.Index)
 		return &d
 	})
+}
+
+// FindCall is the place of the first call of a function in e, which may be nil.
+func FindCall(e Expr, name string) (at diag.Span, found bool) {
+	if e == nil {
+		return at, false
+	}
+	Walk(e, func(x Expr) bool {
+		if c, ok := x.(*Call); ok && c.Func.Name == name && !found {
+			at, found = c.Sp, true
+		}
+		return !found
+	})
+	return at, found
 }
 
 // Deterministic reports whether e gives the same value for the same row, always.
@@ -392,7 +407,14 @@ func QuoteName(s string) string {
 // Sides reports the inputs of a join that e reads; the left one has n columns. An expression that gives another
 // value each time must stay where it is: it reads both.
 func Sides(e Expr, n int) (left, right bool) {
-	if !Deterministic(e) {
+	// The watermark is that of the side whose row time is asked for.
+	settled := true
+	Walk(e, func(x Expr) bool {
+		c, ok := x.(*Call)
+		settled = settled && (!ok || c.Func.Deterministic || c.Func.OfStream)
+		return settled
+	})
+	if !settled {
 		return true, true
 	}
 	for _, c := range Columns(e) {
