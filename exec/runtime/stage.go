@@ -39,18 +39,18 @@ type ack struct {
 
 // opStage runs one operator.
 type opStage struct {
-	id       string
-	op       exec.Operator
-	late     stage                // takes the rows that op drops as late; nil: nothing does
-	timer    exec.ProcessingTimer // op, where that works by processing time; nil otherwise
-	scope    *state.OperatorScope // nil for an operator without state
-	metrics  *exec.Metrics
-	next     stage
-	out      countingEmitter
-	wm       exec.Watermark
-	reached  exec.Watermark // wm, but not the end of the input: how far event time has really come
-	delay    int64          // of the watermarks that are forwarded, microseconds
-	keeps    bool           // wm is saved with each epoch
+	id      string
+	op      exec.Operator
+	late    stage                // takes the rows that op drops as late; nil: nothing does
+	timer   exec.ProcessingTimer // op, where that works by processing time; nil otherwise
+	scope   *state.OperatorScope // nil for an operator without state
+	metrics *exec.Metrics
+	next    stage
+	out     countingEmitter
+	wm      exec.Watermark
+	reached exec.Watermark // wm, but not the end of the input: how far event time has really come
+	delay   int64          // of the watermarks that are forwarded, microseconds
+	keeps   bool           // wm is saved with each epoch
 }
 
 // rightInput is the second input of an operator that has two.
