@@ -258,35 +258,23 @@ func stateful(n physical.Node) bool {
 	return false
 }
 
-// walk calls f for every node of the plan, inputs first.
-func walk(n physical.Node, f func(physical.Node)) {
-	for _, in := range n.Inputs() {
-		walk(in, f)
-	}
-	f(n)
-}
-
 // checkPlan refuses a plan whose ids are not unique: two operators would share their state.
 func checkPlan(job *physical.Job) error {
 	seen := map[string]bool{}
-	var err error
-	for _, s := range job.Sinks {
-		walk(s, func(n physical.Node) {
-			id := n.Base().ID
-			switch {
-			case err != nil:
-			case id == "":
-				err = bug(fmt.Sprintf("%T", n), "a plan node without an id")
-			case seen[id]:
-				err = bug(id, "two plan nodes with this id")
-			}
+	for n := range job.Nodes() {
+		switch id := n.Base().ID; {
+		case id == "":
+			return bug(fmt.Sprintf("%T", n), "a plan node without an id")
+		case seen[id]:
+			return bug(id, "two plan nodes with this id")
+		default:
 			seen[id] = true
-		})
+		}
 	}
-	if err == nil && len(job.Sinks) == 0 {
-		err = bug(job.Name, "a job without a sink")
+	if len(job.Sinks) == 0 {
+		return bug(job.Name, "a job without a sink")
 	}
-	return err
+	return nil
 }
 
 // String draws the graph, for logs at debug level and tests: a line for each pipeline.

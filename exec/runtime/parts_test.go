@@ -224,14 +224,12 @@ func TestGraph(t *testing.T) {
 				return found.All[0].Title
 			}
 			job := p.Jobs[0]
-			for _, s := range job.Sinks {
-				walk(s, func(n physical.Node) {
-					switch n.(type) {
-					case *physical.Scan, *physical.Values:
-						b.sources[n] = &source{id: n.Base().ID}
-						b.splits[b.sources[n]] = splits
-					}
-				})
+			for n := range job.Nodes() {
+				switch n.(type) {
+				case *physical.Scan, *physical.Values:
+					b.sources[n] = &source{id: n.Base().ID}
+					b.splits[b.sources[n]] = splits
+				}
 			}
 			g, err := b.build(job)
 			if err != nil {

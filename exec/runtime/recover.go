@@ -523,8 +523,8 @@ func (a *attempt) fits(m *state.Manifest) error {
 			Choices: []string{fmt.Sprintf("SET '%s' = '%d'", config.MaxParallelism, m.Groups)}}
 	}
 	plan := map[string]physical.Node{}
-	for _, s := range r.job.Sinks {
-		walk(s, func(n physical.Node) { plan[n.Base().ID] = n })
+	for n := range r.job.Nodes() {
+		plan[n.Base().ID] = n
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.Sources)) {
 		if plan[id] == nil {

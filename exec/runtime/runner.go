@@ -139,8 +139,8 @@ func New(job *physical.Job, o Options) (*Runner, error) {
 	if r.timeout == 0 {
 		r.timeout = math.MaxInt64 // '0 s' waits for ever
 	}
-	for _, s := range job.Sinks {
-		walk(s, func(n physical.Node) { r.stateful = r.stateful || stateful(n) })
+	for n := range job.Nodes() {
+		r.stateful = r.stateful || stateful(n)
 	}
 	var err error
 	if r.restarts, err = newRestartStrategy(r.cfg, r.durable); err != nil {
@@ -255,22 +255,17 @@ func (r *Runner) open() error {
 	if r.o.Connectors == nil {
 		return bug(r.job.Name, "no connectors")
 	}
-	var err error
-	for _, s := range r.job.Sinks {
-		walk(s, func(n physical.Node) {
-			if err != nil {
-				return
-			}
-			if j, ok := n.(*physical.LookupJoin); ok {
-				err = r.openLookup(j)
-				return
-			}
+	for n := range r.job.Nodes() {
+		var err error
+		switch n := n.(type) {
+		case *physical.LookupJoin:
+			err = r.openLookup(n)
+		case *physical.Sink:
+			err = r.openSink(n)
+		default:
 			err = r.openSource(n)
-		})
-		if err != nil {
-			return err
 		}
-		if err := r.openSink(s); err != nil {
+		if err != nil {
 			return err
 		}
 	}

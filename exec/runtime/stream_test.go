@@ -139,8 +139,7 @@ func (s *streamTest) world(t *testing.T, job *physical.Job) *runtimetest.World {
 
 func scanned(job *physical.Job) []*catalog.Table {
 	var out []*catalog.Table
-	var visit func(n physical.Node)
-	visit = func(n physical.Node) {
+	for n := range job.Nodes() {
 		var read *catalog.Table
 		switch n := n.(type) {
 		case *physical.Scan:
@@ -151,12 +150,6 @@ func scanned(job *physical.Job) []*catalog.Table {
 		if read != nil && !slices.ContainsFunc(out, func(t *catalog.Table) bool { return t.Name == read.Name }) {
 			out = append(out, read)
 		}
-		for _, in := range n.Inputs() {
-			visit(in)
-		}
-	}
-	for _, s := range job.Sinks {
-		visit(s)
 	}
 	return out
 }

@@ -358,11 +358,7 @@ type advice struct {
 // advise looks for what a job's author may not have meant. What is wrong is a finding of the check and is not repeated.
 func advise(job *physical.Job) []advice {
 	var out []advice
-	var walk func(n physical.Node)
-	walk = func(n physical.Node) {
-		for _, in := range n.Inputs() {
-			walk(in)
-		}
+	for n := range job.Nodes() {
 		say := func(format string, args ...any) { out = append(out, advice{n, fmt.Sprintf(format, args...)}) }
 		if s := stateOf(n); s != nil && s.TTLMillis != nil && *s.TTLMillis == 0 {
 			if _, finite := known(n.Inputs()[0]); !finite {
@@ -382,9 +378,6 @@ func advise(job *physical.Job) []advice {
 				say("a partition of %s without rows holds back all windows; SET 'table.exec.source.idle-timeout' = '30 s' lets the others go on", scalar.QuoteName(n.Table.Name))
 			}
 		}
-	}
-	for _, s := range job.Sinks {
-		walk(s)
 	}
 	return slices.Clip(out)
 }

@@ -3,6 +3,7 @@
 package physical
 
 import (
+	"iter"
 	"time"
 
 	"weir/parser/diag"
@@ -23,6 +24,33 @@ type Job struct {
 	Span        diag.Span
 	// Rules is what the optimizer did, in order.
 	Rules []Fired
+}
+
+// Nodes are the nodes of the job's plans, inputs first.
+func (j *Job) Nodes() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		for _, s := range j.Sinks {
+			for n := range Nodes(s) {
+				if !yield(n) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Nodes are n and what is below it, inputs first.
+func Nodes(n Node) iter.Seq[Node] {
+	var visit func(Node, func(Node) bool) bool
+	visit = func(n Node, yield func(Node) bool) bool {
+		for _, in := range n.Inputs() {
+			if !visit(in, yield) {
+				return false
+			}
+		}
+		return yield(n)
+	}
+	return func(yield func(Node) bool) { visit(n, yield) }
 }
 
 // Fired is a rule of the optimizer that changed the plan.

@@ -75,20 +75,22 @@ func tableUses(p *planner.Program) []kafka.TableUse {
 		}
 		return &out[i]
 	}
-	walk(jobs, func(j *physical.Job, n physical.Node) {
-		switch n := n.(type) {
-		case *physical.Scan:
-			if isKafka(n.Table) {
-				u := use(n.Table)
-				u.Read = true
-				u.Parallelism = max(u.Parallelism, n.Parallelism, j.Config.Int(config.Parallelism))
-			}
-		case *physical.Sink:
-			if isKafka(n.Table) {
-				use(n.Table).Wrote = true
+	for _, j := range jobs {
+		for n := range j.Nodes() {
+			switch n := n.(type) {
+			case *physical.Scan:
+				if isKafka(n.Table) {
+					u := use(n.Table)
+					u.Read = true
+					u.Parallelism = max(u.Parallelism, n.Parallelism, j.Config.Int(config.Parallelism))
+				}
+			case *physical.Sink:
+				if isKafka(n.Table) {
+					use(n.Table).Wrote = true
+				}
 			}
 		}
-	})
+	}
 	for _, name := range p.Session.Names() {
 		if t := p.Session.Table(name); t != nil && isKafka(t) && !slices.ContainsFunc(out, func(u kafka.TableUse) bool { return u.Table.Name == name }) {
 			out = append(out, kafka.TableUse{Table: t, Read: true})

@@ -118,16 +118,15 @@ func markers(flag string, jobs []*physical.Job, in *kafka.Inspection) (map[strin
 			continue
 		}
 		var servers, prefix string // the marker is written under the smallest prefix of the job's sinks
-		walk([]*physical.Job{job}, func(_ *physical.Job, n physical.Node) {
-			sink, ok := n.(*physical.Sink)
-			if !ok || !isKafka(sink.Table) || spec.KafkaDelivery(sink.Table) != "exactly-once" {
-				return
+		for _, sink := range job.Sinks {
+			if !isKafka(sink.Table) || spec.KafkaDelivery(sink.Table) != "exactly-once" {
+				continue
 			}
 			if p, _ := sink.Table.Options.Get("sink.transactional-id-prefix"); prefix == "" || p < prefix {
 				prefix = p
 				servers, _ = sink.Table.Options.Get("properties.bootstrap.servers")
 			}
-		})
+		}
 		m := kafka.Marker{}
 		if servers != "" {
 			m = in.MarkerOf(servers, prefix)

@@ -39,18 +39,20 @@ func memoryBudget(cfg *config.Config) (int64, error) {
 // collector respect the rest; GOMEMLIMIT in the environment goes first.
 func planMemory(budget int64, jobs []*physical.Job, log *slog.Logger) (exec.MemoryPlan, error) {
 	readers, producers := 0, 0
-	walk(jobs, func(job *physical.Job, n physical.Node) {
-		switch n := n.(type) {
-		case *physical.Sink:
-			if isKafka(n.Table) {
-				producers++
-			}
-		case *physical.Scan:
-			if isKafka(n.Table) {
-				readers += max(n.Parallelism, runtime.Parallelism(job.Config))
+	for _, job := range jobs {
+		for n := range job.Nodes() {
+			switch n := n.(type) {
+			case *physical.Sink:
+				if isKafka(n.Table) {
+					producers++
+				}
+			case *physical.Scan:
+				if isKafka(n.Table) {
+					readers += max(n.Parallelism, runtime.Parallelism(job.Config))
+				}
 			}
 		}
-	})
+	}
 	for _, job := range jobs {
 		own := job.Config.Clone()
 		if err := own.Set(config.MemoryBudget, fmt.Sprintf("%d kb", budget/int64(len(jobs))>>10), config.FromFlag); err != nil {

@@ -305,20 +305,12 @@ func (s *Shell) size() (width, height int) {
 
 // bounded reports whether every source of j ends by itself.
 func (s *Shell) bounded(j *physical.Job) bool {
-	ends := true
-	var walk func(physical.Node)
-	walk = func(n physical.Node) {
+	for n := range j.Nodes() {
 		if scan, ok := n.(*physical.Scan); ok && !s.boundedTable(scan.Table) {
-			ends = false
-		}
-		for _, in := range n.Inputs() {
-			walk(in)
+			return false
 		}
 	}
-	for _, sink := range j.Sinks {
-		walk(sink)
-	}
-	return ends
+	return true
 }
 
 func (s *Shell) boundedTable(t *catalog.Table) bool {

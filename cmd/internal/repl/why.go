@@ -16,21 +16,16 @@ func why(j *physical.Job, st runtime.Status) string {
 	for _, o := range st.Operators {
 		counters[o.ID] = o
 	}
-	for _, s := range j.Sinks {
-		if text := whyBelow(s, counters); text != "" {
+	for n := range j.Nodes() { // inputs first: what never came there is the cause
+		if text := whyAt(n, counters); text != "" {
 			return text
 		}
 	}
 	return ""
 }
 
-// whyBelow looks at the inputs of n first: what never came there is the cause.
-func whyBelow(n physical.Node, counters map[string]runtime.OperatorStatus) string {
-	for _, in := range n.Inputs() {
-		if text := whyBelow(in, counters); text != "" {
-			return text
-		}
-	}
+// whyAt is what n has to say about it; empty if nothing.
+func whyAt(n physical.Node, counters map[string]runtime.OperatorStatus) string {
 	o, ok := counters[n.Base().ID]
 	if !ok {
 		return ""

@@ -93,33 +93,29 @@ func (c *Coverage) at(s diag.Span, kind string) *covered {
 func (c *Coverage) plan(job *physical.Job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range job.Sinks {
-		c.at(s.Span, "statement")
-		walk(s, func(n physical.Node) {
-			calc, ok := n.(*physical.Calc)
-			if !ok {
-				return
+	for n := range job.Nodes() {
+		switch n := n.(type) {
+		case *physical.Sink:
+			c.at(n.Span, "statement")
+		case *physical.Calc:
+			if n.Filter != nil {
+				c.conjuncts(n.Filter)
 			}
-			if calc.Filter != nil {
-				c.conjuncts(calc.Filter)
-			}
-			for _, e := range calc.Exprs {
+			for _, e := range n.Exprs {
 				c.branches(e)
 			}
-		})
-		walk(s, func(n physical.Node) {
-			for _, in := range n.Inputs() {
-				calc, ok := in.(*physical.Calc)
-				if !ok {
-					continue
-				}
-				for _, a := range aggregates(n) {
-					if a.Filter >= 0 {
-						c.at(calc.Exprs[a.Filter].Span(), "condition")
-					}
+		}
+		for _, in := range n.Inputs() {
+			calc, ok := in.(*physical.Calc)
+			if !ok {
+				continue
+			}
+			for _, a := range aggregates(n) {
+				if a.Filter >= 0 {
+					c.at(calc.Exprs[a.Filter].Span(), "condition")
 				}
 			}
-		})
+		}
 	}
 }
 
@@ -166,28 +162,26 @@ func (c *Coverage) branches(e scalar.Expr) {
 // elseOf finds the ELSE that belongs to the last condition of a CASE: by the plan, since the text alone does not say.
 func elseOf(job *physical.Job) map[point]diag.Span {
 	out := map[point]diag.Span{}
-	for _, s := range job.Sinks {
-		walk(s, func(n physical.Node) {
-			calc, ok := n.(*physical.Calc)
-			if !ok {
-				return
-			}
-			es := slices.Clone(calc.Exprs)
-			if calc.Filter != nil {
-				es = append(es, calc.Filter)
-			}
-			for _, e := range es {
-				scalar.Walk(e, func(x scalar.Expr) bool {
-					if call, ok := x.(*scalar.Call); ok && call.Func.Name == "CASE" && len(call.Args) >= 3 {
-						last, other := call.Args[len(call.Args)-3].Span(), call.Args[len(call.Args)-1].Span()
-						if !last.IsZero() && !other.IsZero() {
-							out[pointOf(last)] = other
-						}
+	for n := range job.Nodes() {
+		calc, ok := n.(*physical.Calc)
+		if !ok {
+			continue
+		}
+		es := slices.Clone(calc.Exprs)
+		if calc.Filter != nil {
+			es = append(es, calc.Filter)
+		}
+		for _, e := range es {
+			scalar.Walk(e, func(x scalar.Expr) bool {
+				if call, ok := x.(*scalar.Call); ok && call.Func.Name == "CASE" && len(call.Args) >= 3 {
+					last, other := call.Args[len(call.Args)-3].Span(), call.Args[len(call.Args)-1].Span()
+					if !last.IsZero() && !other.IsZero() {
+						out[pointOf(last)] = other
 					}
-					return true
-				})
-			}
-		})
+				}
+				return true
+			})
+		}
 	}
 	return out
 }

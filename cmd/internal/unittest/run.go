@@ -357,13 +357,13 @@ func (e *execution) step(s *step) error {
 func (e *execution) checkNames(jobs []*physical.Job) error {
 	read, written := map[string]bool{}, map[string]bool{}
 	for _, j := range jobs {
-		for _, s := range j.Sinks {
-			written[shown(s.Table)] = true
-			walk(s, func(n physical.Node) {
-				if t, _ := readBy(n); t != nil {
-					read[t.Name] = true
-				}
-			})
+		for n := range j.Nodes() {
+			if s, ok := n.(*physical.Sink); ok {
+				written[shown(s.Table)] = true
+			}
+			if t, _ := readBy(n); t != nil {
+				read[t.Name] = true
+			}
 		}
 	}
 	f := *e.t.File
@@ -408,13 +408,6 @@ func shown(t *catalog.Table) string {
 		return "query"
 	}
 	return t.Name
-}
-
-func walk(n physical.Node, f func(physical.Node)) {
-	for _, in := range n.Inputs() {
-		walk(in, f)
-	}
-	f(n)
 }
 
 // give feeds rows.
@@ -512,12 +505,10 @@ func modeHelp(mode catalog.ChangeMode, connector string) string {
 // tableOf is a table that the jobs read; looked: it is looked up and not read.
 func (e *execution) tableOf(table string) (t *catalog.Table, looked bool) {
 	for _, l := range e.jobs {
-		for _, s := range l.plan.Sinks {
-			walk(s, func(n physical.Node) {
-				if u, by := readBy(n); u != nil && u.Name == table && (t == nil || looked) {
-					t, looked = u, by
-				}
-			})
+		for n := range l.plan.Nodes() {
+			if u, by := readBy(n); u != nil && u.Name == table && (t == nil || looked) {
+				t, looked = u, by
+			}
 		}
 	}
 	return t, looked

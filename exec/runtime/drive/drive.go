@@ -70,20 +70,13 @@ func New(plan *physical.Job, o Options) (*Job, error) {
 		}
 		return "none"
 	}
-	var visit func(n physical.Node)
-	visit = func(n physical.Node) {
+	for n := range plan.Nodes() {
 		switch n := n.(type) {
 		case *physical.Scan:
 			j.Scans[n.Table.Name]++
 		case *physical.LookupJoin:
 			j.looked[n.Lookup.Table.Name] = true
 		}
-		for _, in := range n.Inputs() {
-			visit(in)
-		}
-	}
-	for _, s := range plan.Sinks {
-		visit(s)
 	}
 	for t := range j.Scans {
 		j.World.Table(t, true, 1)
