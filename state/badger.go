@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,7 @@ func (s *Store) closeData(db *badger.DB, runs *runFiles) error {
 	if db == nil { // Options.Lazy
 		return nil
 	}
-	return errors.Join(s.guard(db.Close), runs.close())
+	return errors.Join(s.awaitMerge(), s.guard(db.Close), runs.close())
 }
 
 // openBadger opens a data folder verifying every table in it.
@@ -52,7 +53,8 @@ func (s *Store) openBadger(name string) (db *badger.DB, err error) {
 	o.NumVersionsToKeep = 1
 	o.MemTableSize = memtable
 	o.NumMemtables = 3
-	o.NumCompactors = 2
+	o.NumCompactors = 0 // mergeTables says why
+	o.NumLevelZeroTables, o.NumLevelZeroTablesStall = level0Tables-1, math.MaxInt32
 	o.MetricsEnabled = false
 	// Pages stay in the tables: folding makes them short-lived, and compaction, unlike the value log's
 	// collection, drops them for good with no help.

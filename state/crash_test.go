@@ -213,6 +213,7 @@ func TestKilledPrepareLeavesOneEpochOrTheOther(t *testing.T) {
 				j.prepare()
 				j.commit()
 				j.reopen(2)
+				j.must(j.store.awaitMerge())
 				j.must(j.store.db.Flatten(1))
 				j.reopen(1)
 			})

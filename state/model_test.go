@@ -406,8 +406,11 @@ func TestTablesBehaveLikeAMap(t *testing.T) {
 				j.store.fs = osFS{}
 				j.reopen(j.par)
 			},
-			"reopen":  func(t *rapid.T) { j.reopen(rapid.IntRange(1, 4).Draw(t, "parallelism")) },
-			"flatten": func(t *rapid.T) { j.must(j.store.db.Flatten(2)) },
+			"reopen": func(t *rapid.T) { j.reopen(rapid.IntRange(1, 4).Draw(t, "parallelism")) },
+			"flatten": func(t *rapid.T) {
+				j.must(j.store.awaitMerge())
+				j.must(j.store.db.Flatten(2))
+			},
 			"restore": func(t *rapid.T) {
 				if j.cp == nil || j.store.Manifest().Checkpoint == nil {
 					return

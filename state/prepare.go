@@ -73,6 +73,9 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 			return err
 		}
 	}
+	if err := s.mergeTables(s.db); err != nil {
+		return s.diskError("merge the tables of the data folder", err)
+	}
 	p := &preparer{ctx: ctx, s: s, version: version(m.Epoch), epoch: m.Epoch, farRun: s.farRun(dirty), pages: s.dirs.pages, sum: s.dirs.sum, files: maps.Clone(s.dirs.files), entries: s.entries}
 	defer p.cancel()
 	if cp != nil {

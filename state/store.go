@@ -73,6 +73,7 @@ type Store struct {
 	budget int64
 
 	db       *badger.DB
+	merging  chan error // takes how the merge of db's tables ended; nil: there is none (merge.go)
 	runs     *runFiles
 	data     string // name of the data folder
 	slots    slots
