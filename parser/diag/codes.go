@@ -138,6 +138,8 @@ var Codes = map[string]string{
 	"SQ7108": "seconds are taken for milliseconds, or the other way round",
 	"SQ7109": "a letter of a date pattern means something else",
 	"SQ7110": "a result depends on the time zone of the machine",
+	"SQ7111": "an alignment group has nothing to align",
+	"SQ7112": "an alignment's drift is shorter than rows may be late",
 
 	"SQ7201": "a join remembers both of its sides for ever",
 	"SQ7202": "every row of one side of a join meets every row of the other",

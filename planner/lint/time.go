@@ -27,6 +27,8 @@ var timeRules = []Rule{
 	{Code: "SQ7108", Name: "epoch-unit", run: epochUnit},
 	{Code: "SQ7109", Name: "date-pattern", run: datePattern},
 	{Code: "SQ7110", Name: "zone-of-the-machine", run: machineZone},
+	{Code: "SQ7111", Name: "alignment-of-nothing", run: alignmentAlone},
+	{Code: "SQ7112", Name: "drift-within-lateness", run: alignmentDrift},
 }
 
 func watermarkMissing(p *pass) {
@@ -204,6 +206,48 @@ func idleOff(p *pass) {
 		}
 		p.report(t.Watermark.Span, "one silent partition of %s stops all windows", t.Name).At("no idle time-out, and %s", why).
 			Help("SET 'table.exec.source.idle-timeout' = '30 s', or set 'scan.watermark.idle-timeout' on the table")
+	}
+}
+
+// alignmentAlone reports alignment groups that have nothing to align: a table without a watermark, or one of a single split whose group has no
+// other table.
+func alignmentAlone(p *pass) {
+	members := map[string]int{}
+	for _, t := range p.Tables {
+		if t.Watermark != nil {
+			members[option(t, catalog.AlignmentGroup)]++
+		}
+	}
+	for _, t := range p.Tables {
+		o := t.Options.Lookup(catalog.AlignmentGroup)
+		if o == nil {
+			continue
+		}
+		if t.Watermark == nil {
+			p.report(o.ValueSpan, "table %s has no WATERMARK that could be aligned", t.Name).Label(t.NameSpan, "defined here").
+				Help("add a WATERMARK, or remove '%s'", catalog.AlignmentGroup)
+			continue
+		}
+		if many, _ := p.manySplits(t); members[o.Value] == 1 && !many {
+			p.report(o.ValueSpan, "table %s is alone in its alignment group", t.Name).At("no other table of this script is in '%s'", o.Value).
+				Help("give the tables that are to wait for one another the same group; of a table with several partitions these wait, too")
+		}
+	}
+}
+
+// alignmentDrift reports a drift that is not longer than rows may be late: what is normal disorder within a partition then stops others.
+func alignmentDrift(p *pass) {
+	for _, t := range p.Tables {
+		o := t.Options.Lookup(catalog.AlignmentDrift)
+		if o == nil || t.Watermark == nil {
+			continue
+		}
+		late, at, ok := delay(t.Watermark.Expr)
+		drift, err := config.ParseDuration(o.Value)
+		if ok && err == nil && drift > 0 && drift.Microseconds() < late {
+			p.report(o.ValueSpan, "the drift of table %s is shorter than its rows may be late", t.Name).At("splits that are no further apart than that stop one another").
+				Label(at, "rows are waited for so long").Help("make '%s' longer than the delay of the WATERMARK", catalog.AlignmentDrift)
+		}
 	}
 }
 
