@@ -233,13 +233,17 @@ func (b *Broker) Transaction(t testing.TB, id, end, topic string, records ...Rec
 	return nil
 }
 
-// firstOffset asks for the first offset of a partition. A broker that has just been started may not lead it yet.
+// firstOffset asks for the first offset of a partition. A broker that has just been started may not lead it, or know of it, yet.
 func firstOffset(c *ck.Consumer, topic string, partition int32) (int64, error) {
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		lo, _, err := c.QueryWatermarkOffsets(topic, partition, 20000)
 		var e ck.Error
-		if errors.As(err, &e) && (e.Code() == ck.ErrNotLeaderForPartition || e.Code() == ck.ErrLeaderNotAvailable) && time.Now().Before(deadline) {
-			continue
+		if errors.As(err, &e) && time.Now().Before(deadline) {
+			switch e.Code() {
+			case ck.ErrNotLeaderForPartition, ck.ErrLeaderNotAvailable, ck.ErrUnknownPartition, ck.ErrUnknownTopicOrPart:
+				time.Sleep(20 * time.Millisecond)
+				continue
+			}
 		}
 		return lo, err
 	}

@@ -1,9 +1,11 @@
 package kafkatest
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"weir/connectors/kafka/kafkatest/realkafka"
 )
@@ -55,8 +57,20 @@ func (b *Broker) ConsoleConsumer(t testing.TB, topic string, more ...string) []s
 	if b.real == nil {
 		t.Fatal("kafkatest: the console consumer is used with a real broker")
 	}
+	// It cannot tell the end from a broker that takes its time. Where it has seen less than there is, it looks once more, with patience.
+	atLeast := len(b.Read(t, topic, "read_committed"))
+	lines := b.console(t, topic, 4*time.Second, more)
+	if len(lines) < atLeast {
+		lines = b.console(t, topic, time.Minute, more)
+	}
+	return lines
+}
+
+// console is the console consumer's lines of a topic, until nothing came for so long.
+func (b *Broker) console(t testing.TB, topic string, quiet time.Duration, more []string) []string {
+	t.Helper()
 	out, err := b.real.Tool("org.apache.kafka.tools.consumer.ConsoleConsumer", append([]string{"--bootstrap-server", b.Addr, "--topic", topic,
-		"--isolation-level", "read_committed", "--from-beginning", "--timeout-ms", "10000"}, more...)...)
+		"--isolation-level", "read_committed", "--from-beginning", "--timeout-ms", strconv.FormatInt(quiet.Milliseconds(), 10)}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
