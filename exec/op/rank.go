@@ -19,15 +19,38 @@ import (
 //	the first alone    of a key in an insert-only input: the row that comes goes out as +U, the one that leaves it, before, as -U where it is wanted
 //	with a number      every place from r on has another row: -U and +U, and +I or -D for the last place
 type rank struct {
-	node *physical.Rank
 	ordered
 	cols []int
 
 	keyedRows
 	sort   []byte
 	behind []ranked // of a change: the rows that it moves
-	out    *batch.Batch
-	kept   []*batch.Vector // columns of out without the number
+	ranking
+}
+
+// ranking is what goes out of a rank: rows, and their numbers where they are wanted.
+type ranking struct {
+	node *physical.Rank
+	out  *batch.Batch
+	kept []*batch.Vector // columns of out without the number
+}
+
+func newRanking(n *physical.Rank) ranking {
+	out := batch.New(columnTypes(n), batch.TargetRows)
+	return ranking{n, out, out.Cols[:len(n.Input.Base().Columns)]}
+}
+
+// put puts a row out, which has the number in its partition.
+func (o *ranking) put(row []byte, number int, kind batch.ChangeKind) error {
+	if err := decodeListed(o.node.ID, row, o.kept); err != nil {
+		return err
+	}
+	if o.node.Number {
+		o.out.Cols[len(o.kept)].AppendInt(int64(number))
+	}
+	o.out.N++
+	o.out.SetKind(o.out.N-1, kind)
+	return nil
 }
 
 func newRank(n *physical.Rank) (exec.Operator, error) {
@@ -35,12 +58,10 @@ func newRank(n *physical.Rank) (exec.Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &rank{node: n, ordered: in}
+	o := &rank{ordered: in, ranking: newRanking(n)}
 	for c := range o.types {
 		o.cols = append(o.cols, c)
 	}
-	o.out = batch.New(columnTypes(n), batch.TargetRows)
-	o.kept = o.out.Cols[:len(o.types)]
 	return o, nil
 }
 
@@ -167,19 +188,19 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 		}
 		if leavesOK && entersOK && o.node.Updates {
 			if o.node.UpdateBefore {
-				if err := o.put(leaves, 0, batch.UpdateBefore); err != nil {
+				if err := o.put(leaves.row, 0, batch.UpdateBefore); err != nil {
 					return err
 				}
 			}
-			return o.put(enters, 0, batch.UpdateAfter)
+			return o.put(enters.row, 0, batch.UpdateAfter)
 		}
 		if leavesOK {
-			if err := o.put(leaves, 0, batch.Delete); err != nil {
+			if err := o.put(leaves.row, 0, batch.Delete); err != nil {
 				return err
 			}
 		}
 		if entersOK {
-			return o.put(enters, 0, batch.Insert)
+			return o.put(enters.row, 0, batch.Insert)
 		}
 		return nil
 	}
@@ -196,34 +217,22 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 		switch {
 		case other && bytes.Equal(old.row, now.row):
 		case other:
-			if err := o.put(old, k, batch.UpdateBefore); err != nil {
+			if err := o.put(old.row, k, batch.UpdateBefore); err != nil {
 				return err
 			}
-			if err := o.put(now, k, batch.UpdateAfter); err != nil {
+			if err := o.put(now.row, k, batch.UpdateAfter); err != nil {
 				return err
 			}
 		case came:
-			if err := o.put(now, k, batch.Insert); err != nil {
+			if err := o.put(now.row, k, batch.Insert); err != nil {
 				return err
 			}
 		default:
-			if err := o.put(old, k, batch.Delete); err != nil {
+			if err := o.put(old.row, k, batch.Delete); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
-}
-
-func (o *rank) put(r ranked, number int, kind batch.ChangeKind) error {
-	if err := decodeListed(o.node.ID, r.row, o.kept); err != nil {
-		return err
-	}
-	if o.node.Number {
-		o.out.Cols[len(o.kept)].AppendInt(int64(number))
-	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
 	return nil
 }
 

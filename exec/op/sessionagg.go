@@ -74,18 +74,8 @@ func newSessionAggregate(n *physical.WindowAggregate) (*sessionAggregate, error)
 	if o.aggs.hasDistinct() {
 		return nil, fmt.Errorf("this is a bug: sets of distinct values of sessions cannot be put together")
 	}
-	for _, p := range n.WindowColumns {
-		if p != "start" && p != "end" && p != "time" {
-			return nil, fmt.Errorf("this is a bug: a window has no property %q", p)
-		}
-	}
-	o.out = batch.New(columnTypes(n), batch.TargetRows)
-	o.keyv = o.out.Cols[:len(n.Keys)]
-	for i := range n.Keys {
-		// Keys are decoded with the types that they were encoded with.
-		o.keyv[i].Type = in[n.Keys[i]]
-	}
-	return o, nil
+	o.out, o.keyv, err = windowOutput(n)
+	return o, err
 }
 
 func (o *sessionAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
@@ -121,32 +111,14 @@ func accKey(dst, key []byte, id int64) []byte {
 func accHash(hash uint64, key []byte) uint64 { return hash&^(1<<32-1) | state.Hash(key)&(1<<32-1) }
 
 func (o *sessionAggregate) Process(in *batch.Batch, _ exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
 	pos := positions(in, &o.all)
 	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.keys, o.hashes)
-	if err := o.open.find(o.hashes[:n], o.keys); err != nil {
-		return err
-	}
-	o.late = o.late[:0]
 	o.clear()
-	times := in.Cols[o.w.TimeColumn]
-	for k, i := range pos {
-		t, err := o.rowTime(times, int(i))
-		if err != nil {
-			return err
-		}
-		key := o.keys.Data[o.keys.Off[k]:o.keys.Off[k+1]]
-		x, joined, ok, err := o.open.extend(&o.windows, o.wm, k, o.hashes[k], key, t)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			o.late = append(o.late, i)
-			continue
-		}
+	var err error
+	o.late, err = o.open.assign(&o.windows, o.wm, in, pos, o.hashes, o.keys, o.late, func(k int, key []byte, _ int64, x session, joined []session) error {
 		if joined != nil {
 			if err := o.add(in); err != nil {
 				return err
@@ -159,12 +131,15 @@ func (o *sessionAggregate) Process(in *batch.Batch, _ exec.Emitter) error {
 		o.accKeys.Data = accKey(o.accKeys.Data, key, x.id)
 		o.accKeys.Off = append(o.accKeys.Off, uint32(len(o.accKeys.Data)))
 		o.accHash = append(o.accHash, accHash(o.hashes[k], o.accKeys.Data[from:]))
-		o.pos = append(o.pos, i)
+		o.pos = append(o.pos, pos[k])
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if err := o.add(in); err != nil {
 		return err
 	}
-	o.open.forgetEmpty()
 	return o.ctx.DropLate(in, o.late, o.wm)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"weir/exec"
+	"weir/exec/batch"
 	"weir/state"
 )
 
@@ -82,6 +83,37 @@ func (s *sessions) open(st state.Scope, schema string, ids bool) (err error) {
 func (s *sessions) find(hashes []uint64, keys state.Keys) error {
 	s.refs, s.made = grow(s.refs, len(hashes)), grow(s.made, len(hashes))
 	return s.table.Map(0).UpsertMany(hashes, keys, s.refs, s.made)
+}
+
+// assign calls f with each row of a batch that is not late and the session that it is in, as of extend; key is the partition, and valid until the
+// batch is done. It returns the others, in late's memory.
+func (s *sessions) assign(w *windows, wm exec.Watermark, in *batch.Batch, pos []int32, hashes []uint64, keys state.Keys, late []int32,
+	f func(k int, key []byte, t int64, x session, joined []session) error) ([]int32, error) {
+	late = late[:0]
+	if err := s.find(hashes[:len(pos)], keys); err != nil {
+		return late, err
+	}
+	times := in.Cols[w.w.TimeColumn]
+	for k, i := range pos {
+		t, err := w.rowTime(times, int(i))
+		if err != nil {
+			return late, err
+		}
+		key := keys.Data[keys.Off[k]:keys.Off[k+1]]
+		x, joined, ok, err := s.extend(w, wm, k, hashes[k], key, t)
+		if err != nil {
+			return late, err
+		}
+		if !ok {
+			late = append(late, i)
+			continue
+		}
+		if err := f(k, key, t, x, joined); err != nil {
+			return late, err
+		}
+	}
+	s.forgetEmpty()
+	return late, nil
 }
 
 // extend adds the time of row k of the batch to the sessions of its partition; ok is false for a late row. x is the session that the row is in.

@@ -88,34 +88,17 @@ func (o *sessionTVF) Process(in *batch.Batch, _ exec.Emitter) error {
 	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.keys, o.hashes)
 	batch.EncodeRows(in, o.cols, &o.rows)
 	o.heads, o.unmade = grow(o.heads, n), grow(o.unmade, n)
-	if err := o.open.find(o.hashes[:n], o.keys); err != nil {
-		return err
-	}
 	if err := o.lists.heads.Map(0).UpsertMany(o.hashes[:n], o.keys, o.heads, o.unmade); err != nil {
 		return err
 	}
-	o.late = o.late[:0]
-	times := in.Cols[o.w.TimeColumn]
-	for k, i := range pos {
-		t, err := o.rowTime(times, int(i))
-		if err != nil {
-			return err
-		}
-		key := o.keys.Data[o.keys.Off[k]:o.keys.Off[k+1]]
-		_, _, ok, err := o.open.extend(&o.windows, o.wm, k, o.hashes[k], key, t)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			o.late = append(o.late, i)
-			continue
-		}
+	var err error
+	o.late, err = o.open.assign(&o.windows, o.wm, in, pos, o.hashes, o.keys, o.late, func(k int, key []byte, t int64, _ session, _ []session) error {
 		x := rowList{&o.lists, 0, o.hashes[k], key, o.heads[k]}
-		if err := x.add(o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]], int(in.Kind(int(i))), t); err != nil {
-			return err
-		}
+		return x.add(o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]], int(in.Kind(int(pos[k]))), t)
+	})
+	if err != nil {
+		return err
 	}
-	o.open.forgetEmpty()
 	o.lists.deleteEmpty(0, o.heads)
 	return o.ctx.DropLate(in, o.late, o.wm)
 }

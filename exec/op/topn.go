@@ -18,7 +18,6 @@ import (
 //
 // A row that is equal to others in order is behind them. What goes out is what rank says.
 type topN struct {
-	node  *physical.Rank
 	cols  []int
 	table state.Table
 
@@ -26,8 +25,7 @@ type topN struct {
 	sort []byte
 	rows []topRow // of the partition, with the row that comes in its place
 	buf  []byte
-	out  *batch.Batch
-	kept []*batch.Vector // columns of out without the number
+	ranking
 }
 
 // topRow is one row of a partition, in the state's memory or the batch's.
@@ -44,11 +42,10 @@ func newTopN(n *physical.Rank) (exec.Operator, error) {
 	if err := orderable(types, n.Order); err != nil {
 		return nil, err
 	}
-	o := &topN{node: n, out: batch.New(columnTypes(n), batch.TargetRows)}
+	o := &topN{ranking: newRanking(n)}
 	for c := range types {
 		o.cols = append(o.cols, c)
 	}
-	o.kept = o.out.Cols[:len(types)]
 	return o, nil
 }
 
@@ -137,16 +134,16 @@ func (o *topN) came(place int) error {
 		for k := max(place, from); k <= min(to, len(o.rows)); k++ {
 			now := o.rows[k-1]
 			if k == len(o.rows) { // there were fewer
-				return o.put(now, k, batch.Insert)
+				return o.put(now.row, k, batch.Insert)
 			}
 			old := o.rows[k] // what stood at place k stands one further now
 			if bytes.Equal(old.row, now.row) {
 				continue
 			}
-			if err := o.put(old, k, batch.UpdateBefore); err != nil {
+			if err := o.put(old.row, k, batch.UpdateBefore); err != nil {
 				return err
 			}
-			if err := o.put(now, k, batch.UpdateAfter); err != nil {
+			if err := o.put(now.row, k, batch.UpdateAfter); err != nil {
 				return err
 			}
 		}
@@ -163,24 +160,12 @@ func (o *topN) came(place int) error {
 			kind, leaves = batch.UpdateAfter, batch.UpdateBefore
 		}
 		if !o.node.Updates || o.node.UpdateBefore {
-			if err := o.put(o.rows[to], 0, leaves); err != nil {
+			if err := o.put(o.rows[to].row, 0, leaves); err != nil {
 				return err
 			}
 		}
 	}
-	return o.put(o.rows[enters-1], 0, kind)
-}
-
-func (o *topN) put(r topRow, number int, kind batch.ChangeKind) error {
-	if err := decodeListed(o.node.ID, r.row, o.kept); err != nil {
-		return err
-	}
-	if o.node.Number {
-		o.out.Cols[len(o.kept)].AppendInt(int64(number))
-	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
-	return nil
+	return o.put(o.rows[enters-1].row, 0, kind)
 }
 
 func (*topN) Watermark(exec.Watermark, exec.Emitter) error { return nil }

@@ -90,20 +90,26 @@ func newWindowAggregate(n *physical.WindowAggregate) (*windowAggregate, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range n.WindowColumns {
-		if p != "start" && p != "end" && p != "time" {
-			return nil, fmt.Errorf("this is a bug: a window has no property %q", p)
-		}
-	}
 	o := &windowAggregate{node: n, windows: w, aggs: aggs, retract: retract, mergedLimit: 1 << 20, most: batch.TargetRows, index: map[int64]int{}}
 	o.sliced = w.w.TimeColumn >= 0 && w.w.Size != w.w.Slide && w.w.Size%w.w.Slide == 0 && !aggs.hasDistinct()
-	o.out = batch.New(columnTypes(n), batch.TargetRows)
-	o.keyv = o.out.Cols[:len(n.Keys)]
-	for i := range n.Keys {
-		// Keys are decoded with the types that they were encoded with.
-		o.keyv[i].Type = in[n.Keys[i]]
+	o.out, o.keyv, err = windowOutput(n)
+	return o, err
+}
+
+// windowOutput is the batch that a window's rows go out in, and the columns in it that take the keys.
+func windowOutput(n *physical.WindowAggregate) (out *batch.Batch, keys []*batch.Vector, err error) {
+	for _, p := range n.WindowColumns {
+		if p != "start" && p != "end" && p != "time" {
+			return nil, nil, fmt.Errorf("this is a bug: a window has no property %q", p)
+		}
 	}
-	return o, nil
+	out = batch.New(columnTypes(n), batch.TargetRows)
+	keys = out.Cols[:len(n.Keys)]
+	in := columnTypes(n.Input)
+	for i, c := range n.Keys {
+		keys[i].Type = in[c] // keys are decoded with the types that they were encoded with
+	}
+	return out, keys, nil
 }
 
 func (o *windowAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
