@@ -148,7 +148,19 @@ func foreign(s situation) bool {
 	if s.asked != nil && (h == nil || s.restored != s.asked.nonce) {
 		h = s.asked
 	}
-	return h != nil && h.job != s.marker.Job
+	if h == nil || h.job == s.marker.Job {
+		return false
+	}
+	// Of two first starts at one moment each gives the job an id, and one is fenced before its marker is committed. Its
+	// epoch 0 has no output, and the checkpoint directory, which goes by the job's name, knows the marker: the
+	// other's history is the job's.
+	lost := h == s.local && unmarked(s)
+	return !(lost && s.checkpoint.is(s.marker))
+}
+
+// unmarked: the local state is the epoch 0 of a first start that ended before it saw its marker committed.
+func unmarked(s situation) bool {
+	return s.local.epoch == 0 && s.local.previous == "" && !s.recorded
 }
 
 // decideWithoutMarker: the broker knows of no epoch of this job.
@@ -162,7 +174,7 @@ func decideWithoutMarker(s situation) action {
 		return action{kind: actRestore, from: *s.checkpoint, remark: true}
 	case s.local == nil:
 		return action{kind: actRefuse, reason: refuseOldCheckpts}
-	case s.local.epoch == 0 && s.local.previous == "" && !s.recorded:
+	case unmarked(s):
 		// The first start died before its marker was committed. Epoch 0 holds the resolved start
 		// positions and no output: its marker is written now.
 		return action{kind: actContinue, from: *s.local, remark: true}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -288,6 +289,34 @@ func TestTwoAtOnceFromNothing(t *testing.T) {
 			checkNumbers(t, n, committed(t, b, out))
 		})
 	}
+}
+
+// Two instances start from nothing, and one is overtaken between its epoch 0 and the marker of it: its state directory then knows the
+// job by an id that no output ever named. Started again there, it goes on from where the other one got.
+func TestOvertakenAtItsFirstEpoch(t *testing.T) {
+	b := kafkatest.Real(t)
+	const n = 20_000
+	in, out := shapes[0].topics(t, b)
+	f := startFeed(t, b, in, n, 20_000, number)
+	j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
+	slow := j.start([]string{"WEIR_STOP_AT=" + killpoint.Step5Before})
+	slow.stopped()
+	// The other one looked before there was a checkpoint of epoch 0.
+	if err := os.RemoveAll(j.chk); err != nil {
+		t.Fatal(err)
+	}
+	other := *j
+	other.state = t.TempDir()
+	quick := other.start(nil)
+	quick.said("epoch committed", 30*time.Second)
+	slow.signal(syscall.SIGCONT)
+	if code := slow.ends(30 * time.Second); code != 4 {
+		t.Fatalf("the overtaken instance ended with %d, want 4:\n%s", code, tail(slow.output()))
+	}
+	f.wait(t)
+	quick.kill()
+	j.start(nil, "--until", "end").endsWell(time.Minute)
+	checkNumbers(t, n, committed(t, b, out))
 }
 
 // The job is edited: another prefix, and so another transactional id. Then the unedited job is started on another machine:
