@@ -239,7 +239,7 @@ class Case {
             for (JsonNode step : steps) {
                 String table = step.get("table").asText();
                 boolean looked = !feeds.containsKey(table);
-                if (last != null && (readers > 1 || looked || step.path("settle").asBoolean())) {
+                if (last != null && (readers > 1 || looked && !table.equals(last) || step.path("settle").asBoolean())) {
                     drain(cluster, id);
                     settle(cluster, id);
                 }
@@ -315,14 +315,17 @@ class Case {
         }
     }
 
-    /** Returns when a barrier has passed through the job, or it has come to its end; one that was declined is sent again. */
+    /**
+     * Returns when a barrier has passed through the job, or it has come to its end; one that was declined, or that nobody answers because the
+     * job ended under it, is sent again.
+     */
     private void settle(Cluster cluster, JobID id) throws Exception {
         while (cluster.status(id) != JobStatus.FINISHED) {
             check(cluster, id);
             try {
                 cluster.barrier(id);
                 return;
-            } catch (ExecutionException refused) {
+            } catch (ExecutionException | TimeoutException refused) {
                 late(id);
                 Thread.sleep(20);
             }
