@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -13,8 +14,12 @@ import (
 // without a pause: each change of a connection's state asks for the next connection, and what is asked for skips the backoff
 // (rd_kafka_broker_find_by_nodeid0, RD_KAFKA_OP_CONNECT). It goes on when the context is over, until the request's own time is, a minute by
 // default. A job whose broker was away took all of a core so. Hence a request has its context's time and no more, and is only made when
-// some broker answers.
-type admin struct{ c *ck.AdminClient }
+// some broker answers. A client that had no answer so far knows no certain broker to wait for; it does not ask for one first, which
+// would take it 50 ms, and the start of a job three times that.
+type admin struct {
+	c        *ck.AdminClient
+	answered atomic.Bool // some request had an answer
+}
 
 func (a *admin) Close() { a.c.Close() }
 
@@ -23,6 +28,9 @@ const patience = 5 * time.Second
 
 // reach waits until a broker answers; unlike other requests this one keeps to the backoff.
 func (a *admin) reach(ctx context.Context) error {
+	if !a.answered.Load() {
+		return nil
+	}
 	for {
 		step := 500 * time.Millisecond // how soon the end of ctx is seen
 		if t, ok := ctx.Deadline(); ok {
@@ -51,7 +59,11 @@ func asked[T any](ctx context.Context, a *admin, request func(ck.AdminOptionRequ
 	if t, ok := ctx.Deadline(); ok {
 		left = min(left, max(time.Until(t), time.Millisecond))
 	}
-	return request(ck.SetAdminRequestTimeout(left))
+	result, err := request(ck.SetAdminRequestTimeout(left))
+	if err == nil {
+		a.answered.Store(true)
+	}
+	return result, err
 }
 
 func (a *admin) DescribeTopics(ctx context.Context, names []string, opts ...ck.DescribeTopicsAdminOption) (ck.DescribeTopicsResult, error) {

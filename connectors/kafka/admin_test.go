@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,6 +14,13 @@ import (
 
 // A request to the controller, while no broker is there, keeps to the backoff of reconnecting.
 func TestRequestsDoNotConnectInALoop(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		t.Run(fmt.Sprintf("it has seen the broker: %v", known), func(t *testing.T) { requestsOfNobody(t, known) })
+	}
+}
+
+// requestsOfNobody asks a broker that is gone.
+func requestsOfNobody(t *testing.T, known bool) {
 	b, err := embedded.Start(embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -27,12 +35,14 @@ func TestRequestsDoNotConnectInALoop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &admin{client}
+	a := &admin{c: client}
 	defer a.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if _, err := a.DescribeCluster(ctx); err != nil { // it knows the controller now
-		t.Fatal(err)
+	if known {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if _, err := a.DescribeCluster(ctx); err != nil { // it knows the controller now
+			t.Fatal(err)
+		}
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)

@@ -68,7 +68,7 @@ func newOffsetReader(conf ck.ConfigMap, group string, log *slog.Logger, h *healt
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	r := &offsetReader{c: c, admin: &admin{a}, stop: make(chan struct{})}
+	r := &offsetReader{c: c, admin: &admin{c: a}, stop: make(chan struct{})}
 	go drainLogs(c.Logs(), log)
 	r.events.Go(func() {
 		for {

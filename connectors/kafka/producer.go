@@ -115,7 +115,7 @@ func newProducer(conf ck.ConfigMap, cfg *config.Config, log *slog.Logger, name s
 		p.Close()
 		return nil, err
 	}
-	pr := &producer{p: p, admin: &admin{a}, cfg: cfg, log: log, where: servers(conf), name: name,
+	pr := &producer{p: p, admin: &admin{c: a}, cfg: cfg, log: log, where: servers(conf), name: name,
 		health: newHealth(log, servers(conf)), topics: map[string]*outTopic{}}
 	rk, err := rkOf(p)
 	if err != nil {

@@ -213,7 +213,7 @@ func (s *source) control() (*ck.Consumer, *admin, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, c.Close())
 	}
-	s.ctl, s.admin = c, &admin{a}
+	s.ctl, s.admin = c, &admin{c: a}
 	go drainLogs(c.Logs(), s.log)
 	s.polled.Go(func() {
 		for {
