@@ -50,9 +50,9 @@ type outTopic struct {
 // producerConfig completes what the user gave.
 func producerConfig(user ck.ConfigMap, cfg *config.Config) ck.ConfigMap {
 	memory := exec.MemoryOf(cfg)
-	return with(unless(user, "enable.idempotence", idempotent(user), "client.id", "weir-"+clientName(cfg), "socket.keepalive.enable", true,
+	return with(unless(reconnecting(user), "enable.idempotence", idempotent(user), "client.id", "weir-"+clientName(cfg), "socket.keepalive.enable", true,
 		// What waits to be sent is most of a job's memory, at some 300 bytes a record beside its own; longer queues are not faster.
-		"reconnect.backoff.max.ms", 2000, "queue.buffering.max.messages", memory.SendRecords, "queue.buffering.max.kbytes", bufferKB(user, memory.Send)),
+		"queue.buffering.max.messages", memory.SendRecords, "queue.buffering.max.kbytes", bufferKB(user, memory.Send)),
 		// Only failed records are reported; the client's channels are as long as by default they would take 24 MB.
 		"go.delivery.reports", true, "go.delivery.report.fields", "none",
 		"go.events.channel.size", 1000, "go.produce.channel.size", 1, "go.logs.channel.enable", true,
