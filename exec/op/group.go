@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/exec"
@@ -78,16 +79,26 @@ func newGroupAggregate(n *physical.GroupAggregate) (exec.Operator, error) {
 	g := &groupAggregate{node: n, aggs: aggs, retract: n.InputRetracts, miniBatch: n.MiniBatch != nil, ttl: n.TTL}
 	// As Flink does: with a TTL an equal result is put out again, so that it lives on downstream.
 	g.compare = g.ttl == 0 || g.miniBatch
-	if !g.retract {
-		for _, c := range n.Aggs {
-			if c.Func == "COUNT" && len(c.Args) == 0 && c.Filter < 0 {
-				g.compare = false // every row changes it
-			}
-		}
+	if !g.retract && slices.ContainsFunc(n.Aggs, changedByEveryRow) {
+		g.compare = false
 	}
 	g.needOld = g.retract || n.UpdateBefore || g.compare
 	g.out = batch.New(columnTypes(n), batch.TargetRows)
 	return g, nil
+}
+
+// changedByEveryRow reports that no row leaves the result of c as it is, where no rows are taken back.
+func changedByEveryRow(c physical.AggCall) bool {
+	if c.Filter >= 0 || c.Distinct {
+		return false
+	}
+	switch c.Func {
+	case "COUNT":
+		return len(c.Args) == 0
+	case "ARRAY_AGG", "JSON_ARRAYAGG", "JSON_OBJECTAGG":
+		return !c.IgnoreNulls
+	}
+	return false
 }
 
 func (g *groupAggregate) Open(ctx *exec.TaskContext, st state.Scope) (err error) {

@@ -8,9 +8,10 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/exec/expr/text"
+	"weir/state"
 )
 
-// arrayAgg is ARRAY_AGG: all values in the order in which they came. The section is a sequence of elements, each a byte that is 0
+// arrayAgg is ARRAY_AGG: all values in the order in which they came. The section is a list of elements, each a byte that is 0
 // for NULL, and the value. Taking one back removes its earliest occurrence; one that is not there is ignored.
 type arrayAgg struct {
 	list
@@ -30,7 +31,7 @@ func newArrayAgg(c *Call) (Func, error) {
 	return &arrayAgg{list: list{cell: rawBytes, arg: c.Args[0]}, value: cl, ignoreNulls: c.IgnoreNulls}, nil
 }
 
-func (a *arrayAgg) format() string { return "array" + a.value.format() }
+func (a *arrayAgg) format() string { return "array2" + a.value.format() }
 
 // read is row i of v as an element; ok is false where it is left out.
 func (a *arrayAgg) read(v *batch.Vector, i int, tmp *[16]byte) (element []byte, ok bool) {
@@ -42,7 +43,7 @@ func (a *arrayAgg) read(v *batch.Vector, i int, tmp *[16]byte) (element []byte, 
 	return a.element, true
 }
 
-func (a *arrayAgg) Update(r *Rows) (err error) {
+func (a *arrayAgg) Update(r *Rows) error {
 	v := r.In.Cols[a.arg]
 	var tmp [16]byte
 	for k, i := range r.Pos {
@@ -50,8 +51,7 @@ func (a *arrayAgg) Update(r *Rows) (err error) {
 		if !ok {
 			continue
 		}
-		a.buf = a.change(a.getVar(r, k), e, r.retracts(k))
-		if a.whole, err = a.putVar(r, k, a.buf, a.whole); err != nil {
+		if err := a.change(r, k, e); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ func (a *arrayAgg) Values(r *Rows, out *batch.Vector, at []int32) error {
 	elems := out.Children[0]
 	for k := range r.Slots {
 		from := elems.Rows()
-		for data := a.getVar(r, k); len(data) > 0; {
+		for data := a.data(r, k); len(data) > 0; {
 			var e []byte
 			if e, data = a.cell.next(data); e[0] == 0 {
 				elems.AppendNull()
@@ -78,26 +78,29 @@ func (a *arrayAgg) Values(r *Rows, out *batch.Vector, at []int32) error {
 }
 
 // jsonArrayAgg is JSON_ARRAYAGG of texts that are JSON already.
-type jsonArrayAgg struct{ arrayAgg }
+type jsonArrayAgg struct {
+	arrayAgg
+	text []byte // scratch: the result
+}
 
 func newJSONArrayAgg(c *Call) (Func, error) {
 	if !c.Types[0].IsString() {
 		return nil, fmt.Errorf("JSON_ARRAYAGG puts texts together that are JSON, not %s", c.Types[0])
 	}
-	return &jsonArrayAgg{arrayAgg{list: list{cell: rawBytes, arg: c.Args[0]}, value: rawBytes, ignoreNulls: c.IgnoreNulls}}, nil
+	return &jsonArrayAgg{arrayAgg: arrayAgg{list: list{cell: rawBytes, arg: c.Args[0]}, value: rawBytes, ignoreNulls: c.IgnoreNulls}}, nil
 }
 
-func (a *jsonArrayAgg) format() string { return "jsonarray" }
+func (a *jsonArrayAgg) format() string { return "jsonarray2" }
 
 func (a *jsonArrayAgg) Values(r *Rows, out *batch.Vector, at []int32) error {
 	for k := range r.Slots {
-		a.buf = append(a.buf[:0], '[')
-		for data := a.getVar(r, k); len(data) > 0; {
+		a.text = append(a.text[:0], '[')
+		for data := a.data(r, k); len(data) > 0; {
 			var e []byte
 			e, data = a.cell.next(data)
-			a.buf = append(appendElement(a.buf, e), ',')
+			a.text = append(appendElement(a.text, e), ',')
 		}
-		a.cell.write(out, int(at[k]), closeJSON(a.buf, ']'))
+		a.cell.write(out, int(at[k]), closeJSON(a.text, ']'))
 	}
 	return nil
 }
@@ -124,45 +127,94 @@ type jsonObjectAgg struct {
 	jsonArrayAgg
 	key   int
 	pairs [][2][]byte
-	from  []byte // what is merged
+	known map[state.Ref]keySet // the keys of the entries that the rows of one Update belong to
 }
+
+// keySet tells whether a key is in an object. It is made when the object is asked the second time in a batch: one look through the object
+// costs less than the set, many cost much more.
+type keySet map[string]struct{}
 
 func newJSONObjectAgg(c *Call) (Func, error) {
 	if len(c.Args) != 2 || !c.Types[0].IsString() || !c.Types[1].IsString() {
 		return nil, fmt.Errorf("JSON_OBJECTAGG takes keys, and texts that are JSON")
 	}
-	a := &jsonObjectAgg{key: c.Args[0]}
+	a := &jsonObjectAgg{key: c.Args[0], known: map[state.Ref]keySet{}}
 	a.arrayAgg = arrayAgg{list: list{cell: rawBytes, arg: c.Args[1]}, value: rawBytes, ignoreNulls: c.IgnoreNulls}
 	return a, nil
 }
 
-func (a *jsonObjectAgg) format() string { return "jsonobject" }
+func (a *jsonObjectAgg) format() string { return "jsonobject2" }
 
-// find is what lies before and behind the pair of key; ok is false where there is none.
-func (a *jsonObjectAgg) find(data, key []byte) (before, behind []byte, ok bool) {
+// each calls f for the pairs of a sequence, with the places at which they begin and end, until it returns false.
+func (a *jsonObjectAgg) each(data []byte, f func(key, element []byte, from, to int) bool) {
 	for rest := data; len(rest) > 0; {
-		k, tail := a.cell.next(rest)
-		_, tail = a.cell.next(tail)
-		if bytes.Equal(k, key) {
-			return data[:len(data)-len(rest)], tail, true
+		key, tail := a.cell.next(rest)
+		element, tail := a.cell.next(tail)
+		if !f(key, element, len(data)-len(rest), len(data)-len(tail)) {
+			return
 		}
 		rest = tail
 	}
-	return data, nil, false
 }
 
-// add appends a pair to a.buf, which begins with data.
-func (a *jsonObjectAgg) add(data, key, element []byte) error {
-	if _, _, there := a.find(data, key); there {
+// find is where the pair of key begins and ends; both are 0 where there is none.
+func (a *jsonObjectAgg) find(data, key []byte) (from, to int) {
+	a.each(data, func(k, _ []byte, at, end int) bool {
+		if !bytes.Equal(k, key) {
+			return true
+		}
+		from, to = at, end
+		return false
+	})
+	return from, to
+}
+
+// has reports whether the object of row k has a key; if not, the key is about to be added.
+func (a *jsonObjectAgg) has(r *Rows, k int, key []byte) bool {
+	ref := r.Refs[k]
+	set, asked := a.known[ref]
+	if !asked {
+		a.known[ref] = nil
+		_, to := a.find(a.data(r, k), key)
+		return to > 0
+	}
+	if set == nil {
+		set = keySet{}
+		a.each(a.data(r, k), func(k, _ []byte, _, _ int) bool {
+			set[string(k)] = struct{}{}
+			return true
+		})
+		a.known[ref] = set
+	}
+	if _, there := set[string(key)]; there {
+		return true
+	}
+	set[string(key)] = struct{}{}
+	return false
+}
+
+// add appends a pair to the object of row k.
+func (a *jsonObjectAgg) add(r *Rows, k int, key, element []byte) error {
+	if a.has(r, k, key) {
 		return exec.Fatalf("aggregate the values of a key before, for example by MAX, or take JSON_ARRAYAGG", "compute JSON_OBJECTAGG",
 			fmt.Errorf("the key '%s' comes twice in a group, and an object has each of its keys once", key))
 	}
-	a.buf = a.cell.push(append(a.buf[:0], data...), key)
-	a.buf = a.cell.push(a.buf, element)
-	return nil
+	a.one = a.cell.push(a.cell.push(a.one[:0], key), element)
+	return a.append(r, k, a.one)
 }
 
-func (a *jsonObjectAgg) Update(r *Rows) (err error) {
+// remove takes the pair of a key out of the object of row k; one that is not there is ignored.
+func (a *jsonObjectAgg) remove(r *Rows, k int, key []byte) error {
+	from, to := a.find(a.data(r, k), key)
+	if to == 0 {
+		return nil
+	}
+	delete(a.known, r.Refs[k])
+	return a.cut(r, k, from, to)
+}
+
+func (a *jsonObjectAgg) Update(r *Rows) error {
+	clear(a.known)
 	keys, v := r.In.Cols[a.key], r.In.Cols[a.arg]
 	var tmp [16]byte
 	for k, i := range r.Pos {
@@ -173,17 +225,13 @@ func (a *jsonObjectAgg) Update(r *Rows) (err error) {
 		if !ok {
 			continue
 		}
-		key, data := keys.Bytes(int(i)), a.getVar(r, k)
-		if r.retracts(k) {
-			before, behind, there := a.find(data, key)
-			if !there {
-				continue
-			}
-			a.buf = append(append(a.buf[:0], before...), behind...)
-		} else if err := a.add(data, key, e); err != nil {
-			return err
+		var err error
+		if key := keys.Bytes(int(i)); r.retracts(k) {
+			err = a.remove(r, k, key)
+		} else {
+			err = a.add(r, k, key, e)
 		}
-		if a.whole, err = a.putVar(r, k, a.buf, a.whole); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -191,18 +239,14 @@ func (a *jsonObjectAgg) Update(r *Rows) (err error) {
 }
 
 func (a *jsonObjectAgg) Merge(dst, src *Rows) (err error) {
+	clear(a.known)
 	for k := range src.Slots {
-		a.from = append(a.from[:0], a.getVar(src, k)...)
-		for data := a.from; len(data) > 0; {
-			var key, e []byte
-			key, data = a.cell.next(data)
-			e, data = a.cell.next(data)
-			if err := a.add(a.getVar(dst, k), key, e); err != nil {
-				return err
-			}
-			if a.whole, err = a.putVar(dst, k, a.buf, a.whole); err != nil {
-				return err
-			}
+		a.each(a.data(src, k), func(key, element []byte, _, _ int) bool {
+			err = a.add(dst, k, key, element)
+			return err == nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -211,19 +255,17 @@ func (a *jsonObjectAgg) Merge(dst, src *Rows) (err error) {
 func (a *jsonObjectAgg) Values(r *Rows, out *batch.Vector, at []int32) error {
 	for k := range r.Slots {
 		a.pairs = a.pairs[:0]
-		for data := a.getVar(r, k); len(data) > 0; {
-			var key, e []byte
-			key, data = a.cell.next(data)
-			e, data = a.cell.next(data)
-			a.pairs = append(a.pairs, [2][]byte{key, e})
-		}
+		a.each(a.data(r, k), func(key, element []byte, _, _ int) bool {
+			a.pairs = append(a.pairs, [2][]byte{key, element})
+			return true
+		})
 		slices.SortFunc(a.pairs, func(x, y [2][]byte) int { return bytes.Compare(x[0], y[0]) })
-		a.buf = append(a.buf[:0], '{')
+		a.text = append(a.text[:0], '{')
 		for _, p := range a.pairs {
-			a.buf = append(text.AppendJSONString(a.buf, p[0]), ':')
-			a.buf = append(appendElement(a.buf, p[1]), ',')
+			a.text = append(text.AppendJSONString(a.text, p[0]), ':')
+			a.text = append(appendElement(a.text, p[1]), ',')
 		}
-		a.cell.write(out, int(at[k]), closeJSON(a.buf, '}'))
+		a.cell.write(out, int(at[k]), closeJSON(a.text, '}'))
 	}
 	return nil
 }

@@ -11,53 +11,59 @@ import (
 // list is all values in the order in which they came. Taking one back removes its earliest occurrence;
 // one that is not there is ignored.
 type list struct {
-	place
-	cell  cell
-	arg   int
-	buf   []byte
-	whole []byte
+	sequence
+	cell cell
+	arg  int
+	one  []byte // scratch: a value as it stands in the sequence
 }
 
-func (l *list) size() (int, bool) { return 0, true }
-func (l *list) format() string    { return "list" + l.cell.format() }
+func (l *list) format() string { return "list2" + l.cell.format() }
 
-// change is data with val appended, or removed.
-func (l *list) change(data, val []byte, retract bool) []byte {
-	if !retract {
-		return l.cell.push(append(l.buf[:0], data...), val)
-	}
-	for rest := data; len(rest) > 0; {
+// push appends a value to the list of row k.
+func (l *list) push(r *Rows, k int, val []byte) error {
+	l.one = l.cell.push(l.one[:0], val)
+	return l.append(r, k, l.one)
+}
+
+// drop takes the earliest occurrence of a value out of the list of row k, which begins behind so many bytes of its sequence.
+func (l *list) drop(r *Rows, k, from int, val []byte) error {
+	data := l.data(r, k)
+	for rest := data[from:]; len(rest) > 0; {
 		v, tail := l.cell.next(rest)
 		if bytes.Equal(v, val) {
-			return append(append(l.buf[:0], data[:len(data)-len(rest)]...), tail...)
+			return l.cut(r, k, len(data)-len(rest), len(data)-len(tail))
 		}
 		rest = tail
 	}
-	return append(l.buf[:0], data...)
+	return nil
 }
 
-func (l *list) Update(r *Rows) (err error) {
+// change appends a value, or takes it back as the row says.
+func (l *list) change(r *Rows, k int, val []byte) error {
+	if r.retracts(k) {
+		return l.drop(r, k, 0, val)
+	}
+	return l.push(r, k, val)
+}
+
+func (l *list) Update(r *Rows) error {
 	v := r.In.Cols[l.arg]
 	var tmp [16]byte
 	for k, i := range r.Pos {
 		if v.IsNull(int(i)) {
 			continue
 		}
-		l.buf = l.change(l.getVar(r, k), l.cell.read(v, int(i), &tmp), r.retracts(k))
-		if l.whole, err = l.putVar(r, k, l.buf, l.whole); err != nil {
+		if err := l.change(r, k, l.cell.read(v, int(i), &tmp)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *list) Merge(dst, src *Rows) (err error) {
+func (l *list) Merge(dst, src *Rows) error {
 	for k := range src.Slots {
-		if data := l.getVar(src, k); len(data) > 0 {
-			l.buf = append(append(l.buf[:0], l.getVar(dst, k)...), data...)
-			if l.whole, err = l.putVar(dst, k, l.buf, l.whole); err != nil {
-				return err
-			}
+		if err := l.append(dst, k, l.data(src, k)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -71,7 +77,7 @@ type endList struct {
 
 func (a *endList) Values(r *Rows, out *batch.Vector, at []int32) error {
 	for k := range r.Slots {
-		data := a.getVar(r, k)
+		data := a.data(r, k)
 		if len(data) == 0 {
 			out.SetNull(int(at[k]))
 			continue
@@ -85,37 +91,33 @@ func (a *endList) Values(r *Rows, out *batch.Vector, at []int32) error {
 	return nil
 }
 
-// newListAgg makes LISTAGG(value [, separator]). Without retraction it keeps the text; with it the values, of
-// which the first is the separator seen last.
+// newListAgg makes LISTAGG(value [, separator]). Without retraction it keeps the text; with it the values.
 func newListAgg(c *Call) (Func, error) {
 	for _, t := range c.Types {
 		if !t.IsString() {
 			return nil, fmt.Errorf("LISTAGG of a value of type %s is not supported; cast it to STRING", t)
 		}
 	}
-	t := listText{list: list{cell: cell{class: batch.ClassBytes}, arg: c.Args[0]}, sep: -1}
+	s := separated{list: list{cell: rawBytes, arg: c.Args[0]}, sep: -1}
 	if len(c.Args) > 1 {
-		t.sep = c.Args[1]
+		s.sep = c.Args[1]
 	}
 	if c.Retract {
-		return &listAgg{t}, nil
+		return &listAgg{s}, nil
 	}
-	return &t, nil
+	return &listText{s}, nil
 }
 
 var comma = []byte{','}
 
-// listText is LISTAGG without retraction: a byte that is 1 when there is a value, and in the variable
-// part a sequence of two, the separator seen last (for merging) and the text.
-type listText struct {
+// separated is what both kinds of LISTAGG have: a sequence that begins with the separator seen last.
+type separated struct {
 	list
-	sep int
+	sep int // column, or -1
 }
 
-func (a *listText) size() (int, bool) { return 1, true }
-func (a *listText) format() string    { return "listagg" }
-
-func (a *listText) separator(r *Rows, k int) ([]byte, bool) {
+// separator is that of row k; ok is false where it is NULL.
+func (a *separated) separator(r *Rows, k int) (sep []byte, ok bool) {
 	if a.sep < 0 {
 		return comma, true
 	}
@@ -126,22 +128,44 @@ func (a *listText) separator(r *Rows, k int) ([]byte, bool) {
 	return v.Bytes(int(r.Pos[k])), true
 }
 
-func (a *listText) set(r *Rows, k int, sep, x []byte) (err error) {
-	s := r.Slots[k]
-	a.buf = a.buf[:0]
-	text := x
-	if s[a.off] != 0 {
-		_, rest := a.cell.next(a.getVar(r, k))
-		old, _ := a.cell.next(rest)
-		a.buf = append(append(append(a.buf, old...), sep...), x...)
-		text = a.buf
+// parts is the separator seen last, and what stands behind it; there is false where there is no value.
+func (a *separated) parts(r *Rows, k int) (sep, rest []byte, there bool) {
+	data := a.data(r, k)
+	if len(data) == 0 {
+		return comma, nil, false
 	}
-	s[a.off] = 1
-	n := len(a.buf)
-	a.buf = a.cell.push(a.buf, sep)
-	a.buf = a.cell.push(a.buf, text)
-	a.whole, err = a.putVar(r, k, a.buf[n:], a.whole)
-	return err
+	sep, rest = a.cell.next(data)
+	return sep, rest, true
+}
+
+// head makes sep the separator of row k, where it is another one.
+func (a *separated) head(r *Rows, k int, sep []byte) error {
+	old, rest, there := a.parts(r, k)
+	if there && bytes.Equal(sep, old) {
+		return nil
+	}
+	a.one = a.cell.push(a.one[:0], sep)
+	return a.set(r, k, a.one, rest)
+}
+
+// listText is LISTAGG without retraction: the separator and the text.
+type listText struct{ separated }
+
+func (a *listText) format() string { return "listagg2" }
+
+// add appends a piece of text, behind the separator unless it is the first.
+func (a *listText) add(r *Rows, k int, sep, text []byte) error {
+	if a.used(r, k) == 0 {
+		a.one = append(a.cell.push(a.one[:0], sep), text...)
+		return a.append(r, k, a.one)
+	}
+	if err := a.head(r, k, sep); err != nil {
+		return err
+	}
+	if err := a.append(r, k, sep); err != nil {
+		return err
+	}
+	return a.append(r, k, text)
 }
 
 func (a *listText) Update(r *Rows) error {
@@ -151,7 +175,7 @@ func (a *listText) Update(r *Rows) error {
 			continue
 		}
 		if sep, ok := a.separator(r, k); ok {
-			if err := a.set(r, k, sep, v.Bytes(int(i))); err != nil {
+			if err := a.add(r, k, sep, v.Bytes(int(i))); err != nil {
 				return err
 			}
 		}
@@ -160,11 +184,9 @@ func (a *listText) Update(r *Rows) error {
 }
 
 func (a *listText) Merge(dst, src *Rows) error {
-	for k, s := range src.Slots {
-		if s[a.off] != 0 {
-			sep, rest := a.cell.next(a.getVar(src, k))
-			text, _ := a.cell.next(rest)
-			if err := a.set(dst, k, sep, text); err != nil {
+	for k := range src.Slots {
+		if sep, text, there := a.parts(src, k); there {
+			if err := a.add(dst, k, sep, text); err != nil {
 				return err
 			}
 		}
@@ -173,37 +195,20 @@ func (a *listText) Merge(dst, src *Rows) error {
 }
 
 func (a *listText) Values(r *Rows, out *batch.Vector, at []int32) error {
-	for k, s := range r.Slots {
-		if s[a.off] == 0 {
+	for k := range r.Slots {
+		if _, text, there := a.parts(r, k); there {
+			a.cell.write(out, int(at[k]), text)
+		} else {
 			out.SetNull(int(at[k]))
-			continue
 		}
-		_, rest := a.cell.next(a.getVar(r, k))
-		text, _ := a.cell.next(rest)
-		a.cell.write(out, int(at[k]), text)
 	}
 	return nil
 }
 
-// listAgg is LISTAGG with retraction. The section is the separator seen last, then the values.
-type listAgg struct{ listText }
+// listAgg is LISTAGG with retraction: the separator and the values.
+type listAgg struct{ separated }
 
-func (a *listAgg) size() (int, bool) { return 0, true }
-func (a *listAgg) format() string    { return "listaggn" }
-
-func (a *listAgg) parts(r *Rows, k int) (sep, values []byte) {
-	data := a.getVar(r, k)
-	if len(data) == 0 {
-		return comma, nil
-	}
-	return a.cell.next(data)
-}
-
-func (a *listAgg) set(r *Rows, k int, sep []byte, values []byte) (err error) {
-	a.buf = append(a.cell.push(a.buf[:0], sep), values...)
-	a.whole, err = a.putVar(r, k, a.buf, a.whole)
-	return err
-}
+func (a *listAgg) format() string { return "listaggn2" }
 
 func (a *listAgg) Update(r *Rows) error {
 	v := r.In.Cols[a.arg]
@@ -211,30 +216,40 @@ func (a *listAgg) Update(r *Rows) error {
 		if v.IsNull(int(i)) {
 			continue
 		}
-		sep, values := a.parts(r, k)
-		if s, ok := a.separator(r, k); ok {
-			sep = s
+		sep, ok := a.separator(r, k)
+		if !ok {
+			sep, _, _ = a.parts(r, k)
 		}
-		a.buf = a.change(values, v.Bytes(int(i)), r.retracts(k))
-		n := len(a.buf)
-		a.buf = append(a.cell.push(a.buf, sep), a.buf[:n]...)
-		var err error
-		if a.whole, err = a.putVar(r, k, a.buf[n:], a.whole); err != nil {
+		if err := a.head(r, k, sep); err != nil {
+			return err
+		}
+		change := a.push
+		if r.retracts(k) {
+			change = a.drop
+		}
+		if err := change(r, k, v.Bytes(int(i))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// drop takes the earliest occurrence of a value back.
+func (a *listAgg) drop(r *Rows, k int, val []byte) error {
+	_, values, _ := a.parts(r, k)
+	return a.list.drop(r, k, a.used(r, k)-len(values), val)
+}
+
 func (a *listAgg) Merge(dst, src *Rows) error {
 	for k := range src.Slots {
-		sep, more := a.parts(src, k)
-		if len(more) == 0 {
+		sep, values, _ := a.parts(src, k)
+		if len(values) == 0 {
 			continue
 		}
-		_, values := a.parts(dst, k)
-		all := append(append([]byte{}, values...), more...)
-		if err := a.set(dst, k, sep, all); err != nil {
+		if err := a.head(dst, k, sep); err != nil {
+			return err
+		}
+		if err := a.append(dst, k, values); err != nil {
 			return err
 		}
 	}
@@ -243,7 +258,7 @@ func (a *listAgg) Merge(dst, src *Rows) error {
 
 func (a *listAgg) Values(r *Rows, out *batch.Vector, at []int32) error {
 	for k := range r.Slots {
-		sep, values := a.parts(r, k)
+		sep, values, _ := a.parts(r, k)
 		if len(values) == 0 {
 			out.SetNull(int(at[k]))
 			continue
