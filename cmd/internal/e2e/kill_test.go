@@ -15,55 +15,15 @@ import (
 	"weir/exec/killpoint"
 )
 
-// The raw job: every record of one topic goes to another.
-const rawJob = `
-SET 'pipeline.name' = 'raw';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
-CREATE TABLE numbers (line STRING, event_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp',
-  WATERMARK FOR event_time AS event_time - INTERVAL '3' SECOND
-) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
-  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'raw');
-CREATE TABLE ws (line STRING) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER',
-  'format' = 'raw', 'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = '%[2]s-',
-  'properties.transaction.timeout.ms' = '20000');
-INSERT INTO ws SELECT line FROM numbers;
-`
-
-// The keyed job: a count and a sum a key and window. Event time is one millisecond a record.
-const tumbleJob = `
-SET 'pipeline.name' = 'tumble';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
-CREATE TABLE numbers (k BIGINT, n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND
-) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
-  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
-CREATE TABLE sums (ws TIMESTAMP(3), k BIGINT, c BIGINT, s BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[2]s',
-  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
-INSERT INTO sums SELECT window_start, k, COUNT(*), SUM(n)
-FROM TABLE(TUMBLE(TABLE numbers, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, k;
-`
-
-// The updating job: a running count and sum a key, into a compacted topic.
-const totalsJob = `
-SET 'pipeline.name' = 'totals';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
-CREATE TABLE numbers (k BIGINT, n BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
-  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
-CREATE TABLE totals (k BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = '%[2]s',
-  'properties.bootstrap.servers' = '$BROKER', 'key.format' = 'json', 'value.format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
-INSERT INTO totals SELECT k, COUNT(*), SUM(n) FROM numbers GROUP BY k;
-`
-
 const keys = 1000
 
 func number(i int) []byte { return strconv.AppendInt(nil, int64(i), 10) }
 
+// firstEvent is the event time of record 0, in milliseconds.
+const firstEvent = 1_767_225_600_000
+
 func event(i int) []byte {
-	ts := time.UnixMilli(1_767_225_600_000 + int64(i)).UTC().Format("2006-01-02 15:04:05.000")
+	ts := time.UnixMilli(firstEvent + int64(i)).UTC().Format("2006-01-02 15:04:05.000")
 	return fmt.Appendf(nil, `{"k":%d,"n":%d,"ts":"%s"}`, i%keys, i, ts)
 }
 

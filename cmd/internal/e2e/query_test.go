@@ -3,70 +3,21 @@ package e2e
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
 
 // The jobs of this file are one of each kind of operator whose state is more than a number: windows that overlap, rows that
-// wait for partners, rows in an order, and windows that grow. They read the records of the keyed job.
-const queryTables = `
-SET 'pipeline.name' = 'query';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
-CREATE TABLE numbers (k BIGINT, n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND
-) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
-  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
-`
-
-// appended and upserted are what the table of the results is WITH.
-const (
-	appended = `) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER', 'format' = 'json',
-  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
-`
-	upserted = `) WITH ('connector' = 'upsert-kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER', 'key.format' = 'json', 'value.format' = 'json',
-  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
-`
-)
-
-// Even records meet the odd ones of their pair of keys that are at most 1.5 s away: the next one, and those a second before and behind it.
-const intervalJob = queryTables + `
-CREATE TABLE pairs (a BIGINT, b BIGINT` + appended + `
-CREATE VIEW evens AS SELECT k / 2 AS p, n, ts FROM numbers WHERE MOD(n, 2) = 0;
-CREATE VIEW odds AS SELECT k / 2 AS p, n, ts FROM numbers WHERE MOD(n, 2) = 1;
-INSERT INTO pairs SELECT evens.n, odds.n FROM evens JOIN odds
-ON evens.p = odds.p AND odds.ts BETWEEN evens.ts - INTERVAL '1.500' SECOND AND evens.ts + INTERVAL '1.500' SECOND;
-`
-
-// Counts of a key's records in even and in odd seconds, put together.
-const joinJob = queryTables + `
-CREATE TABLE counts (k BIGINT, c BIGINT, d BIGINT, PRIMARY KEY (k) NOT ENFORCED` + upserted + `
-INSERT INTO counts SELECT l.k, c, d
-FROM (SELECT k, COUNT(*) AS c FROM numbers WHERE MOD(n / 1000, 2) = 0 GROUP BY k) l
-LEFT JOIN (SELECT k, COUNT(*) AS d FROM numbers WHERE MOD(n / 1000, 2) = 1 GROUP BY k) r ON l.k = r.k;
-`
-
-// The three greatest of scrambled values, each of which comes once.
-const topJob = queryTables + `
-CREATE TABLE top (k BIGINT, place BIGINT, v BIGINT, PRIMARY KEY (k, place) NOT ENFORCED` + upserted + `
-INSERT INTO top SELECT k, place, v
-FROM (SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) AS place FROM (SELECT k, MOD(n * 7919, 1000003) AS v FROM numbers))
-WHERE place <= 3;
-`
-
-// A key has a record a second. Those of every third to sixth second, by the key, are left out, which ends its session.
-const sessionJob = queryTables + `
-CREATE TABLE sessions (ws TIMESTAMP(3), k BIGINT, c BIGINT, s BIGINT` + appended + `
-CREATE VIEW kept AS SELECT * FROM numbers WHERE MOD(n / 1000, 3 + MOD(k, 4)) <> 0;
-INSERT INTO sessions SELECT window_start, k, COUNT(*), SUM(n)
-FROM TABLE(SESSION(TABLE kept PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1.500' SECOND)) GROUP BY window_start, window_end, k;
-`
-
+// wait for partners, rows in an order, windows that grow, and lists.
 var queries = []shape{
 	{"hop", hopJob, event, checkHops},
 	{"interval-join", intervalJob, event, checkPairs},
 	{"join", joinJob, event, checkCounts},
 	{"top-n", topJob, event, checkTop},
 	{"session", sessionJob, event, checkSessions},
+	{"lists", listJob, event, checkLists},
 }
 
 // Jobs of every kind of state under load, killed with SIGKILL at random moments.
@@ -88,13 +39,19 @@ func aggregates(t *testing.T, out []string) []aggregate {
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		ws, err := time.Parse("2006-01-02 15:04:05", row.WS)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, aggregate{ws.UnixMilli() - 1_767_225_600_000, row.K, row.C, row.S})
+		all = append(all, aggregate{startOf(t, row.WS), row.K, row.C, row.S})
 	}
 	return all
+}
+
+// startOf is the start of a window in milliseconds of the records' time.
+func startOf(t *testing.T, text string) int64 {
+	t.Helper()
+	ws, err := time.Parse("2006-01-02 15:04:05", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ws.UnixMilli() - firstEvent
 }
 
 // compareSets compares rows that each come once, in any order.
@@ -237,4 +194,38 @@ func checkSessions(t *testing.T, n int, out []string) {
 		}
 	}
 	compareSets(t, aggregates(t, out), want)
+}
+
+// checkLists takes the lists apart: each record is in that of its window and key, once, in both.
+func checkLists(t *testing.T, n int, out []string) {
+	t.Helper()
+	type element struct{ start, digit, n int64 }
+	var texts, arrays, want []element
+	for _, line := range out {
+		var row struct {
+			WS string
+			D  int64
+			L  string
+			A  []int64
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		ws := startOf(t, row.WS)
+		for _, text := range strings.Split(row.L, ",") {
+			x, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				t.Fatalf("the list of %s and %d: %v", row.WS, row.D, err)
+			}
+			texts = append(texts, element{ws, row.D, x})
+		}
+		for _, x := range row.A {
+			arrays = append(arrays, element{ws, row.D, x})
+		}
+	}
+	for i := range int64(n) {
+		want = append(want, element{i / 10_000 * 10_000, i % 10, i})
+	}
+	compareSets(t, texts, want)
+	compareSets(t, arrays, want)
 }

@@ -17,33 +17,6 @@ import (
 	"weir/exec/killpoint"
 )
 
-// hopJob is tumbleJob with windows that overlap: each record counts in two.
-var hopJob = strings.NewReplacer("'tumble'", "'hop'",
-	"TUMBLE(TABLE numbers, DESCRIPTOR(ts), INTERVAL '10' SECOND)",
-	"HOP(TABLE numbers, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '10' SECOND)").Replace(tumbleJob)
-
-// setJob fills a topic, a compacted topic and a folder of files in one transaction.
-const setJob = `
-SET 'pipeline.name' = 'set';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
-CREATE TABLE numbers (k BIGINT, n BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER',
-  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
-CREATE TABLE even (n STRING) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER',
-  'format' = 'raw', 'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = '%[2]s-',
-  'properties.transaction.timeout.ms' = '20000');
-CREATE TABLE totals (k BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = '%[2]s-totals',
-  'properties.bootstrap.servers' = '$BROKER', 'key.format' = 'json', 'value.format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[2]s-totals-', 'properties.transaction.timeout.ms' = '20000');
-CREATE TABLE files (k BIGINT, n BIGINT) WITH ('connector' = 'filesystem', 'path' = '$FILES', 'format' = 'json',
-  'sink.rolling-policy.rollover-interval' = '1 s', 'sink.rolling-policy.inactivity-interval' = '1 s', 'sink.rolling-policy.file-size' = '100 kb');
-EXECUTE STATEMENT SET BEGIN
-INSERT INTO even SELECT CAST(n AS STRING) FROM numbers WHERE MOD(n, 2) = 0;
-INSERT INTO totals SELECT k, COUNT(*), SUM(n) FROM numbers GROUP BY k;
-INSERT INTO files SELECT k, n FROM numbers;
-END;
-`
-
 // checkHops recomputes every window of ten seconds that begins every five: record i, at millisecond i, is in the windows that
 // begin at i/5000 and one before it.
 func checkHops(t *testing.T, n int, out []string) {
