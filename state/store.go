@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"math/bits"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,6 +46,22 @@ import (
 
 // Hash is the 64-bit hash of an encoded key that the whole package goes by (xxHash64).
 func Hash(key []byte) uint64 { return xxhash.Sum64(key) }
+
+// HashWord is Hash of the 8 bytes of w, little endian, without a call: most keys are one number.
+func HashWord(w uint64) uint64 {
+	const (
+		prime1 = 0x9e3779b185ebca87
+		prime2 = 0xc2b2ae3d27d4eb4f
+		prime3 = 0x165667b19e3779f9
+		prime4 = 0x85ebca77c2b2ae63
+		prime5 = 0x27d4eb2f165667c5
+	)
+	h := (prime5 + 8) ^ bits.RotateLeft64(w*prime2, 31)*prime1
+	h = bits.RotateLeft64(h, 27)*prime1 + prime4
+	h = (h ^ h>>33) * prime2
+	h = (h ^ h>>29) * prime3
+	return h ^ h>>32
+}
 
 // Options of Open. The zero value works.
 type Options struct {

@@ -126,6 +126,8 @@ type Batch struct {
 	Sel   []int32      // the rows that count, ascending; nil: all N
 	Kinds []ChangeKind // one a row (physical position); nil: all Insert
 	Cols  []*Vector
+
+	keyed *keyed // what an exchange knows of the rows' keys; nil: nothing
 }
 
 // Rows is the number of rows that count.

@@ -61,6 +61,9 @@ func (b *Batch) Types() []types.Type {
 // one with another kind is appended.
 func (b *Batch) Reset() {
 	b.N, b.Sel, b.Kinds = 0, nil, nil
+	if b.keyed != nil {
+		b.keyed.n = 0
+	}
 	for _, c := range b.Cols {
 		c.Reset()
 	}

@@ -41,23 +41,28 @@ func FloatBits(f float64) uint64 {
 
 // EncodeKeys makes the keys of the rows of b that count from its columns cols: key k is the k-th
 // selected row. It overwrites keys and returns hashes, made longer where needed, with state.Hash
-// of each. With no columns every key is empty.
+// of each. With no columns every key is empty. Hashes that b carries (SetHashes) are not made again; they are given to
+// the first who asks for all of them.
 func EncodeKeys(b *Batch, cols []int, keys *state.Keys, hashes []uint64) []uint64 {
+	hashes, carried := b.takeHashes(cols, hashes)
 	n := b.Rows()
 	keys.Off = resize(keys.Off, n+1)
 	keys.Off[0] = 0
-	if len(cols) == 1 {
-		v := b.Cols[cols[0]]
-		if cl := ClassOf(v.Type); cl == ClassInt || cl == ClassFloat {
-			encodeWord(v, cl, b.Sel, n, keys)
-			return hashKeys(keys, n, hashes)
+	if len(cols) == 1 && oneWord(b.Cols[cols[0]]) {
+		encodeWord(b.Cols[cols[0]], b.Sel, n, keys)
+		if !carried {
+			hashes = hashWords(keys, n, hashes)
 		}
+		return hashes
 	}
 	e := keyEncoder{b: b, cols: cols, n: n}
 	e.sizes(keys)
 	keys.Data = resize(keys.Data, int(keys.Off[n]))
 	e.write(keys)
-	return hashKeys(keys, n, hashes)
+	if !carried {
+		hashes = hashKeys(keys, n, hashes)
+	}
+	return hashes
 }
 
 func hashKeys(keys *state.Keys, n int, hashes []uint64) []uint64 {
@@ -68,10 +73,36 @@ func hashKeys(keys *state.Keys, n int, hashes []uint64) []uint64 {
 	return hashes
 }
 
+// hashWords is hashKeys of keys that encodeWord made.
+func hashWords(keys *state.Keys, n int, hashes []uint64) []uint64 {
+	if len(keys.Data) < 8*n {
+		return hashKeys(keys, n, hashes)
+	}
+	hashes = resize(hashes, n)
+	for k := range hashes {
+		hashes[k] = state.HashWord(binary.LittleEndian.Uint64(keys.Data[8*k:]))
+	}
+	return hashes
+}
+
+// oneWord reports that a key of v alone is 8 bytes, or none for NULL.
+func oneWord(v *Vector) bool {
+	cl := ClassOf(v.Type)
+	return cl == ClassInt || cl == ClassFloat
+}
+
 // encodeWord is the case of one column of 8 bytes.
-func encodeWord(v *Vector, cl Class, sel []int32, n int, keys *state.Keys) {
+func encodeWord(v *Vector, sel []int32, n int, keys *state.Keys) {
 	keys.Data = resize(keys.Data, 8*n)
 	data, off, at := keys.Data, keys.Off, 0
+	integer := ClassOf(v.Type) == ClassInt
+	if integer && sel == nil && len(v.Nulls) == 0 {
+		for k, x := range v.Int[:n] {
+			binary.LittleEndian.PutUint64(data[8*k:], uint64(x))
+			off[k+1] = uint32(8 + 8*k)
+		}
+		return
+	}
 	for k := range n {
 		i := k
 		if sel != nil {
@@ -79,7 +110,7 @@ func encodeWord(v *Vector, cl Class, sel []int32, n int, keys *state.Keys) {
 		}
 		if !v.IsNull(i) {
 			w := uint64(0)
-			if cl == ClassInt {
+			if integer {
 				w = uint64(v.Int[i])
 			} else {
 				w = FloatBits(v.Flt[i])
@@ -350,14 +381,13 @@ func DecodeValue(data []byte, v *Vector) error {
 // have got some of the columns.
 func DecodeKey(key []byte, into []*Vector) error {
 	if len(into) == 1 {
-		v := into[0]
-		if cl := ClassOf(v.Type); cl == ClassInt || cl == ClassFloat {
+		if v := into[0]; oneWord(v) {
 			switch {
 			case len(key) == 0:
 				v.AppendNull()
 			case len(key) != 8:
 				return fmt.Errorf("a key of %d bytes where one of 8 is expected", len(key))
-			case cl == ClassInt:
+			case ClassOf(v.Type) == ClassInt:
 				v.Int = append(v.Int, int64(binary.LittleEndian.Uint64(key)))
 			default:
 				v.Flt = append(v.Flt, math.Float64frombits(binary.LittleEndian.Uint64(key)))

@@ -33,7 +33,8 @@ type exchangeStage struct {
 
 	encoded state.Keys
 	hashes  []uint64
-	sel     [][]int32 // by target: rows of the batch at hand
+	at      [][]int32 // by target: numbers of the rows among those that count of the batch at hand
+	sel     []int32   // of one target: their positions
 	wm      exec.Watermark
 }
 
@@ -45,7 +46,7 @@ func newExchange(ctx context.Context, mode edgeMode, keys []int, targets []*chan
 		for g := range x.owner {
 			x.owner[g] = uint16(state.SubtaskOf(g, groups, len(targets)))
 		}
-		x.sel = make([][]int32, len(targets))
+		x.at = make([][]int32, len(targets))
 	}
 	return x
 }
@@ -63,28 +64,59 @@ func (x *exchangeStage) Emit(b *batch.Batch) error {
 		return x.copyTo(t, b, b.Sel)
 	}
 	x.hashes = batch.EncodeKeys(b, x.keys, &x.encoded, x.hashes)
-	for t := range x.sel {
-		x.sel[t] = x.sel[t][:0]
-	}
-	groups := len(x.owner)
-	n := b.Rows()
-	for k, h := range x.hashes[:n] {
-		row := int32(k)
-		if b.Sel != nil {
-			row = b.Sel[k]
-		}
-		t := x.owner[state.KeyGroupOf(h, groups)]
-		x.sel[t] = append(x.sel[t], row)
-	}
-	for t, sel := range x.sel {
-		if len(sel) == 0 {
+	x.split(x.hashes[:b.Rows()])
+	for t, at := range x.at {
+		if len(at) == 0 {
 			continue
 		}
-		if err := x.copyTo(x.targets[t], b, sel); err != nil {
+		sel := at
+		if b.Sel != nil {
+			x.sel = x.sel[:0]
+			for _, k := range at {
+				x.sel = append(x.sel, b.Sel[k])
+			}
+			sel = x.sel
+		}
+		c := x.targets[t]
+		out := c.take()
+		out.AppendRows(b, sel)
+		out.SetHashes(x.keys, x.hashes, at)
+		if err := c.send(x.ctx, message{kind: rowsMessage, batch: out}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// split tells the rows with the given hashes from one another by their target.
+func (x *exchangeStage) split(hashes []uint64) {
+	n, groups := len(hashes), len(x.owner)
+	for t, at := range x.at {
+		if cap(at) < n {
+			at = make([]int32, n)
+		}
+		x.at[t] = at[:n]
+	}
+	if len(x.at) == 2 {
+		// Each row is written for both, and one of them goes on.
+		a, b := x.at[0], x.at[1]
+		inA, inB := 0, 0
+		for k, h := range hashes {
+			to := int(x.owner[state.KeyGroupOf(h, groups)])
+			a[inA], b[inB] = int32(k), int32(k)
+			inA += 1 - to
+			inB += to
+		}
+		x.at[0], x.at[1] = a[:inA], b[:inB]
+		return
+	}
+	for t := range x.at {
+		x.at[t] = x.at[t][:0]
+	}
+	for k, h := range hashes {
+		t := x.owner[state.KeyGroupOf(h, groups)]
+		x.at[t] = append(x.at[t], int32(k))
+	}
 }
 
 func (x *exchangeStage) copyTo(c *channel, b *batch.Batch, sel []int32) error {
