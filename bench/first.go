@@ -96,7 +96,7 @@ func (b *bench) first(ctx context.Context) (time.Duration, error) {
 // newWitness is a read_committed consumer at the beginning of a topic's partitions.
 func newWitness(servers, topic string) (*ck.Consumer, error) {
 	c, err := ck.NewConsumer(&ck.ConfigMap{"bootstrap.servers": servers, "group.id": "witness", "isolation.level": "read_committed",
-		"enable.auto.commit": false, "enable.metrics.push": false, "fetch.wait.max.ms": 10, "fetch.queue.backoff.ms": 1})
+		"enable.auto.commit": false, "enable.metrics.push": false, "socket.nagle.disable": true, "fetch.wait.max.ms": 10, "fetch.queue.backoff.ms": 1})
 	if err != nil {
 		return nil, err
 	}

@@ -125,7 +125,7 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took 
 	}
 	defer witness.Close()
 	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.servers, "enable.idempotence": true, "enable.metrics.push": false,
-		"linger.ms": linger, "go.delivery.reports": false})
+		"linger.ms": linger, "go.delivery.reports": false, "socket.nagle.disable": true})
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func newOffsetReader(conf ck.ConfigMap, group string, log *slog.Logger, h *healt
 			own[k] = v
 		}
 	}
-	own = reconnecting(own)
+	own = connecting(own)
 	c, err := ck.NewConsumer(&own)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ type outTopic struct {
 // producerConfig completes what the user gave.
 func producerConfig(user ck.ConfigMap, cfg *config.Config) ck.ConfigMap {
 	memory := exec.MemoryOf(cfg)
-	return with(unless(reconnecting(user), "enable.idempotence", idempotent(user), "client.id", "weir-"+clientName(cfg), "socket.keepalive.enable", true,
+	return with(unless(connecting(user), "enable.idempotence", idempotent(user), "client.id", "weir-"+clientName(cfg), "socket.keepalive.enable", true,
 		// What waits to be sent is most of a job's memory, at some 300 bytes a record beside its own; longer queues are not faster.
 		"queue.buffering.max.messages", memory.SendRecords, "queue.buffering.max.kbytes", bufferKB(user, memory.Send)),
 		// Only failed records are reported; the client's channels are as long as by default they would take 24 MB.

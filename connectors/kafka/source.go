@@ -105,7 +105,7 @@ func newSource(scan *physical.Scan, cfg *config.Config, log *slog.Logger, fmts f
 		topicIDs: map[string]string{}, stop: make(chan struct{}), where: servers(props)}
 	s.group, _ = props["group.id"].(string)
 	s.reset, _ = props["auto.offset.reset"].(string)
-	s.props = with(unless(reconnecting(props), "isolation.level", "read_committed", "group.id", "weir", "client.id", "weir-"+clientName(cfg),
+	s.props = with(unless(connecting(props), "isolation.level", "read_committed", "group.id", "weir", "client.id", "weir-"+clientName(cfg),
 		// The queue of fetched records is looked at often: with librdkafka's second a fast job runs dry between two looks.
 		"fetch.queue.backoff.ms", 10, "queued.max.messages.kbytes", int(exec.MemoryOf(cfg).Fetch>>10), "socket.keepalive.enable", true),
 		"auto.offset.reset", "error", "enable.auto.commit", false, "enable.auto.offset.store", false,
