@@ -172,6 +172,8 @@ func (g *generator) windowJoin(depth int) *rel {
 // over is aggregates OVER frames in the order of time.
 func (g *generator) over(depth int) *rel {
 	g.uses["OVER"] = true
+	// A late row is dropped here as long as what is computed is used, and that is for the planner above to see.
+	g.ahead = g.ahead || depth < 3
 	r := g.rowsInTime(depth)
 	a := g.name("r")
 	in := qualified(a, r.cols)

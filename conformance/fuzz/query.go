@@ -20,6 +20,8 @@ type Case struct {
 	Twice bool
 	// Batch: the job is bounded, and results come at its end.
 	Batch bool
+	// MiniBatch: which rows are put together depends on the clock, and so does which changes there are.
+	MiniBatch bool
 }
 
 // generator makes one case.
@@ -28,11 +30,13 @@ type generator struct {
 	key    typ // of the columns k, by which tables can be joined
 	tables []*table
 	with   []string // common table expressions
+	views  []string // what creates them
 	uses   map[string]bool
 	scans  map[*table]int
 	named  int
 	timed  bool // a watermark decides over rows somewhere
 	inTime bool // no row may be late: what a late row meets in an interval join differs on purpose
+	ahead  bool // no row may be late or have the watermark's time
 	batch  bool
 }
 
@@ -62,7 +66,7 @@ func Generate(c *Choices) Case {
 	for i := range 1 + c.n(3) {
 		g.tables = append(g.tables, g.table(i))
 	}
-	r := g.relation(3)
+	r := g.oneTime(g.relation(3))
 	sql := r.query
 	if sql == "" {
 		sql = "SELECT * FROM " + r.from
@@ -74,12 +78,14 @@ func Generate(c *Choices) Case {
 	if g.batch {
 		g.uses["batch"] = true
 		out.Tables = "SET 'execution.runtime-mode' = 'batch';\n"
+	} else {
+		out.Tables, out.MiniBatch = g.settings()
 	}
 	var tables []string
 	for _, t := range g.tables {
 		tables = append(tables, t.String())
 	}
-	out.Tables += strings.Join(tables, "\n")
+	out.Tables += strings.Join(append(tables, g.views...), "\n")
 	for u := range g.uses {
 		out.Uses = append(out.Uses, u)
 	}
@@ -91,6 +97,41 @@ func Generate(c *Choices) Case {
 	}
 	out.Apart = all > 1 && g.timed
 	return out
+}
+
+// settings are those that may change how an engine goes about a query. Where a watermark decides over rows there are no mini-batches: they
+// hold watermarks back in Flink, so that other rows are late.
+func (g *generator) settings() (text string, miniBatch bool) {
+	set := func(use, key, value string) {
+		g.uses[use] = true
+		text += fmt.Sprintf("SET '%s' = '%s';\n", key, value)
+	}
+	if miniBatch = !g.timed && g.c.chance(20); miniBatch {
+		set("mini-batch", "table.exec.mini-batch.enabled", "true")
+		set("mini-batch", "table.exec.mini-batch.allow-latency", "50 ms")
+		set("mini-batch", "table.exec.mini-batch.size", pick(g.c, []string{"2", "5", "1000"}))
+	}
+	if g.c.chance(10) {
+		set("state TTL", "table.exec.state.ttl", "1 h")
+	}
+	return text, miniBatch
+}
+
+// oneTime is a relation with one row time at most, as a sink wants it: the others are cast to what they are.
+func (g *generator) oneTime(r *rel) *rel {
+	first := r.rowTime()
+	if !slices.ContainsFunc(r.cols[first+1:], func(c column) bool { return c.time }) {
+		return r
+	}
+	a := g.name("r")
+	items := make([]string, len(r.cols))
+	for i, c := range r.cols {
+		items[i] = a + "." + c.name
+		if c.time && i != first {
+			items[i] = "CAST(" + items[i] + " AS " + c.typ.name + ") AS " + c.name
+		}
+	}
+	return &rel{query: "SELECT " + strings.Join(items, ", ") + " FROM " + r.item(a)}
 }
 
 func (g *generator) name(prefix string) string {
@@ -142,18 +183,39 @@ func (g *generator) scan() *rel {
 
 // insertOnly is a table of rows that has a row time.
 func (g *generator) insertOnly() *rel {
+	t := g.tableOf("insert")
+	g.scans[t]++
+	return &rel{from: t.name, cols: scalar(t.columns), ordered: true}
+}
+
+// changing is a table that takes rows back, and has a row time.
+func (g *generator) changing(changes string) *rel {
+	t := g.tableOf(changes)
+	g.scans[t]++
+	return &rel{from: t.name, cols: scalar(t.columns), changes: true, ordered: changes != "upsert"}
+}
+
+// tableOf is a table of these changes with a row time; where there is none, one of the others becomes it, or one more is made.
+func (g *generator) tableOf(changes string) *table {
+	var fit []*table
 	for _, t := range g.tables {
-		if t.changes == "insert" && t.columns[len(t.columns)-1].time {
-			g.scans[t]++
-			return &rel{from: t.name, cols: scalar(t.columns), ordered: true}
+		if t.changes == changes && t.timed() {
+			fit = append(fit, t)
 		}
 	}
-	t := g.tables[0]
-	t.changes = "insert"
-	if !t.columns[len(t.columns)-1].time {
-		t.columns = append(t.columns, column{name: "ts", typ: tTime, time: true})
+	if len(fit) > 0 {
+		return pick(g.c, fit)
 	}
-	return g.insertOnly()
+	for _, t := range g.tables {
+		if g.scans[t] == 0 {
+			t.as(changes)
+			return t
+		}
+	}
+	t := g.table(len(g.tables))
+	t.as(changes)
+	g.tables = append(g.tables, t)
+	return t
 }
 
 // relation is a query of some depth.
@@ -165,6 +227,7 @@ func (g *generator) relation(depth int) *rel {
 		{10, g.project}, {14, g.group}, {10, g.windowGroup}, {4, g.windowRows}, {5, g.groupWindow}, {12, g.join}, {5, g.semiJoin},
 		{4, g.intervalJoin}, {4, g.windowJoin}, {7, g.over}, {6, g.topN}, {4, g.firstOrLast}, {5, g.windowTopN}, {7, g.setOperation},
 		{3, g.distinct}, {2, g.orderLimit}, {3, g.value}, {3, g.sets}, {3, g.cascade}, {6, g.nested},
+		{7, g.temporal}, {7, g.match}, {6, g.windowOfChanges}, {4, g.windowSemiJoin},
 	})
 	return g.shared(of(depth))
 }

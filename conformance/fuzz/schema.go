@@ -102,7 +102,18 @@ type table struct {
 	name    string
 	columns []column
 	changes string // insert, retract, upsert
-	delay   int    // of its watermark, seconds; there is one when it is insert
+	delay   int    // of its watermark, seconds; there is one where it has a row time
+}
+
+// timed reports whether the table has a row time, which is its last column then.
+func (t *table) timed() bool { return t.columns[len(t.columns)-1].time }
+
+// as makes a table of these changes with a row time, whatever it was; only before it is read.
+func (t *table) as(changes string) {
+	t.changes = changes
+	if !t.timed() {
+		t.columns = append(t.columns, column{name: "ts", typ: tTime, time: true})
+	}
 }
 
 func (g *generator) table(i int) *table {
@@ -115,7 +126,7 @@ func (g *generator) table(i int) *table {
 	if c.chance(30) {
 		t.columns = append(t.columns, column{name: "deep", typ: pick(c, []typ{tList, tRows, tRow, tMap})})
 	}
-	if t.changes == "insert" {
+	if t.changes == "insert" || c.chance(40) {
 		t.delay = pick(c, []int{0, 2, 5})
 		ts := column{name: "ts", typ: tTime, time: true}
 		if c.chance(15) {
@@ -155,6 +166,10 @@ func (g *generator) rows() []string {
 	}
 	for len(out) < 24 && c.n(16) > 0 { // 0 ends
 		t := pick(c, g.tables)
+		if t.timed() && c.chance(4) {
+			out = append(out, fmt.Sprintf("%s watermark %d:%02d", t.name, now/60, now%60))
+			continue
+		}
 		row := make([]string, len(t.columns))
 		for i, col := range t.columns {
 			switch {
@@ -163,7 +178,12 @@ func (g *generator) rows() []string {
 					now += 60
 				}
 				back := pick(c, []int{0, 0, 0, 1, 3, 7, 15})
-				if g.inTime {
+				switch {
+				case g.ahead && t.delay == 0:
+					now, back = now+1, 0
+				case g.ahead:
+					back = min(back, t.delay-1)
+				case g.inTime:
 					back = min(back, t.delay)
 				}
 				at := max(0, now-back)

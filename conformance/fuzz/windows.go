@@ -32,12 +32,16 @@ func (g *generator) windowed(r *rel, kind [2]string) *rel {
 	over := r.argument()
 	if kind[0] == "SESSION" {
 		w.key = g.c.n(n)
-		if w.key == t {
-			w.key = 0
+		for k := 0; r.cols[w.key].time && k < n; k++ { // with its time for its key Flink sees no window in the rows
+			w.key = (w.key + 1) % n
 		}
-		over += " PARTITION BY " + r.cols[w.key].name
+		if r.cols[w.key].time {
+			w.key = -1
+		} else {
+			over += " PARTITION BY " + r.cols[w.key].name
+		}
 	}
-	out := &rel{cols: append([]column{}, r.cols...), window: w, ordered: r.ordered && kind[0] != "SESSION"}
+	out := &rel{cols: append([]column{}, r.cols...), window: w, changes: r.changes, ordered: r.ordered && kind[0] != "SESSION"}
 	out.cols = append(out.cols, column{name: "window_start", typ: tTime}, column{name: "window_end", typ: tTime}, column{name: "window_time", typ: r.cols[t].typ, time: true})
 	out.from = fmt.Sprintf("TABLE(%s(%s, DESCRIPTOR(%s), %s))", kind[0], over, r.cols[t].name, kind[1])
 	return out
@@ -110,8 +114,9 @@ func (g *generator) windowAggregate(r *rel) *rel {
 }
 
 // groupWindow is the older GROUP BY TUMBLE(...).
-func (g *generator) groupWindow(depth int) *rel {
-	r := g.rowsInTime(depth)
+func (g *generator) groupWindow(depth int) *rel { return g.groupWindowOf(g.rowsInTime(depth)) }
+
+func (g *generator) groupWindowOf(r *rel) *rel {
 	a := g.name("r")
 	in := qualified(a, r.cols)
 	t := in[r.rowTime()].name
@@ -142,7 +147,7 @@ func (g *generator) groupWindow(depth int) *rel {
 		}
 	}
 	if len(plainIn) == 0 {
-		return g.windowGroup(depth)
+		return g.windowGroup(1)
 	}
 	calls, cols := g.calls(plainIn, r.ordered, kind[0] != "TUMBLE")
 	items, out.cols = append(items, calls...), append(out.cols, cols...)
