@@ -50,7 +50,7 @@ func TestRandom(t *testing.T) {
 	last := *seed
 	for ; time.Since(began) < *budget && !t.Failed() || *keepIn != "" && time.Since(began) < *budget; last++ {
 		f.one(last)
-		if (last-*seed)%200 == 199 {
+		if (last-*seed)%50 == 49 {
 			t.Logf("%s: seeds %d to %d: %s", time.Since(began).Round(time.Second), *seed, last, f.summary())
 			fmt.Fprintf(os.Stderr, "%s %s: seeds %d to %d: %s\n", time.Now().UTC().Format(time.DateTime), time.Since(began).Round(time.Second), *seed, last, f.summary())
 		}
@@ -145,7 +145,7 @@ func (f *fuzzer) check(r fuzz.Case, count bool) *problem {
 		case want.Refused != "" && job != nil:
 			note("refused by Flink alone")
 			if count {
-				fmt.Fprintf(f.log, "Flink alone refuses %s: %s\n", strings.ReplaceAll(c.SQL, "\n", " "), want.Refused)
+				fmt.Fprintf(f.log, "Flink alone refuses, %s: %s\n", want.Refused, strings.ReplaceAll(c.SQL, "\n", " "))
 			}
 			want = Outcome{}
 		case want.Refused != "":
@@ -161,7 +161,7 @@ func (f *fuzzer) check(r fuzz.Case, count bool) *problem {
 	if job == nil {
 		note("refused by weir")
 		if count {
-			fmt.Fprintf(f.log, "weir refuses %s: %s\n", strings.ReplaceAll(c.SQL, "\n", " "), refused)
+			fmt.Fprintf(f.log, "weir refuses, %s: %s\n", refused, strings.ReplaceAll(c.SQL, "\n", " "))
 		}
 		return nil
 	}

@@ -117,19 +117,22 @@ func (g *generator) settings() (text string, miniBatch bool) {
 	return text, miniBatch
 }
 
-// oneTime is a relation with one row time at most, as a sink wants it: the others are cast to what they are.
+// oneTime is a relation with one row time at most, as a sink wants it: all other times are cast to what they are, those too that may
+// be row times for the planner only.
 func (g *generator) oneTime(r *rel) *rel {
-	first := r.rowTime()
-	if !slices.ContainsFunc(r.cols[first+1:], func(c column) bool { return c.time }) {
-		return r
-	}
+	first := max(0, r.rowTime())
+	timed := func(c column) bool { return c.class == moment || c.class == instant }
 	a := g.name("r")
 	items := make([]string, len(r.cols))
+	many := false
 	for i, c := range r.cols {
 		items[i] = a + "." + c.name
-		if c.time && i != first {
-			items[i] = "CAST(" + items[i] + " AS " + c.typ.name + ") AS " + c.name
+		if timed(c) && i != first {
+			items[i], many = "CAST("+items[i]+" AS "+c.typ.name+") AS "+c.name, true
 		}
+	}
+	if !many {
+		return r
 	}
 	return &rel{query: "SELECT " + strings.Join(items, ", ") + " FROM " + r.item(a)}
 }

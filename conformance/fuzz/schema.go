@@ -102,6 +102,7 @@ type table struct {
 	name    string
 	columns []column
 	changes string // insert, retract, upsert
+	keyed   bool   // no k is NULL: Flink's temporal join finds NULL for NULL
 	delay   int    // of its watermark, seconds; there is one where it has a row time
 }
 
@@ -191,7 +192,7 @@ func (g *generator) rows() []string {
 				if c.chance(8) {
 					row[i] += ".500"
 				}
-			case i > 0 && c.chance(15), i == 0 && t.changes != "upsert" && c.chance(8):
+			case i > 0 && c.chance(15), i == 0 && t.changes != "upsert" && !t.keyed && c.chance(8):
 				row[i] = "NULL"
 			default:
 				row[i] = col.typ.value(c)

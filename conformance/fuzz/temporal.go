@@ -53,7 +53,10 @@ func (g *generator) versions() *rel {
 		}
 		return v
 	}
-	of := g.insertOnly()
+	t := g.tableOf("insert")
+	t.keyed = true
+	g.scans[t]++
+	of := &rel{from: t.name, cols: scalar(t.columns), ordered: true}
 	if of.cols[of.rowTime()].typ != tTime {
 		return nil
 	}
