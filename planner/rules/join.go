@@ -243,9 +243,43 @@ func (s *side) node() logical.Node {
 	return logical.NewCalc(s.in, nil, exprs, names, s.in.Span())
 }
 
+// oneAtMost reports whether n has one row at most with the same values in its columns key, and makes it without an error: a table whose
+// PRIMARY KEY is some of them, an aggregation by some of them, or one of all rows.
+func oneAtMost(n logical.Node, key []int) bool {
+	switch n := n.(type) {
+	case *logical.Calc:
+		var below []int
+		for _, k := range key {
+			if c, ok := n.Exprs[k].(*scalar.Column); ok {
+				below = append(below, c.Index)
+			}
+		}
+		return oneAtMost(n.Input, below)
+	case *logical.Scan:
+		k := scanKey(n)
+		return k != nil && !slices.ContainsFunc(k, func(i int) bool { return !slices.Contains(key, i) })
+	case *logical.Aggregate:
+		for i := range n.Keys {
+			if !slices.Contains(key, i) {
+				return false
+			}
+		}
+		return !slices.ContainsFunc(n.Aggs, func(a logical.Agg) bool { return a.Func == "SINGLE_VALUE" })
+	}
+	return false
+}
+
 // pruneJoin drops the columns that neither the condition nor anybody above reads.
 func (o *Optimizer) pruneJoin(n *logical.Join, need []bool) (logical.Node, []int) {
 	w := len(n.Left.Cols())
+	if n.Kind == logical.LeftJoin && n.AsOf == nil && !slices.Contains(need[w:], true) && n.Bounds() == nil && !n.JoinsWindows() && oneAtMost(n.Right, n.RightKeys) {
+		o.fire(DropJoin, n.Sp, "nobody reads its right side, of which each row of the left has one partner at most")
+		left, at := o.prune(n.Left, need[:w])
+		for range need[w:] {
+			at = append(at, -1)
+		}
+		return left, at
+	}
 	left, right := make([]bool, w), make([]bool, len(n.Right.Cols()))
 	mark := func(i int) {
 		if i < w {

@@ -24,6 +24,7 @@ const (
 	JoinCondition     = "join-condition"
 	OuterToInner      = "outer-to-inner"
 	JoinKeys          = "join-keys"
+	DropJoin          = "drop-join"
 	WindowJoin        = "window-join"
 	TopN              = "top-n"
 	WindowRank        = "window-rank"
@@ -49,6 +50,7 @@ var All = []Rule{
 	{JoinCondition, "A condition over one side of a join is asked before the join; one over both sides becomes part of its condition."},
 	{OuterToInner, "A LEFT JOIN whose rows without a partner no condition above lets through is an inner join."},
 	{JoinKeys, "Columns that must be equal become the key by which the rows of a join are spread and found."},
+	{DropJoin, "A LEFT JOIN by a key of its right side goes where nobody reads that side."},
 	{WindowJoin, "Rows of two windowed inputs meet rows of their own window only, and are joined once, when it closes."},
 	{TopN, "ROW_NUMBER that is asked for at most so many rows keeps those rows only."},
 	{WindowRank, "The first rows of each window are put out once, when it closes."},

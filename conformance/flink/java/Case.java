@@ -76,6 +76,8 @@ class Case {
             }
             try {
                 execute(cluster, graph);
+            } catch (TimeoutException e) { // one without a message is the cluster's, which did not answer
+                Main.fail(result, "run", e.getMessage() != null ? e : new TimeoutException("the case took longer than its timeout, waiting for the cluster"));
             } catch (Throwable e) {
                 Main.fail(result, "run", e);
             }
