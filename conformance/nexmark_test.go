@@ -355,7 +355,7 @@ func (q *nexmarkQuery) run(t *testing.T, job *physical.Job, pars []int) (Outcome
 			return Outcome{}, err
 		}
 	}
-	return Outcome{Outputs: []Output{output(world, job.Sinks[0])}}, nil
+	return Outcome{Outputs: []Output{output(world, job, job.Sinks[0])}}, nil
 }
 
 // gate is a world in which nexmark tables are nexmark tables, of which a few batches come at a time.

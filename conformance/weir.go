@@ -189,7 +189,7 @@ func onWeir(ctx context.Context, c Case, job *physical.Job, steps []step, m mode
 	}
 	for _, s := range job.Sinks {
 		if !slices.ContainsFunc(o.Outputs, func(x Output) bool { return x.Name == s.Table.Name }) { // two INSERTs may have one table
-			o.Outputs = append(o.Outputs, output(d.World, s))
+			o.Outputs = append(o.Outputs, output(d.World, job, s))
 		}
 	}
 	return o, nil
@@ -230,20 +230,27 @@ func (r *run) all(c Case) error {
 	return nil
 }
 
-// output is what a table got, as text.
-func output(w *runtimetest.World, s *physical.Sink) Output {
+// output is what the table of s got, as text, from all of a job's sinks that write to it.
+func output(w *runtimetest.World, job *physical.Job, s *physical.Sink) Output {
 	o := Output{Name: s.Table.Name}
 	if s.Table.Connector == rules.Collect {
 		o.Name = "query"
 	}
-	var at []int // where each column is in the sink's rows
+	fields := map[string][]int{} // by sink
+	for _, k := range job.Sinks {
+		if k.Table.Name == s.Table.Name {
+			fields[k.ID] = k.Fields
+		}
+	}
+	var at []int // the table's columns that any sink fills
 	place := map[int]int{}
 	for f, c := range s.Table.Columns {
-		for i, field := range s.Fields {
-			if field == f {
+		for _, filled := range fields {
+			if slices.Contains(filled, f) {
 				place[f] = len(at)
-				at = append(at, i)
+				at = append(at, f)
 				o.Columns = append(o.Columns, c.Name+" "+typeName(c.Type.String()))
+				break
 			}
 		}
 	}
@@ -254,13 +261,16 @@ func output(w *runtimetest.World, s *physical.Sink) Output {
 	}
 	for _, c := range w.Output(s.Table.Name) {
 		row := make([]string, len(at))
-		for i, k := range at {
-			t := s.Table.Columns[s.Fields[k]].Type
+		for i, f := range at {
+			t := s.Table.Columns[f].Type
 			t.Nullable = true
 			v := batch.NewVector(t, 1)
-			v.AppendValue(c.Row[k])
 			row[i] = "NULL"
-			if v.IsNull(0) {
+			k := slices.Index(fields[c.Sink], f)
+			if k < 0 {
+				continue
+			}
+			if v.AppendValue(c.Row[k]); v.IsNull(0) {
 				continue
 			}
 			value := text.AppendValue(nil, v, 0, zone)

@@ -51,23 +51,24 @@ type TaskContext struct {
 	Config      *config.Config
 	Log         *slog.Logger
 	Metrics     *Metrics // of this subtask of the operator
-	// Late takes rows of an operator's input that come behind the watermark: positions of in, which is borrowed. nil: they are
+	// Late takes rows of each input of an operator that come behind the watermark: positions of in, which is borrowed. nil: they are
 	// dropped. An operator calls DropLate.
-	Late func(in *batch.Batch, rows []int32, wm Watermark) error
+	Late [2]func(in *batch.Batch, rows []int32, wm Watermark) error
 }
 
-// DropLate counts rows that come behind the watermark, and hands them to the table of late rows where there is one.
-func (c *TaskContext) DropLate(in *batch.Batch, rows []int32, wm Watermark) error {
+// DropLate counts rows of an input, 0 or 1, that come behind the watermark, and hands them to the table of late rows where there is one. They
+// are positions of in, whatever is selected of it.
+func (c *TaskContext) DropLate(input int, in *batch.Batch, rows []int32, wm Watermark) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	if c.Metrics != nil {
 		c.Metrics.Late.Add(int64(len(rows)))
 	}
-	if c.Late == nil {
+	if c.Late[input] == nil {
 		return nil
 	}
-	return c.Late(in, rows, wm)
+	return c.Late[input](in, rows, wm)
 }
 
 // Operator is one step of a running job. The runtime drives it from one goroutine.

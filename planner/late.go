@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"weir/parser/diag"
@@ -80,12 +81,12 @@ func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *ru
 			out.Moment = i
 			continue
 		}
-		src := columnNamed(t, c.Name)
-		if src == nil {
+		k := slices.IndexFunc(t.Columns, func(s catalog.Column) bool { return s.Name == c.Name })
+		if k < 0 {
 			d := diags.Errorf(codes.LateRows, c.Span, "late rows of %s have no column %s", t.Name, c.Name).Label(from, "they go to %s", target.Name)
 			var names []string
-			for k := range t.Columns {
-				names = append(names, t.Columns[k].Name)
+			for i := range t.Columns {
+				names = append(names, t.Columns[i].Name)
 			}
 			if g, ok := diag.Suggest(c.Name, names); ok {
 				d.Help("did you mean %s?", g)
@@ -94,12 +95,13 @@ func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *ru
 			}
 			return nil
 		}
+		src := &t.Columns[k]
 		if !src.Type.EqualIgnoringNull(c.Type) {
 			diags.Errorf(codes.LateRows, c.Span, "column %s of %s is %s, and in %s it is %s", c.Name, t.Name, src.Type.WithNullable(true), target.Name, c.Type.WithNullable(true)).
 				Label(src.Span, "late rows come from here").Help("declare it as %s", src.Type.WithNullable(true))
 			return nil
 		}
-		out.Columns, out.Fields = append(out.Columns, src.Name), append(out.Fields, i)
+		out.Columns, out.Fields = append(out.Columns, k), append(out.Fields, i)
 	}
 	if out.Moment < 0 {
 		diags.Errorf(codes.LateRows, target.NameSpan, "table %s has no column for the watermark that a row came behind", target.Name).
@@ -111,15 +113,6 @@ func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *ru
 
 func (s *Session) rowTimeType(t *catalog.Table) string {
 	return t.Columns[t.Watermark.Column].Type.WithNullable(true).String()
-}
-
-func columnNamed(t *catalog.Table, name string) *catalog.Column {
-	for i := range t.Columns {
-		if t.Columns[i].Name == name {
-			return &t.Columns[i]
-		}
-	}
-	return nil
 }
 
 // lateOutputs is the sinks of late rows among those of a job, for the checks that all sinks have.

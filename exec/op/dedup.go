@@ -175,6 +175,7 @@ type firstRow struct {
 	hashes []uint64
 	unused []uint64
 	all    []int32
+	late   []int32 // of the batch under way
 	out    *batch.Batch
 }
 
@@ -210,13 +211,14 @@ func (o *firstRow) Process(in *batch.Batch, _ exec.Emitter) error {
 	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
 	times := in.Cols[o.node.Time]
 	m := o.table.Map(0)
+	o.late = o.late[:0]
 	for k, i := range pos {
 		if times.IsNull(int(i)) {
 			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
 		}
 		t := times.Int[i]
 		if o.wm != exec.MinWatermark && t < int64(o.wm) { // one with just its time is the first as long as no other has gone out
-			o.ctx.Metrics.Late.Add(1)
+			o.late = append(o.late, i)
 			continue
 		}
 		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
@@ -242,7 +244,7 @@ func (o *firstRow) Process(in *batch.Batch, _ exec.Emitter) error {
 		binary.LittleEndian.PutUint64(s[1:], uint64(t))
 		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
 	}
-	return nil
+	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 
 func (o *firstRow) Watermark(wm exec.Watermark, out exec.Emitter) error {

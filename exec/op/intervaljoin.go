@@ -18,8 +18,12 @@ import (
 //
 // A row that a late partner would still find in a slice, but whose own time is over, is not met: what is joined does not depend on
 // where slices end. A row of an outer side goes out with NULLs when its slice is dropped without a partner having come.
+//
+// A row behind the watermark is late, and dropped, when no partner can come any more, it finds none that is still kept, and it does not go out
+// with NULLs.
 type intervalJoin struct {
 	node  *physical.IntervalJoin
+	ctx   *exec.TaskContext
 	sides [2]joinSide
 	time  [2]int // columns
 	slice int64  // microseconds
@@ -27,6 +31,7 @@ type intervalJoin struct {
 	pairs pairs
 	slots []int64 // namespaces of the kept rows, by pair
 	out   *batch.Batch
+	late  []int32         // of the batch under way
 	lone  [2]*batch.Batch // one kept row of each side, decoded
 }
 
@@ -49,6 +54,7 @@ func newIntervalJoin(n *physical.IntervalJoin, env Env) (*intervalJoin, error) {
 }
 
 func (o *intervalJoin) Open(ctx *exec.TaskContext, st state.Scope) error {
+	o.ctx = ctx
 	for i := range o.sides {
 		s := &o.sides[i]
 		spec := state.TableSpec{Schema: fmt.Sprintf("slice%d %s", o.slice, s.schema(&o.node.Equi))}
@@ -113,6 +119,7 @@ func (o *intervalJoin) process(from int, in *batch.Batch, out exec.Emitter) erro
 	pos := this.encode(in)
 	times := in.Cols[o.time[from]]
 	start := 0
+	o.late = o.late[:0]
 	o.begin(from)
 	for k, i := range pos {
 		if times.IsNull(int(i)) {
@@ -131,7 +138,7 @@ func (o *intervalJoin) process(from int, in *batch.Batch, out exec.Emitter) erro
 			o.begin(from)
 		}
 	}
-	return nil
+	return o.ctx.DropLate(from, in, o.late, o.wm)
 }
 
 func (o *intervalJoin) begin(from int) {
@@ -205,9 +212,14 @@ func (o *intervalJoin) keep(from int, in *batch.Batch, pos []int32, start, end i
 	for k := start; k < end; k++ {
 		i := int(pos[k])
 		t := in.Cols[o.time[from]].Int[i]
-		if o.over(from, t) || o.pairs.partnerless(in, i, from) {
-			if s.keeps && partners[k-start] == 0 {
+		if over := o.over(from, t); over || o.pairs.partnerless(in, i, from) {
+			if partners[k-start] > 0 {
+				continue
+			}
+			if s.keeps {
 				o.pairs.pad(o.out, from, in, i, o.pairs.first[from], batch.Insert)
+			} else if over && t < int64(o.wm) && !o.node.ProcTime && !o.pairs.partnerless(in, i, from) {
+				o.late = append(o.late, pos[k])
 			}
 			continue
 		}

@@ -56,6 +56,7 @@ type match struct {
 	hashes []uint64
 	unused []uint64
 	all    []int32
+	late   []int32 // of the batch under way
 	cur    *batch.Batch
 	sorted *batch.Batch
 	order  [][]byte
@@ -184,18 +185,19 @@ func (o *match) Process(in *batch.Batch, out exec.Emitter) error {
 	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
 	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
 	times := in.Cols[o.node.Time]
+	o.late = o.late[:0]
 	for k, i := range positions(in, &o.all) {
 		if times.IsNull(int(i)) {
 			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
 		}
 		t := times.Int[i]
 		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
-			o.ctx.Metrics.Late.Add(1)
+			o.late = append(o.late, i)
 			continue
 		}
 		o.buffer.add(t, o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]], o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
 	}
-	return nil
+	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 
 func (o *match) Watermark(wm exec.Watermark, out exec.Emitter) error {

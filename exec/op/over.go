@@ -154,7 +154,7 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 		}
 		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
 	}
-	return o.ctx.DropLate(in, o.dropped, o.wm)
+	return o.ctx.DropLate(0, in, o.dropped, o.wm)
 }
 
 func (o *over) late(t int64, hash uint64, key []byte) (bool, error) {

@@ -140,7 +140,7 @@ func (o *sessionAggregate) Process(in *batch.Batch, _ exec.Emitter) error {
 	if err := o.add(in); err != nil {
 		return err
 	}
-	return o.ctx.DropLate(in, o.late, o.wm)
+	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 
 func (o *sessionAggregate) clear() {

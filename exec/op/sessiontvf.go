@@ -100,7 +100,7 @@ func (o *sessionTVF) Process(in *batch.Batch, _ exec.Emitter) error {
 		return err
 	}
 	o.lists.deleteEmpty(0, o.heads)
-	return o.ctx.DropLate(in, o.late, o.wm)
+	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 
 func (o *sessionTVF) Watermark(wm exec.Watermark, out exec.Emitter) error {

@@ -89,7 +89,7 @@ func (o *timeSort) Process(in *batch.Batch, _ exec.Emitter) error {
 		}
 		o.buffer.add(t, state.Hash(nil), nil, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
 	}
-	return o.ctx.DropLate(in, o.late, o.wm)
+	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 
 func (o *timeSort) Watermark(wm exec.Watermark, out exec.Emitter) error {

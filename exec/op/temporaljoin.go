@@ -24,10 +24,12 @@ import (
 //	right    versions to be
 //	version  key -> time 8 | valid 1, gone 2; variable part: the row
 //
-// A version that was deleted stays, as gone: an older one that comes late must not stand up in its place. Of versions of one time the one that came last counts. A left row that is late is joined like any other, as
-// long as the version that it needs is still there.
+// A version that was deleted stays, as gone: an older one that comes late must not stand up in its place. Of versions of one time the one that
+// came last counts. A left row that is late is joined like any other, as long as the version that it needs is still there. Late, and dropped, are
+// versions that come when there is a newer one of their key, and left rows of an inner join whose version a newer one has replaced.
 type temporalJoin struct {
 	node     *physical.TemporalJoin
+	ctx      *exec.TaskContext
 	sides    [2]joinSide
 	nullable [2][]int // key columns in which a NULL has no partner
 	rows     [2]timeBuffer
@@ -38,6 +40,7 @@ type temporalJoin struct {
 	updates bool
 	wm      exec.Watermark
 
+	late    []int32 // of the batch under way
 	row     []byte
 	cand    *batch.Batch
 	left    []*batch.Vector // columns of cand
@@ -77,7 +80,8 @@ func newTemporalJoin(n *physical.TemporalJoin, env Env) (exec.Operator, error) {
 	return o, err
 }
 
-func (o *temporalJoin) Open(_ *exec.TaskContext, st state.Scope) (err error) {
+func (o *temporalJoin) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
+	o.ctx = ctx
 	for i := range o.sides {
 		s := &o.sides[i]
 		if err := o.rows[i].open(st, s.name, "temporal2 "+s.schema(&o.node.Equi)); err != nil {
@@ -101,6 +105,7 @@ func (o *temporalJoin) keep(side int, in *batch.Batch) error {
 	at := [2]int{o.node.LeftTime, o.node.RightTime}[side]
 	times := in.Cols[at]
 	versions := o.version.Map(0)
+	o.late = o.late[:0]
 	for k, i := range pos {
 		if times.IsNull(int(i)) {
 			return fmt.Errorf("the row time %s is NULL", o.node.Inputs()[side].Base().Columns[at].Name)
@@ -109,19 +114,30 @@ func (o *temporalJoin) keep(side int, in *batch.Batch) error {
 		if side == 1 && (kind == batch.UpdateBefore || anyNull(in, o.nullable[1], int(i))) {
 			continue // the row after it ends the version; a NULL is nobody's partner
 		}
-		o.row = append(append(o.row[:0], byte(kind)), s.row(k)...)
-		o.rows[side].add(times.Int[i], s.hashes[k], s.key(k), o.row)
-		if side == 0 && o.node.TTL > 0 {
+		t := times.Int[i]
+		used, behind := side == 0 && o.node.TTL > 0, o.wm != exec.MinWatermark && t <= int64(o.wm)
+		if used || behind {
 			r, err := versions.Find(s.hashes[k], s.key(k))
 			if err != nil {
 				return err
 			}
-			if r != state.NoRef {
+			if used && r != state.NoRef {
 				versions.Touch(r) // a key that is asked for is in use
 			}
+			if behind && r != state.NoRef && o.replaced(versions.Fixed(r), t) && (side == 1 || !o.node.Kind.KeepsLeft()) && !anyNull(in, o.nullable[side], int(i)) {
+				o.late = append(o.late, i)
+				continue
+			}
 		}
+		o.row = append(append(o.row[:0], byte(kind)), s.row(k)...)
+		o.rows[side].add(t, s.hashes[k], s.key(k), o.row)
 	}
-	return nil
+	return o.ctx.DropLate(side, in, o.late, o.wm)
+}
+
+// replaced reports that the version of a key, whose fixed part is s, came to be after time t.
+func (*temporalJoin) replaced(s []byte, t int64) bool {
+	return s[8] != 0 && t < int64(binary.LittleEndian.Uint64(s))
 }
 
 func (o *temporalJoin) Watermark(wm exec.Watermark, out exec.Emitter) error {
@@ -163,8 +179,8 @@ func (o *temporalJoin) become(r timedRow) error {
 		return err
 	}
 	s := m.Fixed(ref)
-	if s[8] != 0 && r.time < int64(binary.LittleEndian.Uint64(s)) {
-		return nil // late, and there is a newer one
+	if o.replaced(s, r.time) {
+		return nil // by one that came before its time, at the end of an earlier run
 	}
 	binary.LittleEndian.PutUint64(s, uint64(r.time))
 	if s[8] = versionValid; !batch.ChangeKind(r.row[0]).Adds() {

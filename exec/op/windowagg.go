@@ -194,7 +194,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			}
 			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
 		}
-		return o.ctx.DropLate(in, o.late, o.wm)
+		return o.ctx.DropLate(0, in, o.late, o.wm)
 	}
 	times := in.Cols[w.TimeColumn]
 	if w.Size == w.Slide || o.sliced {
@@ -218,7 +218,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			}
 			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
 		}
-		return o.ctx.DropLate(in, o.late, o.wm)
+		return o.ctx.DropLate(0, in, o.late, o.wm)
 	}
 	for _, i := range pos {
 		t, err := o.rowTime(times, int(i))
@@ -239,7 +239,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			o.late = append(o.late, i)
 		}
 	}
-	return o.ctx.DropLate(in, o.late, o.wm)
+	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 
 // lastEnd is the end of the last window that has the slice (or the stretch of a tumbling window) that ends at to.

@@ -23,6 +23,7 @@ type windowJoin struct {
 	ends     [2]int // column with the window's end, by side
 	progress progress
 	wm       exec.Watermark
+	late     []int32 // of the batch under way
 
 	// Left rows of a closing window, decoded, with their pairs.
 	end   int64
@@ -78,14 +79,14 @@ func (o *windowJoin) ProcessRight(in *batch.Batch, out exec.Emitter) error {
 func (o *windowJoin) process(from int, in *batch.Batch, out exec.Emitter) error {
 	s := &o.sides[from]
 	ends := in.Cols[o.ends[from]]
-	late := int64(0)
+	o.late = o.late[:0]
 	for k, i := range s.encode(in) {
 		if ends.IsNull(int(i)) {
 			return o.noTime()
 		}
 		end := ends.Int[i]
 		if o.closed(end, o.wm) {
-			late++
+			o.late = append(o.late, i)
 			continue
 		}
 		if o.pairs.partnerless(in, int(i), from) {
@@ -103,8 +104,8 @@ func (o *windowJoin) process(from int, in *batch.Batch, out exec.Emitter) error 
 			return err
 		}
 	}
-	if late > 0 && o.ctx.Metrics != nil {
-		o.ctx.Metrics.Late.Add(late)
+	if err := o.ctx.DropLate(from, in, o.late, o.wm); err != nil {
+		return err
 	}
 	return emitRows(o.out, out)
 }

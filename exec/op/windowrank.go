@@ -40,6 +40,7 @@ type windowRank struct {
 	wm       exec.Watermark
 
 	all     []int32
+	late    []int32           // of the batch under way
 	buckets map[int64][]int32 // rows of a batch by the end of their window
 	ends    []int64
 	view    batch.Batch
@@ -105,7 +106,7 @@ func (o *windowRank) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 }
 
 func (o *windowRank) Process(in *batch.Batch, _ exec.Emitter) error {
-	late := int64(0)
+	o.late = o.late[:0]
 	ends := in.Cols[o.w.EndColumn]
 	o.ends = o.ends[:0]
 	var rows []int32 // of the window that ends at cur
@@ -117,7 +118,7 @@ func (o *windowRank) Process(in *batch.Batch, _ exec.Emitter) error {
 		end := ends.Int[i]
 		if end != cur {
 			if o.closed(end, o.wm) {
-				late++
+				o.late = append(o.late, i)
 				continue
 			}
 			if len(rows) > 0 {
@@ -139,10 +140,7 @@ func (o *windowRank) Process(in *batch.Batch, _ exec.Emitter) error {
 		}
 		o.buckets[end] = o.buckets[end][:0]
 	}
-	if late > 0 && o.ctx.Metrics != nil {
-		o.ctx.Metrics.Late.Add(late)
-	}
-	return nil
+	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 
 // add adds rows of the window that ends at end to their partitions.

@@ -246,10 +246,13 @@ func (a *attempt) open(t *task, out stage) error {
 		if err != nil {
 			return fmt.Errorf("operator %s: %w", id, err)
 		}
-		var late stage
-		if l := n.Base().Late; l != nil {
+		var late [2]stage
+		for i, l := range n.Base().Late {
+			if l == nil {
+				continue
+			}
 			main := t.sink
-			if late, err = a.openSink(t, l.Sink, a.meter(l.Sink.ID, l.Sink)); err != nil {
+			if late[i], err = a.openSink(t, l.Sink, a.meter(l.Sink.ID, l.Sink)); err != nil {
 				return err
 			}
 			t.sink = main
@@ -289,11 +292,15 @@ func readsWatermark(n physical.Node) bool {
 }
 
 // openOp opens one operator of t with its state.
-func (a *attempt) openOp(t *task, n physical.Node, o exec.Operator, m *exec.Metrics, next, late stage, keeps bool) (stage, error) {
+func (a *attempt) openOp(t *task, n physical.Node, o exec.Operator, m *exec.Metrics, next stage, late [2]stage, keeps bool) (stage, error) {
 	a.operators = append(a.operators, o)
 	id := n.Base().ID
 	st := newOpStage(id, o, m, next)
-	st.late = late
+	for _, l := range late {
+		if l != nil {
+			st.late = append(st.late, l)
+		}
+	}
 	st.keeps = keeps || readsWatermark(n)
 	var scope state.Scope
 	ctx := a.taskContext(id, t, m)
@@ -302,8 +309,10 @@ func (a *attempt) openOp(t *task, n physical.Node, o exec.Operator, m *exec.Metr
 		scope = st.scope
 		a.scopes[id] = st.scope
 	}
-	if late != nil {
-		ctx.Late = lateRows(n.Base().Late, late)
+	for i, l := range late {
+		if l != nil {
+			ctx.Late[i] = lateRows(n.Base().Late[i], l)
+		}
 	}
 	if err := o.Open(ctx, scope); err != nil {
 		return nil, fmt.Errorf("open operator %s: %w", id, err)
@@ -338,7 +347,7 @@ func (a *attempt) openSink(t *task, n *physical.Sink, m *exec.Metrics) (stage, e
 	gn := &sinkGuardNode{}
 	gn.ID = n.ID + "-guard"
 	timed := &timedStage{stage: t.sink, metrics: m, watch: &t.watch}
-	return a.openOp(t, gn, guard, a.meter(gn.ID, gn), timed, nil, false)
+	return a.openOp(t, gn, guard, a.meter(gn.ID, gn), timed, [2]stage{}, false)
 }
 
 // sinkGuardNode gives the sink's guard a name in the status.

@@ -41,13 +41,14 @@ type ack struct {
 type opStage struct {
 	id      string
 	op      exec.Operator
-	late    stage                // takes the rows that op drops as late; nil: nothing does
+	late    []stage              // take the rows that op drops as late
 	timer   exec.ProcessingTimer // op, where that works by processing time; nil otherwise
 	scope   *state.OperatorScope // nil for an operator without state
 	metrics *exec.Metrics
 	next    stage
 	out     countingEmitter
 	wm      exec.Watermark
+	told    exec.Watermark // the last one that was passed on; behind wm after a restore
 	reached exec.Watermark // wm, but not the end of the input: how far event time has really come
 	delay   int64          // of the watermarks that are forwarded, microseconds
 	keeps   bool           // wm is saved with each epoch
@@ -83,7 +84,7 @@ func (e *countingEmitter) Emit(b *batch.Batch) error {
 
 func newOpStage(id string, op exec.Operator, m *exec.Metrics, next stage) *opStage {
 	timer, _ := op.(exec.ProcessingTimer)
-	return &opStage{id: id, op: op, timer: timer, metrics: m, next: next, out: countingEmitter{next, m}, wm: exec.MinWatermark, reached: exec.MinWatermark}
+	return &opStage{id: id, op: op, timer: timer, metrics: m, next: next, out: countingEmitter{next, m}, wm: exec.MinWatermark, told: exec.MinWatermark, reached: exec.MinWatermark}
 }
 
 func (s *opStage) Emit(b *batch.Batch) error {
@@ -113,19 +114,22 @@ func (e *stageError) Error() string { return fmt.Sprintf("operator %s: %v", e.id
 func (e *stageError) Unwrap() error { return e.cause }
 
 func (s *opStage) watermark(wm exec.Watermark) error {
-	if wm <= s.wm {
+	if wm > s.wm {
+		s.wm = wm
+		if wm < exec.MaxWatermark {
+			s.reached = wm
+		}
+		s.metrics.Watermark.Store(int64(wm))
+		if err := s.op.Watermark(wm, &s.out); err != nil {
+			return s.fail(err)
+		}
+	}
+	if wm <= s.told {
 		return nil
 	}
-	s.wm = wm
-	if wm < exec.MaxWatermark {
-		s.reached = wm
-	}
-	s.metrics.Watermark.Store(int64(wm))
-	if err := s.op.Watermark(wm, &s.out); err != nil {
-		return s.fail(err)
-	}
-	if s.late != nil {
-		if err := s.late.watermark(wm); err != nil {
+	s.told = wm
+	for _, l := range s.late {
+		if err := l.watermark(wm); err != nil {
 			return err
 		}
 	}
@@ -136,7 +140,8 @@ func (s *opStage) watermark(wm exec.Watermark) error {
 }
 
 // restore gives the operator the watermark that it had at the restored epoch, before any rows:
-// what was late then is late now. Nothing is due at it, since the windows that it closed are gone from the state.
+// what was late then is late now. Nothing is due at it, since the windows that it closed are gone from the state. It goes on when it
+// comes again from above: a join below, whose other side was behind, has not been told of it by a watermark of its own.
 func (s *opStage) restore(wm exec.Watermark) error {
 	if wm <= s.wm {
 		return nil
@@ -165,8 +170,8 @@ func (s *opStage) barrier(b *barrier, a *ack) error {
 		// run reads on, and its rows must not be late by an end that was none.
 		a.watermarks[s.id] = s.reached
 	}
-	if s.late != nil {
-		if err := s.late.barrier(b, a); err != nil {
+	for _, l := range s.late {
+		if err := l.barrier(b, a); err != nil {
 			return err
 		}
 	}

@@ -172,6 +172,7 @@ func (b *Binder) scan(t *catalog.Table, at diag.Span) logical.Node {
 		s.Columns = append(s.Columns, logical.Column{Name: c.Name, Type: read, Table: t})
 		exprs[i] = b.Convert(ref, typ)
 	}
+	s.Whole = exprs
 	computed := b.computedScope(t)
 	for i := range t.Columns {
 		if c := &t.Columns[i]; c.Kind == catalog.Computed {

@@ -430,8 +430,15 @@ func (p *printer) props(n physical.Node) []string {
 	case *physical.IntervalJoin:
 		out = append(out, "state until the times are too far apart")
 	}
-	if base.Late != nil {
-		out = append(out, "late rows to "+scalar.QuoteName(base.Late.Sink.Table.Name))
+	for i, l := range base.Late {
+		if l == nil {
+			continue
+		}
+		which := ""
+		if len(n.Inputs()) > 1 {
+			which = [...]string{"left ", "right "}[i]
+		}
+		out = append(out, which+"late rows to "+scalar.QuoteName(l.Sink.Table.Name))
 	}
 	if p.cost {
 		out = append(out, "rows="+rows(n))

@@ -91,7 +91,9 @@ type (
 		// Watermark and RowTime are over the output columns; nil without a watermark.
 		Watermark, RowTime scalar.Expr
 		RowTimeName        string
-		Filter             scalar.Expr // pushed down, nil for none
+		// Whole is every column of Table over the output columns, computed ones too; nil once columns have been pruned.
+		Whole  []scalar.Expr
+		Filter scalar.Expr // pushed down, nil for none
 	}
 	// Values is a constant table; every row has one literal a column.
 	Values struct {
@@ -187,6 +189,7 @@ type (
 		Order     []SortKey
 		From, To  int64
 		Number    bool
+		Late      *Late // nil: late rows are dropped
 	}
 	// Join pairs the rows of two inputs. Output: the columns of Left, then those of Right; of a Semi or Anti join
 	// those of Left alone. NewJoin makes it.
@@ -206,6 +209,8 @@ type (
 		// AsOf is set for a join with FOR SYSTEM_TIME AS OF: each row of Left meets Right as it was at a time of the row's. Such
 		// a join is an inner or a left one.
 		AsOf *AsOf
+		// Late is where the late rows of Left and of Right go; nil: they are dropped.
+		Late [2]*Late
 	}
 )
 

@@ -20,6 +20,7 @@ type Match struct {
 	Skip      physical.Skip
 	// Within is how long behind the first row of a match its last one may come at most: less than so many microseconds; 0: for ever.
 	Within int64
+	Late   *Late // nil: late rows are dropped
 }
 
 // Measure is a column of the output: an expression over the Refs, whose columns begin behind those of the input.

@@ -92,8 +92,8 @@ type Props struct {
 	Columns   []Column
 	Changelog Changelog
 	Span      diag.Span // the clause it came from
-	// Late is where rows go that come behind the watermark; nil: they are dropped.
-	Late *LateOutput
+	// Late is where rows of each input go that come behind the watermark; nil: they are dropped.
+	Late [2]*LateOutput
 }
 
 // LateOutput hands the rows that an operator drops as late to a table.

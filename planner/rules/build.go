@@ -541,7 +541,7 @@ func (b *builder) sessionTVF(n *logical.WindowTVF) (built, bool) {
 	t := &physical.SessionTVF{Input: in.node, Partition: n.Partition, Window: b.window(n.Window, n.Time, -1, -1)}
 	t.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	t.Changelog.Mode = in.node.Base().Changelog.Mode
-	b.late(n.Late, &t.Props, in.node)
+	b.late(0, n.Late, &t.Props, in.node)
 	return built{node: t, updating: in.updating, before: in.before, spread: in.spread, bounded: in.bounded}, true
 }
 
@@ -570,7 +570,7 @@ func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
 	}
 	w := &physical.WindowAggregate{Input: in.node, Keys: n.Keys, Window: b.window(n.Window, n.Time, n.Start, n.End), Aggs: aggCalls(n.Aggs), WindowColumns: n.Props}
 	w.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
-	b.late(n.Late, &w.Props, in.node)
+	b.late(0, n.Late, &w.Props, in.node)
 	if t := b.traitsOf(n); len(t.keys) > 0 {
 		w.Changelog.Key = t.keys[0]
 	}

@@ -304,6 +304,8 @@ func (o *Optimizer) pruneJoin(n *logical.Join, need []bool) (logical.Node, []int
 	if n.AsOf != nil && !n.AsOf.Looks() {
 		left[n.AsOf.Left], right[n.AsOf.Right] = true, true
 	}
+	n.Late[0].Marked(left)
+	n.Late[1].Marked(right)
 	l, toL := o.prune(n.Left, left)
 	r, toR := o.prune(n.Right, right)
 	at := func(i int) int {
@@ -316,6 +318,7 @@ func (o *Optimizer) pruneJoin(n *logical.Join, need []bool) (logical.Node, []int
 		return len(l.Cols()) + toR[i-w]
 	}
 	j := *n
+	j.Late = [2]*logical.Late{n.Late[0].Moved(toL), n.Late[1].Moved(toR)}
 	if n.AsOf != nil && !n.AsOf.Looks() {
 		asOf := *n.AsOf
 		asOf.Left, asOf.Right = toL[asOf.Left], toR[asOf.Right]
@@ -474,6 +477,7 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 		j := &physical.WindowJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: n.Cond,
 			LeftWindow: b.window(l.Spec, -1, l.Start, l.End), RightWindow: b.window(r.Spec, -1, r.Start, r.End)}
 		j.Props = props
+		b.joinLate(n, &j.Props, left.node, right.node)
 		out.node = j
 		return out, true
 	}
@@ -481,6 +485,7 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 		j := &physical.IntervalJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: b.o.and(residual),
 			LeftTime: bounds.Left, RightTime: bounds.Right, ProcTime: bounds.ProcTime, Lower: bounds.Lower, Upper: bounds.Upper}
 		j.Props = props
+		b.joinLate(n, &j.Props, left.node, right.node)
 		out.node = j
 		return out, true
 	}

@@ -27,7 +27,7 @@ func moveMatch(n *logical.Match, in logical.Node, to []int) *logical.Match {
 		})
 	}
 	m := *n
-	m.Input, m.Partition, m.Order = in, moved(n.Partition, to), movedOrder(n.Order, to)
+	m.Input, m.Partition, m.Order, m.Late = in, moved(n.Partition, to), movedOrder(n.Order, to), n.Late.Moved(to)
 	m.Vars, m.Refs, m.Measures = slices.Clone(n.Vars), slices.Clone(n.Refs), slices.Clone(n.Measures)
 	for i := range m.Vars {
 		m.Vars[i].Cond = shift(m.Vars[i].Cond)
@@ -103,6 +103,7 @@ func (o *Optimizer) pruneMatch(n *logical.Match, need []bool) (logical.Node, []i
 	for _, k := range n.Order {
 		below[k.Column] = true
 	}
+	n.Late.Marked(below)
 	renumber := func(e scalar.Expr) scalar.Expr {
 		if e == nil {
 			return nil
@@ -146,6 +147,7 @@ func (b *builder) match(n *logical.Match) (built, bool) {
 		m.Measures = append(m.Measures, x.Expr)
 	}
 	m.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
+	b.late(0, n.Late, &m.Props, in.node)
 	spread := make([]int, len(n.Partition))
 	for i := range spread {
 		spread[i] = i

@@ -152,9 +152,10 @@ func (o *Optimizer) pruneRank(n *logical.Rank, need []bool) (logical.Node, []int
 	for _, k := range n.Order {
 		below[k.Column] = true
 	}
+	n.Late.Marked(below)
 	in, to := o.prune(n.Input, below)
 	r := *n
-	r.Input, r.Partition, r.Order = in, moved(n.Partition, to), movedOrder(n.Order, to)
+	r.Input, r.Partition, r.Order, r.Late = in, moved(n.Partition, to), movedOrder(n.Order, to), n.Late.Moved(to)
 	r.Number = len(need) > w && need[w]
 	r.Columns = slices.Clone(in.Cols())
 	r.Win = in.Windows()
@@ -192,6 +193,7 @@ func (b *builder) windowRank(n *logical.Rank, w *logical.WindowColumns, in built
 	r := &physical.WindowRank{Input: in.node, Partition: n.Partition, Window: b.window(w.Spec, -1, w.Start, w.End), Order: sortKeys(n.Order),
 		From: n.From, To: n.To, Number: n.Number, Latest: dedup && last}
 	r.Props = props
+	b.late(0, n.Late, &r.Props, in.node)
 	return built{node: r, spread: n.Partition, bounded: in.bounded}, true
 }
 
@@ -261,6 +263,9 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 			out.before = before
 		}
 		d.Props = props
+		if d.Waits() {
+			b.late(0, n.Late, &d.Props, child.node)
+		}
 		out.node = d
 		if !n.Number {
 			return out, true
@@ -334,7 +339,7 @@ func (b *builder) sort(n *logical.Sort) (built, bool) {
 	}
 	s := &physical.Sort{Input: in.node, Time: key.Column, ProcTime: proc, Then: sortKeys(n.Order[1:])}
 	s.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: in.node.Base().Changelog}
-	b.late(n.Late, &s.Props, in.node)
+	b.late(0, n.Late, &s.Props, in.node)
 	in.node = s
 	return in, true
 }
@@ -393,7 +398,7 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 		}
 	}
 	v.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
-	b.late(n.Late, &v.Props, in.node)
+	b.late(0, n.Late, &v.Props, in.node)
 	if t := b.traitsOf(n); len(t.keys) > 0 {
 		v.Changelog.Key = t.keys[0]
 	}

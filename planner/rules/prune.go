@@ -215,7 +215,7 @@ func (o *Optimizer) pruneScan(n *logical.Scan, need []bool) (logical.Node, []int
 		o.fire(PruneColumns, n.Sp, "%d of %d columns of %s are decoded", len(keep), len(need), n.Table.Name)
 	}
 	s := *n
-	s.Columns, s.Fields = pick(n.Columns, keep), pick(n.Fields, keep)
+	s.Columns, s.Fields, s.Whole = pick(n.Columns, keep), pick(n.Fields, keep), nil
 	to := func(i int) int { return at[i] }
 	if n.Watermark != nil {
 		s.Watermark, s.RowTime = scalar.Shift(n.Watermark, to), scalar.Shift(n.RowTime, to)

@@ -63,6 +63,7 @@ func (b *builder) temporalJoin(n *logical.Join) (built, bool) {
 		j.Changelog.Key = t.keys[0]
 	}
 	j.Changelog.Mode = left.node.Base().Changelog.Mode
+	b.joinLate(n, &j.Props, left.node, right.node)
 	return built{node: j, updating: left.updating, before: left.before, bounded: left.bounded && right.bounded, spread: equi.Left}, true
 }
 

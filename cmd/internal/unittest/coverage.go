@@ -219,9 +219,16 @@ func (c *Coverage) ran(e *execution) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range e.jobs {
-		for _, o := range l.sinks {
-			if p := c.at(o.sink.Span, "statement"); p != nil {
-				p.yes.Add(int64(len(l.World.Output(o.sink.Table.Name))))
+		for _, s := range l.plan.Sinks {
+			if _, late := s.Input.(*physical.LateRows); late {
+				continue
+			}
+			if p := c.at(s.Span, "statement"); p != nil {
+				for _, change := range l.World.Output(s.Table.Name) {
+					if change.Sink == s.ID {
+						p.yes.Add(1)
+					}
+				}
 			}
 		}
 	}

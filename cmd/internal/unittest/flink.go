@@ -132,11 +132,7 @@ func (e *execution) flinkSteps(c *flink.Case) error {
 		return err
 	}
 	for _, j := range jobs {
-		l := &live{plan: j}
-		for _, s := range j.Sinks {
-			l.sinks = append(l.sinks, newOutput(s))
-		}
-		e.jobs = append(e.jobs, l)
+		e.jobs = append(e.jobs, &live{plan: j, sinks: outputs(j)})
 	}
 	for _, s := range e.t.steps {
 		c.End = c.End || s.verb == "end"

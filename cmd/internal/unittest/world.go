@@ -40,11 +40,12 @@ type live struct {
 
 // output is one written table of a job.
 type output struct {
-	sink      *physical.Sink
+	sink      *physical.Sink // the first of those that write to it
 	name      string
-	columns   []column
-	at        []int // where each is in the rows of the sink
-	forwarded int   // changes that were handed to other jobs' tables
+	columns   []column         // those that any sink fills
+	fields    []int            // of the table, by column
+	at        map[string][]int // by sink: where each column is in its rows, -1 where it has none
+	forwarded int              // changes that were handed to other jobs' tables
 }
 
 func newLive(e *execution, job *physical.Job) (*live, error) {
@@ -57,30 +58,45 @@ func newLive(e *execution, job *physical.Job) (*live, error) {
 		return nil, err
 	}
 	l := &live{Job: d, plan: job}
-	for _, s := range job.Sinks {
-		l.sinks = append(l.sinks, newOutput(s))
-	}
+	l.sinks = outputs(job)
 	return l, nil
 }
 
-func newOutput(s *physical.Sink) *output {
-	o := &output{sink: s, name: shown(s.Table)}
-	for f := range s.Table.Columns {
-		if at := slices.Index(s.Fields, f); at >= 0 {
-			o.columns = append(o.columns, column{s.Table.Columns[f].Name, s.Table.Columns[f].Type})
-			o.at = append(o.at, at)
+// outputs is the tables that a job writes. Several of its statements may write to one, also late rows beside them.
+func outputs(job *physical.Job) []*output {
+	var out []*output
+	for i, s := range job.Sinks {
+		if slices.ContainsFunc(out, func(o *output) bool { return o.sink.Table.Name == s.Table.Name }) {
+			continue
 		}
+		o := &output{sink: s, name: shown(s.Table), at: map[string][]int{}}
+		for f, c := range s.Table.Columns {
+			fills := func(s *physical.Sink) bool { return s.Table.Name == o.sink.Table.Name && slices.Contains(s.Fields, f) }
+			if slices.ContainsFunc(job.Sinks[i:], fills) {
+				o.columns, o.fields = append(o.columns, column{c.Name, c.Type}), append(o.fields, f)
+			}
+		}
+		for _, w := range job.Sinks[i:] {
+			if w.Table.Name == s.Table.Name {
+				for _, f := range o.fields {
+					o.at[w.ID] = append(o.at[w.ID], slices.Index(w.Fields, f))
+				}
+			}
+		}
+		out = append(out, o)
 	}
-	return o
+	return out
 }
 
 // rows is the changes that the job has put out for o, in the order of o's columns.
 func (l *live) rows(o *output) []runtimetest.Change {
 	out := l.World.Output(o.sink.Table.Name)
 	for i, c := range out {
-		row := make([]types.Value, len(o.at))
-		for k, at := range o.at {
-			row[k] = c.Row[at]
+		row := make([]types.Value, len(o.fields))
+		for k, at := range o.at[c.Sink] {
+			if at >= 0 {
+				row[k] = c.Row[at]
+			}
 		}
 		out[i].Row = row
 	}
@@ -155,11 +171,11 @@ func (e *execution) forward() (moved bool, err error) {
 			if !e.readers(l, o) {
 				continue
 			}
-			all := l.World.Output(o.sink.Table.Name)
+			all := l.rows(o)
 			for _, c := range all[o.forwarded:] {
 				wide := make([]types.Value, len(o.sink.Table.Columns))
-				for at, f := range o.sink.Fields {
-					wide[f] = c.Row[at]
+				for k, f := range o.fields {
+					wide[f] = c.Row[k]
 				}
 				moved = true
 				for _, reader := range e.jobs {

@@ -107,7 +107,7 @@ func (w *writer) Write(b *batch.Batch) error {
 		for c, v := range b.Cols {
 			row[c] = v.Value(i)
 		}
-		w.rows = append(w.rows, Change{Kind: b.Kind(i), Row: row})
+		w.rows = append(w.rows, Change{Kind: b.Kind(i), Row: row, Sink: w.ctx.Operator})
 	}
 	switch {
 	case w.c != nil:

@@ -59,6 +59,7 @@ type Change struct {
 	Kind  batch.ChangeKind
 	Row   []types.Value
 	Epoch exec.Epoch
+	Sink  string // the plan node that wrote it: several may write to one table
 }
 
 func (c Change) String() string {
