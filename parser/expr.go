@@ -309,7 +309,7 @@ var userNames = wordSet("CURRENT_CATALOG CURRENT_DEFAULT_TRANSFORM_GROUP CURRENT
 func (p *parser) wordExpr(t token.Token) ast.Expr {
 	start := t.Start
 	behind := p.peek(1)
-	text := behind.Kind == token.String || behind.Kind == token.UString
+	text := behind.IsString()
 	switch t.Key {
 	case "NULL":
 		p.next()

@@ -106,32 +106,40 @@ func (p *parser) refuse() {
 	p.errorf("SQ1018", "a statement cannot start with %s", p.found(t))
 }
 
-// setting takes 'key' = 'value' behind SET.
+// setting takes 'key' = 'value' behind SET, or both as they stand: a.b = c.
 func (p *parser) setting() *ast.Property {
-	if t := p.tok(); t.Kind == token.String || t.Kind == token.UString {
+	if p.tok().IsString() {
 		return p.property()
 	}
+	at := p.statementRest()
 	key, value, ok := p.bare()
-	d := p.errorAt(p.i, p.statementRest(), "SQ1014", "the key and the value of SET are strings")
-	if ok && value != "" {
-		d.Help("write SET %s = %s;", token.QuoteString(key), token.QuoteString(value))
-	} else {
-		d.Help("write SET 'key' = 'value';")
+	if !ok {
+		p.errorAt(p.i, at, "SQ1014", "a setting has a key and a value").Help("write SET 'key' = 'value';")
+		return &ast.Property{}
 	}
-	return &ast.Property{}
+	for i := p.i + 1; i < p.eofIndex(); i++ {
+		if t := p.toks[i]; t.Start > value.Sp.Start && strings.ContainsRune(p.file.Text[value.Sp.Start:t.Start], '\n') {
+			p.i = i // the next statement, as a rule
+			p.unexpected("the end of the statement")
+			return &ast.Property{}
+		}
+	}
+	p.i = p.eofIndex()
+	return &ast.Property{At: ast.At{Sp: at}, Key: key, Value: value}
 }
 
-// settingKey takes 'key' behind RESET.
+// settingKey takes 'key' behind RESET, or a key as it stands.
 func (p *parser) settingKey() *ast.StringLit {
-	if t := p.tok(); t.Kind == token.String || t.Kind == token.UString {
+	if p.tok().IsString() {
 		return p.str("a key as a string")
 	}
-	key, _, _ := p.bare()
-	d := p.errorAt(p.i, p.statementRest(), "SQ1014", "the key of RESET is a string")
-	if key != "" {
-		d.Help("write RESET %s;", token.QuoteString(key))
+	at := p.statementRest()
+	if strings.ContainsAny(at.Text(), " \t\n'\"`") {
+		p.errorAt(p.i, at, "SQ1014", "the key of RESET is one word or a string").Help("write RESET 'key';")
+		return &ast.StringLit{}
 	}
-	return &ast.StringLit{}
+	p.i = p.eofIndex()
+	return &ast.StringLit{At: ast.At{Sp: at}, Value: at.Text()}
 }
 
 // statementRest is everything from here to the end of the statement.
@@ -143,21 +151,24 @@ func (p *parser) statementRest() diag.Span {
 	return sp
 }
 
-// bare reads the old form a.b = c, whose parts are taken as they are written; ok is false
-// where there is no =.
-func (p *parser) bare() (key, value string, ok bool) {
-	sp := p.statementRest()
-	key = sp.Text()
-	for _, t := range p.toks[p.i:] {
-		if t.Is("=") {
-			key = p.file.Text[sp.Start:t.Start]
-			value = strings.TrimSpace(p.file.Text[t.End:sp.End])
-			if n := len(value); n > 1 && value[0] == '\'' && value[n-1] == '\'' {
-				value = token.Unquote(value)
-			}
-			ok = true
-			break
-		}
+// bare reads the form a.b = c, whose parts are taken as they are written; ok is false where it is not this form.
+func (p *parser) bare() (key, value *ast.StringLit, ok bool) {
+	rest := p.statementRest()
+	text := rest.Text()
+	left, right, ok := strings.Cut(text, "=")
+	part := func(s string, from int) *ast.StringLit {
+		from += rest.Start + len(s) - len(strings.TrimLeft(s, " \t\r\n"))
+		s = strings.TrimSpace(s)
+		return &ast.StringLit{At: ast.At{Sp: diag.Span{File: p.file, Start: from, End: from + len(s)}}, Value: s}
 	}
-	return strings.TrimSpace(key), value, ok
+	key, value = part(left, 0), part(right, len(left)+1)
+	if n := len(value.Value); n > 1 && value.Value[0] == '\'' && value.Value[n-1] == '\'' {
+		value.Value = token.Unquote(value.Value)
+	}
+	return key, value, ok && key.Value != "" && value.Value != "" && !strings.ContainsAny(key.Value, " \t\r\n'\"`")
+}
+
+// bareSetting reports a SET whose key is no string: its text needs no tokens that SQL knows.
+func bareSetting(toks []token.Token) bool {
+	return len(toks) > 1 && toks[0].Is("SET") && !toks[1].IsString()
 }

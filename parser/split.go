@@ -57,10 +57,25 @@ func (s *splitter) upTo() piece {
 		s.i++
 	}
 	pc := piece{toks: s.toks[from:s.i], end: s.toks[s.i-1].End, bad: bad}
+	if bad && bareSetting(pc.toks) {
+		pc.bad = s.forgive(pc)
+	}
 	if !s.atEnd() {
 		s.i++
 	}
 	return pc
+}
+
+// forgive takes back what the lexer said of words of pc that are none of SQL, as in SET a.b = 2s. It reports whether
+// something else is left.
+func (s *splitter) forgive(pc piece) (bad bool) {
+	s.list.All = slices.DeleteFunc(s.list.All, func(d *diag.Diagnostic) bool {
+		inside := d.Span.Start >= pc.toks[0].Start && d.Span.End <= pc.end
+		word := d.Code == "SQ1007" || d.Code == "SQ1008"
+		bad = bad || inside && !word
+		return inside && word
+	})
+	return bad
 }
 
 // setHead is the number of tokens of the head of a statement set that starts here; 0 if

@@ -107,9 +107,6 @@ func checkFilesystem(t *c.Table, use c.Use, _ func(string) string, diags *diag.L
 	k.partitioned()
 	k.sourceOptions()
 	k.reload()
-	if byFormat(t) == c.InsertOnly {
-		k.noPrimaryKey("connector 'filesystem' appends rows and cannot replace the row of a key", "remove the PRIMARY KEY, or use a changelog format")
-	}
 }
 
 // partitionOptions begin the options that are for partitioned tables alone.

@@ -16,6 +16,7 @@ type marks struct {
 	sign  map[int]bool // - and + before one operand
 	angle map[int]bool // < and > of a type
 	glued map[int]bool // quantifiers of patterns: no blank before them
+	bare  map[int]bool // words of a setting without quotes, but for its first: blanks as they are
 	// matches are the MATCH_RECOGNIZE behind a table.
 	matches map[int]bool
 }
@@ -29,7 +30,7 @@ var tightWords = map[string]bool{
 // lookAt collects the marks of a script.
 func lookAt(s *ast.Script, toks []token.Token) marks {
 	m := marks{keep: map[int]bool{}, tight: map[int]bool{}, sign: map[int]bool{}, angle: map[int]bool{}, glued: map[int]bool{},
-		matches: map[int]bool{}}
+		bare: map[int]bool{}, matches: map[int]bool{}}
 	index := func(sp diag.Span) (lo, hi int) {
 		lo = sort.Search(len(toks), func(i int) bool { return toks[i].Start >= sp.Start })
 		hi = sort.Search(len(toks), func(i int) bool { return toks[i].Start >= sp.End })
@@ -41,6 +42,10 @@ func lookAt(s *ast.Script, toks []token.Token) marks {
 			m.keep[n.Sp.Start] = true
 		case ast.StringLit:
 			m.keep[n.Sp.Start] = true
+			lo, hi := index(n.Sp)
+			for i := lo + 1; i < hi && !toks[lo].IsString(); i++ {
+				m.keep[toks[i].Start], m.bare[toks[i].Start] = true, true
+			}
 		case ast.Call:
 			m.tight[n.Name.Sp.Start] = true
 		case ast.TableFunc:
@@ -118,6 +123,8 @@ func (m marks) walk(v reflect.Value, see func(any)) {
 // spaced reports whether a blank stands between a and b on one line.
 func (m marks) spaced(a, b token.Token) bool {
 	switch {
+	case m.bare[b.Start]:
+		return b.Start > a.End
 	case a.Kind == token.Number && b.Is("."):
 		return true // 1 .f is no number
 	case a.Is("("), a.Is("["), a.Is("."), b.Is("."), b.Is(")"), b.Is("]"), b.Is(","), b.Is(";"):

@@ -38,6 +38,9 @@ type Token struct {
 // Is reports whether t is the keyword or operator key (upper case).
 func (t Token) Is(key string) bool { return t.Key == key }
 
+// IsString reports whether t is 'text' or U&'text'.
+func (t Token) IsString() bool { return t.Kind == String || t.Kind == UString }
+
 // Span is the place of t in f.
 func (t Token) Span(f *diag.File) diag.Span { return diag.Span{File: f, Start: t.Start, End: t.End} }
 
