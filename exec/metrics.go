@@ -13,13 +13,16 @@ type Metrics struct {
 	RowsIn    atomic.Int64
 	RowsOut   atomic.Int64
 	Batches   atomic.Int64
-	Bytes     atomic.Int64 // read by a source or written by a sink
-	Late      atomic.Int64 // rows dropped behind the watermark
-	Skipped   atomic.Int64 // records dropped by ignore-parse-errors and the like
-	Watermark atomic.Int64 // the operator's current watermark; MinWatermark when unknown
-	Idle      atomic.Bool  // source: no split of the subtask is waited for
-	Paused    atomic.Int64 // source: splits that wait for others of their alignment group
-	Lag       atomic.Int64 // source: records between the position and the end; -1 when unknown
+	Bytes     atomic.Int64              // read by a source or written by a sink
+	Late      atomic.Int64              // rows dropped behind the watermark
+	Skipped   atomic.Int64              // records dropped by ignore-parse-errors and the like
+	Watermark atomic.Int64              // the operator's current watermark; MinWatermark when unknown
+	Idle      atomic.Bool               // source: no split of the subtask is waited for
+	Paused    atomic.Int64              // source: splits that wait for others of their alignment group
+	Silent    atomic.Int64              // source: splits that are idle
+	Splits    atomic.Int64              // source: splits that are not read to their end
+	Slowest   atomic.Pointer[SlowSplit] // source: nil without a watermark
+	Lag       atomic.Int64              // source: records between the position and the end; -1 when unknown
 
 	// Where time goes, counted only while Timing says so.
 	Busy   atomic.Int64 // nanoseconds in the operator itself, not in those that it hands its rows to
@@ -27,6 +30,12 @@ type Metrics struct {
 	State  atomic.Int64 // bytes of keyed state in memory, as of the last barrier or some batches ago
 	// Clock is the job's switch; nil where there is none. It is set before Open.
 	Clock *atomic.Bool
+}
+
+// SlowSplit is the split that holds a source's watermark back.
+type SlowSplit struct {
+	ID        string
+	Watermark Watermark // MinWatermark: it has had no row
 }
 
 // Timing reports whether time is to be counted now: for EXPLAIN ANALYZE. Any goroutine.

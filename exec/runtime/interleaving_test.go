@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weir/exec"
+	"weir/exec/runtime"
 	"weir/exec/runtime/runtimetest"
 	"weir/planner/config"
 	"weir/planner/physical"
@@ -67,6 +68,7 @@ func TestWindowClosedByAnIdleSplitIsCommitted(t *testing.T) {
 	s.add(t, w, "orders", 0, "1 | 0:00:01", "2 | 0:00:30")
 	s.add(t, w, "orders", 1, "4 | 0:00:02")
 	r := j.runner()
+	told := false
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	go func() {
@@ -77,12 +79,18 @@ func TestWindowClosedByAnIdleSplitIsCommitted(t *testing.T) {
 				return
 			}
 		}
+		told = slices.ContainsFunc(r.Status().Operators, func(o runtime.OperatorStatus) bool {
+			return o.Table == "orders" && o.Splits == 2 && o.Silent > 0
+		})
 	}()
 	if _, err := r.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 	// SUM of 1 and 4; a Stop leaves [30 s,40 s) open.
 	equal(t, w.Sorted("sums"), []string{"+I[10000000, 5]"})
+	if !told {
+		t.Error("the status tells of no idle split of two")
+	}
 }
 
 // The end of --until end closes all windows, but time itself has not ended: rows that come later are late by the

@@ -90,7 +90,7 @@ type column int
 func (c column) Eval(b *batch.Batch, _ []int32) (*batch.Vector, error) { return b.Cols[c], nil }
 
 // TestProgress runs testdata/progress. A line is "rows <split>:<time>[!] ...", in order, ! for a row that is not
-// selected; "wait <ms>"; "done <split>"; "add <watermark>".
+// selected; "wait <ms>"; "done <split>"; "add <watermark>"; "tally" for what the splits are up to.
 func TestProgress(t *testing.T) {
 	datadriven.Walk(t, "testdata/progress", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
@@ -113,6 +113,10 @@ func TestProgress(t *testing.T) {
 					n, e := strconv.Atoi(w[1])
 					err = e
 					p.splits[n].done = true
+				case "tally":
+					splits, idle, slow := p.tally()
+					fmt.Fprintf(&out, "tally: %d splits, %d idle, %d is the slowest\n", splits, idle, slow)
+					continue
 				case "add":
 					n, e := strconv.ParseInt(w[1], 10, 64)
 					err = e

@@ -197,6 +197,25 @@ func (p *progress) combine() valveOutput {
 	return out
 }
 
+// tally counts the splits that are being read, and the idle ones among them; slow is the one that holds the watermark back, -1 where there is
+// none or no watermark.
+func (p *progress) tally() (splits, idle, slow int) {
+	slow = -1
+	for i := range p.splits {
+		s := &p.splits[i]
+		switch {
+		case s.done:
+			continue
+		case s.idle:
+			idle++
+		case p.expr != nil && (slow < 0 || s.wm < p.splits[slow].wm):
+			slow = i
+		}
+		splits++
+	}
+	return splits, idle, slow
+}
+
 // due reports whether a watermark may be put out now, and takes note of it.
 func (p *progress) due() bool {
 	if p.every == 0 || p.onEvent {

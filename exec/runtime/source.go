@@ -50,7 +50,8 @@ type sourceTask struct {
 	pending  atomic.Bool   // commands is not empty
 	signal   chan struct{} // capacity 1: a command came
 
-	splits  int // given to the reader
+	splits  int      // given to the reader
+	ids     []string // of the splits
 	stopped bool
 	doneN   int
 
@@ -169,6 +170,7 @@ func (s *sourceTask) add(splits []exec.SplitState) error {
 	plain := make([]exec.Split, len(splits))
 	for i, sp := range splits {
 		plain[i] = sp.Split
+		s.ids = append(s.ids, sp.ID)
 		s.progress.add(sp.Watermark)
 	}
 	s.splits += len(splits)
@@ -232,6 +234,7 @@ func (s *sourceTask) poll(ctx context.Context) error {
 		}
 	}
 	s.markDone()
+	s.tell()
 	if s.src.ends && s.doneN == s.splits {
 		// The end follows with the last watermark. Without active splits the subtask would now call itself
 		// idle, and a gate downstream would not wait for what is still under way from here.
@@ -295,6 +298,21 @@ func (s *sourceTask) advance() error {
 		s.task.activity.Add(1) // an idle subtask no longer holds others' watermarks back: windows may close further down
 	}
 	return s.task.apply(o)
+}
+
+// tell says in the metrics how its splits are.
+func (s *sourceTask) tell() {
+	splits, idle, slow := s.progress.tally()
+	s.metrics.Splits.Store(int64(splits))
+	s.metrics.Silent.Store(int64(idle))
+	if slow < 0 {
+		s.metrics.Slowest.Store(nil)
+		return
+	}
+	wm := s.progress.splits[slow].wm
+	if was := s.metrics.Slowest.Load(); was == nil || was.Watermark != wm || was.ID != s.ids[slow] {
+		s.metrics.Slowest.Store(&exec.SlowSplit{ID: s.ids[slow], Watermark: wm})
+	}
 }
 
 // markDone takes note of splits that were read to their end.

@@ -55,6 +55,9 @@ type OperatorStatus struct {
 	Watermark   exec.Watermark // the least of the subtasks
 	Table       string         // of a source or sink; empty for others, and for VALUES
 	Paused      int64          // source: splits that wait for others of their alignment group
+	Silent      int64          // source: splits that are idle, and not waited for
+	Splits      int64          // source: splits that are not read to their end
+	Slowest     exec.SlowSplit // source: the split that holds the watermark back; without an ID none does
 	Lag         int64          // source: -1 when unknown
 	Batches     int64
 	State       int64 // bytes of keyed state in memory; known only while the job is timed
@@ -184,6 +187,11 @@ func (v *view) sum() Status {
 				os.Watermark = min(os.Watermark, wm)
 			}
 			os.Paused += m.Paused.Load()
+			os.Silent += m.Silent.Load()
+			os.Splits += m.Splits.Load()
+			if slow := m.Slowest.Load(); slow != nil && (os.Slowest.ID == "" || slow.Watermark < os.Slowest.Watermark) {
+				os.Slowest = *slow
+			}
 			os.time(m)
 			if l := m.Lag.Load(); l >= 0 {
 				os.Lag = max(os.Lag, 0) + l

@@ -56,6 +56,12 @@ func Analysis(p *Plan, took time.Duration, verbose bool) string {
 		if m := o.Measured; m != nil && m.Late > 0 {
 			fmt.Fprintf(&b, "%s dropped %s rows that came behind the watermark\n", o.ID, grouped(m.Late))
 		}
+		if m := o.Measured; m != nil && m.Silent > 0 {
+			fmt.Fprintf(&b, "%s: %d of %d splits idle, not waited for\n", o.ID, m.Silent, m.Splits)
+		}
+		if m := o.Measured; m != nil && m.Paused > 0 {
+			fmt.Fprintf(&b, "%s: %d of %d splits waiting for their alignment group\n", o.ID, m.Paused, m.Splits)
+		}
 		if m := o.Measured; m != nil && m.Skipped > 0 {
 			fmt.Fprintf(&b, "%s skipped %s records that could not be read\n", o.ID, grouped(m.Skipped))
 		}

@@ -91,6 +91,9 @@ type Measured struct {
 	StateBytes  int64     `json:"stateBytes,omitempty"`
 	Late        int64     `json:"late,omitempty"`
 	Skipped     int64     `json:"skipped,omitempty"`
+	Splits      int64     `json:"splits,omitempty"` // of a source, not read to their end
+	Silent      int64     `json:"idle,omitempty"`   // of these, those that are idle
+	Paused      int64     `json:"paused,omitempty"` // of these, those that wait for others of their alignment group
 	Parallelism int       `json:"parallelism"`
 	Subtasks    []Subtask `json:"subtasks,omitempty"`
 }

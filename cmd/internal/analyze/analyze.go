@@ -38,7 +38,7 @@ func Between(job *physical.Job, before, after runtime.Status) *explain.Plan {
 		}
 		m := &explain.Measured{
 			RowsIn: o.Rows.In - b.Rows.In, RowsOut: o.Rows.Out - b.Rows.Out, Batches: o.Batches - b.Batches, BusyNanos: busy,
-			Late: o.Rows.Late - b.Rows.Late, Skipped: o.Rows.Skipped - b.Rows.Skipped, StateBytes: o.State, Parallelism: max(1, o.Parallelism),
+			Late: o.Rows.Late - b.Rows.Late, Skipped: o.Rows.Skipped - b.Rows.Skipped, StateBytes: o.State, Splits: o.Splits, Silent: o.Silent, Paused: o.Paused, Parallelism: max(1, o.Parallelism),
 		}
 		for i, s := range o.Subtasks {
 			var w runtime.SubtaskStatus

@@ -58,8 +58,9 @@ func (s *statusLine) follow(ended <-chan struct{}) {
 }
 
 func (s *statusLine) draw(before map[int]runtime.Status, passed time.Duration) {
-	var in, out, lag int64
+	var in, out, late, lag int64
 	var inRate, outRate float64
+	var operators []runtime.OperatorStatus
 	var latest runtime.Status
 	lag = -1
 	for i, r := range s.g.runners {
@@ -69,7 +70,8 @@ func (s *statusLine) draw(before map[int]runtime.Status, passed time.Duration) {
 			outRate += smooth(&st.OutRate, prev.OutRate, float64(st.Rows.Out-prev.Rows.Out)/passed.Seconds())
 		}
 		before[i] = st
-		in, out = in+st.Rows.In, out+st.Rows.Out
+		in, out, late = in+st.Rows.In, out+st.Rows.Out, late+st.Rows.Late
+		operators = append(operators, st.Operators...)
 		if st.Lag >= 0 {
 			lag = max(lag, 0) + st.Lag
 		}
@@ -77,7 +79,7 @@ func (s *statusLine) draw(before map[int]runtime.Status, passed time.Duration) {
 			latest = st
 		}
 	}
-	latest.InRate, latest.OutRate, latest.Lag = inRate, outRate, lag
+	latest.InRate, latest.OutRate, latest.Lag, latest.Rows.Late, latest.Operators = inRate, outRate, lag, late, operators
 	parts := append([]string{string(latest.State)}, statusParts(latest)...)
 	if latest.HasEpoch {
 		parts = append(parts, fmt.Sprintf("epoch %d", latest.Epoch))
@@ -91,7 +93,8 @@ func (s *statusLine) draw(before map[int]runtime.Status, passed time.Duration) {
 	fmt.Fprintf(s.g.stderr, "\r\x1b[K%s", clip(strings.Join(parts, "   "), s.width-1))
 }
 
-// statusParts is how fast a job is, how far behind, and up to when its results are complete.
+// statusParts is how fast a job is, how far behind, up to when its results are complete, and which of its splits, as the partitions of topics
+// are called, that does not count.
 func statusParts(st runtime.Status) []string {
 	parts := []string{fmt.Sprintf("in %s/s", short(st.InRate)), fmt.Sprintf("out %s/s", short(st.OutRate))}
 	if st.Lag >= 0 {
@@ -99,6 +102,19 @@ func statusParts(st runtime.Status) []string {
 	}
 	if w := st.Watermark; w != exec.MinWatermark && w != exec.MaxWatermark {
 		parts = append(parts, "watermark "+time.UnixMicro(int64(w)).UTC().Format("2006-01-02 15:04:05"))
+	}
+	if st.Rows.Late > 0 {
+		parts = append(parts, "late "+short(float64(st.Rows.Late)))
+	}
+	var splits, idle, paused int64
+	for _, o := range st.Operators {
+		splits, idle, paused = splits+o.Splits, idle+o.Silent, paused+o.Paused
+	}
+	if idle > 0 {
+		parts = append(parts, fmt.Sprintf("idle %d/%d", idle, splits))
+	}
+	if paused > 0 {
+		parts = append(parts, fmt.Sprintf("waiting %d/%d", paused, splits))
 	}
 	return parts
 }

@@ -100,7 +100,8 @@ changed by looking: no group is joined, no offset committed. Properties of the c
 ## Jobs
 
 ` + "`INSERT INTO`" + ` and ` + "`EXECUTE STATEMENT SET`" + ` run as jobs beside the shell, named by ` + "`SET 'pipeline.name'`" + ` or by the tables they write.
-` + "`SHOW JOBS`" + ` lists them, ` + "`DESCRIBE JOB 'name'`" + ` shows status, rows, epoch, lag, watermark and plan, and ` + "`STOP JOB 'name'`" + ` ends one with a last
+` + "`SHOW JOBS`" + ` lists them, ` + "`DESCRIBE JOB 'name'`" + ` shows status, rows, epoch, lag, watermark and plan (of each source table
+also its own watermark, the partition that holds it back, and how many are idle or wait for their alignment group), and ` + "`STOP JOB 'name'`" + ` ends one with a last
 checkpoint. With ` + "`'execution.checkpointing.dir'`" + ` set, ` + "`STOP JOB 'name' WITH SAVEPOINT`" + ` says where that checkpoint is, for ` + "`weir run --restore`" + `; it
 stays until later runs of the job have made ` + "`execution.checkpointing.num-retained`" + ` newer ones.
 

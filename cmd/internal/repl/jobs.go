@@ -302,7 +302,12 @@ func (s *Shell) describeJob(name string) error {
 		add("lag", "%s", plural(int(st.Lag), "record"))
 	}
 	if w := st.Watermark; w != exec.MinWatermark && w != exec.MaxWatermark {
-		add("watermark", "%s", time.UnixMicro(int64(w)).UTC().Format("2006-01-02 15:04:05.000"))
+		add("watermark", "%s", eventTime(w))
+	}
+	for _, o := range st.Operators {
+		if p := sourceProgress(o); p != "" {
+			add("watermark of "+o.Table, "%s", p)
+		}
 	}
 	switch {
 	case !j.durable:
@@ -334,6 +339,36 @@ func (s *Shell) describeJob(name string) error {
 		_, err := fmt.Fprint(s.stdout(), strings.TrimRight(explain.Text(j.plan, nil), "\n")+"\n")
 		return err
 	})
+}
+
+func eventTime(w exec.Watermark) string {
+	return time.UnixMicro(int64(w)).UTC().Format("2006-01-02 15:04:05.000")
+}
+
+// sourceProgress is how far the event time of a source is, which of its splits holds it back, and how many do not count or wait; empty for a source
+// without a watermark and for all that is none.
+func sourceProgress(o runtime.OperatorStatus) string {
+	if o.Slowest.ID == "" && o.Silent == 0 && o.Paused == 0 {
+		return ""
+	}
+	parts := []string{"none yet"}
+	if w := o.Watermark; w != exec.MinWatermark && w != exec.MaxWatermark {
+		parts[0] = eventTime(w)
+	}
+	if s := o.Slowest; s.ID != "" && o.Splits > 1 {
+		if s.Watermark == exec.MinWatermark {
+			parts = append(parts, s.ID+" has had no record")
+		} else {
+			parts = append(parts, s.ID+" is the slowest")
+		}
+	}
+	if o.Silent > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d idle", o.Silent, o.Splits))
+	}
+	if o.Paused > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d waiting for the alignment group", o.Paused, o.Splits))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // since is when something began: the time alone when that was within a day.
