@@ -15,11 +15,11 @@ var typeParams = map[string]int{
 	"DECIMAL": 2, "DEC": 2, "NUMERIC": 2,
 	"CHAR": 1, "CHARACTER": 1, "VARCHAR": 1, "STRING": 0, "BINARY": 1, "VARBINARY": 1, "BYTES": 0,
 	"DATE": 0, "TIME": 1, "TIMESTAMP": 1, "TIMESTAMP_LTZ": 1,
-	"INTERVAL": 0, "ROW": 0, "ARRAY": 0, "MAP": 0, "MULTISET": 0, "NULL": 0,
+	"INTERVAL": 0, "ROW": 0, "ARRAY": 0, "MAP": 0, "MULTISET": 0, "NULL": 0, "VARIANT": 0,
 }
 
 // refusedTypes are types of the dialect that weir has not.
-var refusedTypes = wordSet("RAW STRUCTURED VARIANT BITMAP")
+var refusedTypes = wordSet("RAW STRUCTURED BITMAP")
 
 // typeName takes a type with its NOT NULL, and the ARRAY or MULTISET behind it.
 func (p *parser) typeName() *ast.TypeName {
@@ -127,10 +127,10 @@ func (p *parser) badType(w token.Token) {
 // foreignTypes are other dialects' words and what they are here.
 var foreignTypes = map[string]string{
 	"TEXT": "STRING", "LONG": "BIGINT", "SHORT": "SMALLINT", "BYTE": "TINYINT", "DATETIME": "TIMESTAMP(3)",
-	"TIMESTAMPTZ": "TIMESTAMP_LTZ(3)", "NUMBER": "DECIMAL(p, s)", "BLOB": "BYTES", "CLOB": "STRING", "JSON": "STRING",
+	"TIMESTAMPTZ": "TIMESTAMP_LTZ(3)", "NUMBER": "DECIMAL(p, s)", "BLOB": "BYTES", "CLOB": "STRING", "JSON": "STRING or VARIANT",
 	"UUID": "STRING", "INT8": "BIGINT", "INT4": "INT", "FLOAT8": "DOUBLE", "STRUCT": "ROW<...>", "LIST": "ARRAY<...>",
 	"NVARCHAR": "STRING", "VARCHAR2": "STRING", "NCHAR": "CHAR(n)", "BIT": "BOOLEAN", "SERIAL": "BIGINT",
-	"JSONB": "STRING", "BYTEA": "BYTES", "INT2": "SMALLINT", "INT64": "BIGINT", "FLOAT4": "FLOAT", "FLOAT64": "DOUBLE", "BOOL": "BOOLEAN",
+	"JSONB": "VARIANT", "BYTEA": "BYTES", "INT2": "SMALLINT", "INT64": "BIGINT", "FLOAT4": "FLOAT", "FLOAT64": "DOUBLE", "BOOL": "BOOLEAN",
 }
 
 func typeWords() []string {

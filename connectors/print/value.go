@@ -5,6 +5,8 @@ import (
 
 	"weir/connectors/formats/literal"
 	"weir/exec/batch"
+	"weir/exec/expr/text"
+	"weir/exec/variant"
 	"weir/planner/types"
 )
 
@@ -24,6 +26,8 @@ func AppendValue(dst []byte, v *batch.Vector, i int) []byte {
 		return literal.AppendFloat(dst, v.Flt[i], 32)
 	case types.Decimal:
 		return literal.AppendBigDecimal(dst, v.Dec[i], t.Scale, false)
+	case types.Variant:
+		return text.AppendVariant(dst, variant.Of(v.Bytes(i)))
 	case types.Char, types.VarChar:
 		return append(dst, v.Bytes(i)...)
 	case types.Binary, types.VarBinary:

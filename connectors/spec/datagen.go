@@ -122,7 +122,7 @@ func checkDatagen(t *c.Table, use c.Use, _ func(string) string, diags *diag.List
 	parts := map[string]Part{}
 	var names []string
 	eachPart(t, func(p Part) {
-		if p.Type.Kind == types.Null || p.Type.Kind == types.Invalid {
+		if p.Type.Kind == types.Null || p.Type.Kind == types.Invalid || p.Type.Kind == types.Variant {
 			k.diags.Errorf(CodeGenerator, p.Span, "column %s %s: connector 'datagen' cannot make values of this type", p.Name, p.Type)
 		}
 		parts[p.Name] = p

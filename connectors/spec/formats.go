@@ -172,7 +172,7 @@ func checkCSV(t *c.Table, columns []int, opts c.Options, use c.Use, diags *diag.
 // csvType says why CSV cannot carry t at a nesting depth; empty when it can.
 func csvType(t types.Type, depth int) string {
 	switch t.Kind {
-	case types.Map, types.Multiset:
+	case types.Map, types.Multiset, types.Variant:
 		return "cannot carry " + t.Kind.String()
 	case types.Time:
 		if t.Prec > 3 {

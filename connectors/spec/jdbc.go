@@ -87,7 +87,7 @@ func checkJDBC(t *c.Table, use c.Use, _ func(string) string, diags *diag.List) {
 	k.partitionedScan()
 	for _, i := range t.Physical() {
 		col := &t.Columns[i]
-		if col.Type.Nested != nil || col.Type.Kind == types.IntervalDaySecond || col.Type.Kind == types.IntervalYearMonth {
+		if col.Type.Nested != nil || col.Type.Kind == types.Variant || col.Type.Kind == types.IntervalDaySecond || col.Type.Kind == types.IntervalYearMonth {
 			k.diags.Errorf(CodeFormatColumn, col.Span, "column %s is %s, which connector 'jdbc' neither reads nor writes", col.Name, col.Type.WithNullable(true)).
 				Help("declare it STRING, or leave the column out of the table")
 		}

@@ -44,7 +44,7 @@ const (
 	ClassInt                // integers, DATE, TIME, TIMESTAMP*, INTERVAL*: int64 in the unit of types.Kind
 	ClassFloat              // FLOAT (rounded to 32 bits), DOUBLE
 	ClassDec                // DECIMAL: 128-bit unscaled
-	ClassBytes              // CHAR, VARCHAR (UTF-8), BINARY, VARBINARY
+	ClassBytes              // CHAR, VARCHAR (UTF-8), BINARY, VARBINARY, VARIANT (package variant)
 	ClassList               // ARRAY, MULTISET (element, count), MAP (key, value)
 	ClassRow                // ROW
 )
@@ -58,7 +58,7 @@ func ClassOf(t types.Type) Class {
 		return ClassFloat
 	case types.Decimal:
 		return ClassDec
-	case types.Char, types.VarChar, types.Binary, types.VarBinary:
+	case types.Char, types.VarChar, types.Binary, types.VarBinary, types.Variant:
 		return ClassBytes
 	case types.Array, types.Multiset, types.Map:
 		return ClassList

@@ -25,7 +25,7 @@ var jsonKernels = map[string]builder{
 		k.end(i, appendASCII(k.arena(), k.str(0, i)))
 		return nil
 	}),
-	"JSON_UNQUOTE": rows(unquote), "JSON_STRING": rows(jsonString), "JSON": rows(rawJSON), "JSON_OBJECT": jsonObject, "JSON_ARRAY": jsonArray,
+	"JSON_UNQUOTE": rows(unquote), "JSON_STRING": rows(jsonString), "PARSE_JSON": parseJSON(false), "TRY_PARSE_JSON": parseJSON(true), "JSON": rows(rawJSON), "JSON_OBJECT": jsonObject, "JSON_ARRAY": jsonArray,
 }
 
 // appendNumber appends a JSON number as Flink prints it: one with an exponent as Java's BigDecimal does, 1E+5.

@@ -13,8 +13,11 @@ var nestedKernels = map[string]builder{
 	"ARRAY": func(_ *compiler, e *scalar.Call, args []node) (node, error) { return newMakeList(e, args, 1), nil },
 	"MAP":   func(_ *compiler, e *scalar.Call, args []node) (node, error) { return newMakeList(e, args, 2), nil },
 	"[]": func(_ *compiler, e *scalar.Call, args []node) (node, error) {
-		if e.Args[0].Type().Kind == types.Map {
+		switch e.Args[0].Type().Kind {
+		case types.Map:
 			return newItem(e, args, valueOfKey), nil
+		case types.Variant:
+			return withNulls(variantItem(e.Args[1].Type().IsString()))(nil, e, args)
 		}
 		return newItem(e, args, elementAt), nil
 	},

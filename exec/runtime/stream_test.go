@@ -245,7 +245,7 @@ func nestedValue(ty types.Type, x any) (types.Value, error) {
 }
 
 func showValue(ty types.Type, v types.Value) string {
-	if ty.Nested != nil {
+	if ty.Nested != nil || ty.Kind == types.Variant {
 		c := batch.NewVector(ty, 1)
 		c.AppendValue(v)
 		return string(texts.AppendValue(nil, c, 0, nil))

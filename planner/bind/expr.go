@@ -177,7 +177,7 @@ func (b *Binder) field(v scalar.Expr, f ast.Ident, at diag.Span) scalar.Expr {
 		switch t.Kind {
 		case types.Array:
 			d.Help("an element is read as in %s[1]", text)
-		case types.Map:
+		case types.Map, types.Variant:
 			d.Help("the value of a key is read as in %s['%s']", text, f.Name)
 		}
 		return nil
@@ -492,8 +492,14 @@ func (x *exprBinder) cast(e *ast.Cast) scalar.Expr {
 		verb = "TRY_CAST"
 	}
 	if ok, _ := fn.CanCast(v.Type(), t); !ok {
-		x.Diags.Errorf(codes.CannotCast, e.Sp, "cannot %s %s to %s", verb, v.Type().WithNullable(true), t.WithNullable(true)).
+		d := x.Diags.Errorf(codes.CannotCast, e.Sp, "cannot %s %s to %s", verb, v.Type().WithNullable(true), t.WithNullable(true)).
 			At("there is no such conversion")
+		switch {
+		case v.Type().Kind == types.Variant:
+			d.Help("write JSON_VALUE(x, '$.path' RETURNING ...) for a value of it, and JSON_STRING(x) for all of it as text")
+		case t.Kind == types.Variant:
+			d.Help("PARSE_JSON makes a VARIANT of a text, and JSON_STRING a text of most values")
+		}
 		return nil
 	}
 	try := e.Try || x.LegacyCast

@@ -9,6 +9,7 @@ import (
 	"weir/planner/codes"
 	"weir/planner/logical"
 	"weir/planner/scalar"
+	"weir/planner/types"
 )
 
 // ordering is an ORDER BY, as columns of the query under it.
@@ -170,6 +171,16 @@ func (o *ordering) add(it *ast.OrderItem, column int) {
 	o.keys = append(o.keys, k)
 }
 
+// hasOrder reports, with a finding where not, that rows can be put in the order of values of type t.
+func (b *Binder) hasOrder(it *ast.OrderItem, t types.Type) bool {
+	if t.HasOrder() {
+		return true
+	}
+	b.Diags.Errorf(codes.NoOrderBy, it.Sp, "values of type %s have no order", t.WithNullable(true)).
+		Help("order by a part of it that has one, or leave it out")
+	return false
+}
+
 // place is the column of the SELECT list that an item of ORDER BY names by its number or its name; -1 for none. ok is
 // false after a finding.
 func (o *ordering) place(b *Binder, it *ast.OrderItem, names []string) (at int, ok bool) {
@@ -203,11 +214,14 @@ func (o *ordering) bind(x *exprBinder, c *ast.SelectCore, exprs []scalar.Expr, n
 			return nil, nil, false
 		}
 		if at >= 0 {
+			if !x.hasOrder(it, exprs[at].Type()) {
+				return nil, nil, false
+			}
 			o.add(it, at)
 			continue
 		}
 		e := y.bind(it.Expr)
-		if e == nil {
+		if e == nil || !x.hasOrder(it, e.Type()) {
 			return nil, nil, false
 		}
 		d := scalar.Digest(e)
@@ -248,6 +262,9 @@ func (o *ordering) columns(b *Binder, n logical.Node) bool {
 				return false
 			}
 			at = c.Index
+		}
+		if !b.hasOrder(it, s.cols[at].Type) {
+			return false
 		}
 		o.add(it, at)
 	}

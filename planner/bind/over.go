@@ -202,7 +202,7 @@ func (x *exprBinder) overWindow(s *ast.WindowSpec, call string, o *overs) *overW
 	}
 	for _, it := range spec.OrderBy {
 		v := x.bind(it.Expr)
-		ok = ok && v != nil
+		ok = ok && v != nil && x.hasOrder(it, v.Type())
 		k := orderKey{expr: v, desc: it.Desc, nullsFirst: !it.Desc}
 		if it.NullsFirst != nil {
 			k.nullsFirst = *it.NullsFirst

@@ -36,7 +36,7 @@ func Type(n *ast.TypeName, diags *diag.List) (t types.Type, ok bool) {
 	}
 	kinds := map[string]types.Kind{
 		"BOOLEAN": types.Boolean, "TINYINT": types.TinyInt, "SMALLINT": types.SmallInt, "INT": types.Int, "INTEGER": types.Int,
-		"BIGINT": types.BigInt, "FLOAT": types.Float, "REAL": types.Float, "DOUBLE": types.Double, "DOUBLE PRECISION": types.Double, "DATE": types.Date,
+		"BIGINT": types.BigInt, "FLOAT": types.Float, "REAL": types.Float, "DOUBLE": types.Double, "DOUBLE PRECISION": types.Double, "DATE": types.Date, "VARIANT": types.Variant,
 	}
 	if k, found := kinds[n.Name]; found {
 		atMost(0)
@@ -111,7 +111,7 @@ func Type(n *ast.TypeName, diags *diag.List) (t types.Type, ok bool) {
 
 var typeNames = []string{
 	"BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "CHAR", "VARCHAR", "STRING",
-	"BINARY", "VARBINARY", "BYTES", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "ARRAY", "MAP", "MULTISET", "ROW",
+	"BINARY", "VARBINARY", "BYTES", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "ARRAY", "MAP", "MULTISET", "ROW", "VARIANT",
 }
 
 func intervalKind(name string) (types.Kind, bool) {

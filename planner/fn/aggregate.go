@@ -19,7 +19,7 @@ func aggregateFuncs() []*Func {
 			return a[0].Type
 		}, aNumber).nulls(nulls))
 	}
-	ordered := param{what: "a value that has an order", null: types.TInt, ok: func(t types.Type) bool { return t.Nested == nil }}
+	ordered := param{what: "a value that has an order", null: types.TInt, ok: types.Type.HasOrder}
 	variance := func(name, doc string) *Func {
 		return f(name, name+"(x)", doc, resolve(form(func(a []Arg) types.Type {
 			if t := a[0].Type; t.Kind == types.Decimal {

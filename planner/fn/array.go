@@ -58,7 +58,7 @@ func arrayFuncs() []*Func {
 
 var (
 	orderedArray = param{what: "an ARRAY of values that have an order", null: arrayOf(types.TNull), ok: func(t types.Type) bool {
-		return t.Kind == types.Array && t.Nested.Elem.Nested == nil
+		return t.Kind == types.Array && t.Nested.Elem.HasOrder()
 	}}
 	stringArray = param{what: "an ARRAY of strings", null: arrayOf(types.TString), ok: func(t types.Type) bool {
 		return t.Kind == types.Array && t.Nested.Elem.IsString()

@@ -49,6 +49,8 @@ func implicitCast(from, to types.Type) bool {
 func explicitCast(from, to types.Type) bool {
 	isTime := func(t types.Type) bool { return t.IsTimestamp() || t.Kind == types.Date || t.Kind == types.Time }
 	switch {
+	case from.Kind == types.Variant || to.Kind == types.Variant:
+		return false
 	case to.IsString():
 		return true
 	case to.Kind == types.Boolean:

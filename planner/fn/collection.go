@@ -19,8 +19,9 @@ func collectionFuncs() []*Func {
 			"ARRAY[1, 2, CAST(NULL AS INT)]", "[1, 2, NULL]", "ARRAY[1, 2.5]", "[1.0, 2.5]"),
 		f("MAP", "MAP[key, value, key, value, ...]", "A MAP of the keys and values. Of one key that is there twice the last value counts.", NullsToKernel, resolveMap,
 			"MAP['a', 1, 'b', 2]", "{a=1, b=2}"),
-		f("[]", "array[i], map[key]", "The i-th element of an array, counted from 1, or the value of a key; NULL where there is none.", NullsToKernel, resolveItem,
-			"ARRAY['a', 'b'][2]", "b", "ARRAY['a', 'b'][3]", "NULL", "MAP['a', 1]['a']", "1", "MAP['a', 1]['b']", "NULL"),
+		f("[]", "array[i], map[key], variant[i], variant[key]", "The i-th element of an array, counted from 1, or the value of a key; NULL where there is none. A VARIANT that is no array, or no object, is an error.", NullsToKernel, resolveItem,
+			"ARRAY['a', 'b'][2]", "b", "ARRAY['a', 'b'][3]", "NULL", "MAP['a', 1]['a']", "1", "MAP['a', 1]['b']", "NULL",
+			`PARSE_JSON('{"a": [1, "x"]}')['a'][2]`, `"x"`),
 		f("CARDINALITY", "CARDINALITY(x)", "The number of elements of an array or a multiset, or of entries of a map.", NullIfAnyNull, resolve(form(is(types.TInt), aCollection)),
 			"CARDINALITY(ARRAY[1, 2, 3])", "3", "CARDINALITY(MAP['a', 1])", "1", "CARDINALITY(CAST(NULL AS ARRAY<INT>))", "NULL"),
 		f("ELEMENT", "ELEMENT(array)", "The only element of an array; NULL if it is empty, and an error if there are more.", NullIfAnyNull,
@@ -128,10 +129,18 @@ func resolveItem(args []Arg) (types.Type, []types.Type, error) {
 			i = key.WithNullable(i.Nullable || i.Kind == types.Null)
 		}
 		return x.Nested.Elem.WithNullable(true), []types.Type{x, i}, nil
+	case types.Variant:
+		switch {
+		case i.Kind == types.Null:
+			i = types.TString
+		case !i.IsInteger() && !i.IsString():
+			return x, nil, fmt.Errorf("what lies in a VARIANT is found by a name or by a whole number, not by %s", i.WithNullable(true))
+		}
+		return types.TVariant, []types.Type{x, i}, nil
 	case types.Row:
 		return x, nil, errors.New("the fields of a ROW are read by their names, as in r.name")
 	}
-	return x, nil, errors.New("only an ARRAY or a MAP has elements")
+	return x, nil, errors.New("only an ARRAY, a MAP or a VARIANT has elements")
 }
 
 // comparingNested brings two lists or rows to one type. Only whether they are equal can be asked.

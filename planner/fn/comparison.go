@@ -122,7 +122,7 @@ func resolveCompare(result func([]Arg) types.Type, nullable func([]Arg) bool, or
 		if err != nil {
 			return types.Type{}, nil, err
 		}
-		if ordered && a.Nested != nil {
+		if ordered && !a.HasOrder() {
 			return types.Type{}, nil, fmt.Errorf("values of type %s have no order", a.WithNullable(true))
 		}
 		seen := []Arg{{Type: a}, {Type: b}}
@@ -168,7 +168,7 @@ func resolveExtreme(args []Arg) (types.Type, []types.Type, error) {
 	if err != nil {
 		return t, nil, err
 	}
-	if t.Nested != nil || t.Kind == types.Null {
+	if !t.HasOrder() || t.Kind == types.Null {
 		return t, nil, fmt.Errorf("values of type %s have no order", t.WithNullable(true))
 	}
 	return t, casts, nil

@@ -45,7 +45,7 @@ func jsonMakers() []*Func {
 }
 
 // jsonable is a value that can be made JSON.
-var jsonable = param{what: "a string, number, BOOLEAN, TIMESTAMP or BYTES, or an ARRAY, MAP or ROW of such", null: types.TString, ok: func(t types.Type) bool { return CheckJSONValue(t) == nil }}
+var jsonable = param{what: "a string, number, BOOLEAN, TIMESTAMP, BYTES or VARIANT, or an ARRAY, MAP or ROW of such", null: types.TString, ok: func(t types.Type) bool { return t.Kind == types.Variant || CheckJSONValue(t) == nil }}
 
 // CheckJSONValue says why a value of type t cannot be made JSON; nil if it can.
 func CheckJSONValue(t types.Type) error {

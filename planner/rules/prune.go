@@ -138,7 +138,7 @@ func width(t types.Type) int {
 	switch {
 	case t.Kind == types.Boolean:
 		return 1
-	case t.Nested != nil:
+	case t.Nested != nil || t.Kind == types.Variant:
 		return 100
 	case t.IsString() || t.IsBinary():
 		return 10

@@ -36,6 +36,7 @@ const (
 	Map               // Nested.Key, Nested.Elem
 	Multiset          // Nested.Elem
 	Row               // Nested.Fields
+	Variant           // what a JSON text says; see package exec/variant
 )
 
 // MaxLen is the length of STRING and BYTES.
@@ -75,6 +76,7 @@ var (
 	TString  = Type{Kind: VarChar, Nullable: true, Len: MaxLen}
 	TBytes   = Type{Kind: VarBinary, Nullable: true, Len: MaxLen}
 	TDate    = Type{Kind: Date, Nullable: true}
+	TVariant = Type{Kind: Variant, Nullable: true}
 )
 
 // MakeDecimal is DECIMAL(prec, scale), nullable.
@@ -132,6 +134,9 @@ func (t Type) IsBinary() bool { return t.Kind == Binary || t.Kind == VarBinary }
 // IsTimestamp reports TIMESTAMP and TIMESTAMP_LTZ.
 func (t Type) IsTimestamp() bool { return t.Kind == Timestamp || t.Kind == TimestampLTZ }
 
+// HasOrder reports that of two values one may be less than the other: not so of lists, rows and VARIANT, which are equal or not.
+func (t Type) HasOrder() bool { return t.Nested == nil && t.Kind != Variant }
+
 // IsInterval reports the two interval kinds.
 func (t Type) IsInterval() bool { return t.Kind == IntervalYearMonth || t.Kind == IntervalDaySecond }
 
@@ -165,7 +170,7 @@ var kindNames = [...]string{
 	BigInt: "BIGINT", Float: "FLOAT", Double: "DOUBLE", Decimal: "DECIMAL", Char: "CHAR", VarChar: "VARCHAR",
 	Binary: "BINARY", VarBinary: "VARBINARY", Date: "DATE", Time: "TIME", Timestamp: "TIMESTAMP",
 	TimestampLTZ: "TIMESTAMP_LTZ", IntervalYearMonth: "INTERVAL YEAR TO MONTH", IntervalDaySecond: "INTERVAL DAY TO SECOND(3)",
-	Array: "ARRAY", Map: "MAP", Multiset: "MULTISET", Row: "ROW",
+	Array: "ARRAY", Map: "MAP", Multiset: "MULTISET", Row: "ROW", Variant: "VARIANT",
 }
 
 func (k Kind) String() string { return kindNames[k] }

@@ -78,7 +78,7 @@ func (v *jsonView) end(int64, ending, time.Duration) error {
 }
 
 // appendJSON appends the value of v at i: numbers and booleans as such, bytes in base64, nested values as objects and
-// arrays, everything else as its text.
+// arrays, a VARIANT as the JSON that it says, everything else as its text.
 func (r *result) appendJSON(dst []byte, v *batch.Vector, i int) []byte {
 	if v.IsNull(i) {
 		return append(dst, "null"...)
@@ -97,7 +97,7 @@ func (r *result) appendJSON(dst []byte, v *batch.Vector, i int) []byte {
 			return strconv.AppendFloat(dst, f, 'g', -1, bits)
 		}
 		return appendJSONText(dst, r.appendText(nil, v, i))
-	case t.Kind == types.Decimal:
+	case t.Kind == types.Decimal, t.Kind == types.Variant:
 		return r.appendText(dst, v, i)
 	case t.IsBinary():
 		dst = append(dst, '"')

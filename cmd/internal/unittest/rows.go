@@ -383,7 +383,7 @@ func (r *rower) value(b *bytes.Buffer, n *yaml.Node, t types.Type) {
 			r.fields(b, n, t)
 			return
 		}
-		elem := types.Type{Kind: types.VarChar}
+		elem := within(t)
 		if t.Nested != nil && t.Kind == types.Array {
 			elem = t.Nested.Elem
 		}
@@ -533,6 +533,14 @@ func member(t types.Type, name string) types.Type {
 				return f.Type
 			}
 		}
+	}
+	return within(t)
+}
+
+// within is the type of what lies within a value of type t where that does not say more: a VARIANT has whatever is written, anything else text.
+func within(t types.Type) types.Type {
+	if t.Kind == types.Variant {
+		return types.TVariant
 	}
 	return types.Type{Kind: types.VarChar}
 }

@@ -252,6 +252,8 @@ func (r *rower) writtenValue(c cell, v types.Value, t types.Type) *yaml.Node {
 		return plain(strings.ToLower(c.text))
 	case t.IsNumeric():
 		return plain(c.text)
+	case t.Kind == types.Variant:
+		return asJSON(c.text)
 	}
 	switch x := v.(type) {
 	case []types.Value:
@@ -276,6 +278,15 @@ func (r *rower) writtenValue(c cell, v types.Value, t types.Type) *yaml.Node {
 		return m
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: c.text}
+}
+
+// asJSON is JSON as YAML: in its own notation, in which strings have quotes.
+func asJSON(s string) *yaml.Node {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(s), &doc); err != nil || len(doc.Content) == 0 {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	}
+	return doc.Content[0]
 }
 
 // nested is a value within another.

@@ -11,6 +11,7 @@ import (
 	"weir/connectors/formats"
 	"weir/connectors/formats/literal"
 	"weir/exec/batch"
+	"weir/exec/variant"
 	"weir/planner/types"
 )
 
@@ -80,6 +81,8 @@ type decoder struct {
 	absent  bool   // a member is missing that has to be there
 	scratch []byte
 	pending []pending
+
+	variants variant.Builder
 }
 
 // pending is a text with escapes, undone when the record is known to be good.

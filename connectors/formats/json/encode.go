@@ -11,6 +11,8 @@ import (
 	"weir/connectors/formats"
 	"weir/connectors/formats/literal"
 	"weir/exec/batch"
+	"weir/exec/expr/text"
+	"weir/exec/variant"
 	"weir/planner/types"
 )
 
@@ -294,6 +296,8 @@ func (e *encoder) value(dst []byte, f *field, v *batch.Vector, i int) ([]byte, e
 	case types.Char, types.VarChar:
 		o := v.Off[i]
 		return appendText(dst, v.Data, int(o), int(o+v.Len[i]), 0), nil
+	case types.Variant:
+		return text.AppendVariant(dst, variant.Of(v.Bytes(i))), nil
 	case types.Binary, types.VarBinary:
 		dst = append(dst, '"')
 		dst = base64.StdEncoding.AppendEncode(dst, v.Bytes(i))

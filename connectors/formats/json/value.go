@@ -152,6 +152,8 @@ func (d *decoder) value(f *node, i, row, depth int) int {
 			f.vec.Off[row], f.vec.Len[row] = uint32(at), uint32(n)
 			return err == nil
 		})
+	case types.Variant:
+		return d.variant(f, i, row, depth)
 	case types.Array:
 		return d.list(f, i, row, depth)
 	case types.Map, types.Multiset:
@@ -456,6 +458,26 @@ func compact(b []byte, from, to int) int {
 		w++
 	}
 	return w
+}
+
+// variant decodes any value as what it says; of members with one name the last one counts.
+func (d *decoder) variant(f *node, i, row, depth int) int {
+	end := d.skip(i, depth)
+	if end < 0 {
+		return end
+	}
+	from := len(f.vec.Data)
+	data, err := d.variants.Parse(f.vec.Data, d.b[i:end], true)
+	switch {
+	case err != nil && d.ignore && f.typ.Nullable:
+		d.null(f, row)
+		return end
+	case err != nil:
+		return d.bad(f, i, err.Error())
+	}
+	f.vec.Data = data
+	f.vec.Off[row], f.vec.Len[row] = uint32(from), uint32(len(data)-from)
+	return end
 }
 
 // list decodes an array into the elements behind those that are there.

@@ -8,13 +8,14 @@ import (
 	"strconv"
 
 	"weir/exec/batch"
+	"weir/exec/variant"
 	"weir/planner/datetime"
 	"weir/planner/decimal"
 	"weir/planner/types"
 )
 
 // AppendValue appends row i of v as CAST(x AS STRING) prints it: NULL, TRUE, 1.0E10, 2026-01-02 03:04:05.000,
-// [a, b], {k=v}, (a, b). zone is the session's, for TIMESTAMP_LTZ; nil is UTC.
+// [a, b], {k=v}, (a, b), and a VARIANT as JSON. zone is the session's, for TIMESTAMP_LTZ; nil is UTC.
 func AppendValue(dst []byte, v *batch.Vector, i int, zone *datetime.Zone) []byte {
 	if v.IsNull(i) {
 		return append(dst, "NULL"...)
@@ -29,6 +30,9 @@ func AppendValue(dst []byte, v *batch.Vector, i int, zone *datetime.Zone) []byte
 	case batch.ClassDec:
 		return decimal.Append(dst, v.Dec[i], t.Scale)
 	case batch.ClassBytes:
+		if t.Kind == types.Variant {
+			return AppendVariant(dst, variant.Of(v.Bytes(i)))
+		}
 		return append(dst, v.Bytes(i)...)
 	case batch.ClassRow:
 		dst = append(dst, '(')
