@@ -74,7 +74,14 @@ func Generate(c *Choices) Case {
 	if len(g.with) > 0 {
 		sql = "WITH " + strings.Join(g.with, ",\n  ") + "\n" + sql
 	}
-	out := Case{SQL: sql + ";", Rows: g.rows(), Batch: g.batch}
+	all := 0
+	out := Case{SQL: sql + ";", Batch: g.batch}
+	for _, n := range g.scans {
+		all += n
+		out.Twice = out.Twice || n > 1
+	}
+	out.Apart = all > 1 && g.timed
+	out.Rows = g.rows()
 	if g.batch {
 		g.uses["batch"] = true
 		out.Tables = "SET 'execution.runtime-mode' = 'batch';\n"
@@ -90,12 +97,6 @@ func Generate(c *Choices) Case {
 		out.Uses = append(out.Uses, u)
 	}
 	slices.Sort(out.Uses)
-	all := 0
-	for _, n := range g.scans {
-		all += n
-		out.Twice = out.Twice || n > 1
-	}
-	out.Apart = all > 1 && g.timed
 	return out
 }
 

@@ -32,10 +32,11 @@ func (g *generator) windowed(r *rel, kind [2]string) *rel {
 	over := r.argument()
 	if kind[0] == "SESSION" {
 		w.key = g.c.n(n)
-		for k := 0; r.cols[w.key].time && k < n; k++ { // with its time for its key Flink sees no window in the rows
+		timed := func(i int) bool { return r.cols[i].class == moment || r.cols[i].class == instant }
+		for k := 0; timed(w.key) && k < n; k++ { // with its time for its key Flink sees no window in the rows
 			w.key = (w.key + 1) % n
 		}
-		if r.cols[w.key].time {
+		if timed(w.key) {
 			w.key = -1
 		} else {
 			over += " PARTITION BY " + r.cols[w.key].name
