@@ -17,7 +17,7 @@ import (
 //
 //	without a number   the row that comes into the result goes out as +I, the one that leaves it, before, as -D
 //	the first alone    of a key in an insert-only input: the row that comes goes out as +U, the one that leaves it, before, as -U where it is wanted
-//	with a number      every place from r on has another row: -U and +U, and +I or -D for the last place
+//	with a number      every place from r on has another row: -U, where it is wanted, and +U, and +I or -D for the last place
 type rank struct {
 	ordered
 	cols []int
@@ -51,6 +51,16 @@ func (o *ranking) put(row []byte, number int, kind batch.ChangeKind) error {
 	o.out.N++
 	o.out.SetKind(o.out.N-1, kind)
 	return nil
+}
+
+// replace puts out that another row has the number of old: -U, where it is wanted, and +U.
+func (o *ranking) replace(old, now []byte, number int) error {
+	if o.node.UpdateBefore {
+		if err := o.put(old, number, batch.UpdateBefore); err != nil {
+			return err
+		}
+	}
+	return o.put(now, number, batch.UpdateAfter)
 }
 
 func newRank(n *physical.Rank) (exec.Operator, error) {
@@ -187,12 +197,7 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 			enters, entersOK, leaves, leavesOK = leaves, leavesOK, moved, movedOK
 		}
 		if leavesOK && entersOK && o.node.Updates {
-			if o.node.UpdateBefore {
-				if err := o.put(leaves.row, 0, batch.UpdateBefore); err != nil {
-					return err
-				}
-			}
-			return o.put(enters.row, 0, batch.UpdateAfter)
+			return o.replace(leaves.row, enters.row, 0)
 		}
 		if leavesOK {
 			if err := o.put(leaves.row, 0, batch.Delete); err != nil {
@@ -204,11 +209,14 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 		}
 		return nil
 	}
-	for k := max(place, from); k <= to; k++ {
-		with, ok := at(k)
-		if !ok {
-			break
+	// A row that moves leaves its place before it takes another, so that whoever goes by a key of the rows themselves has it at the end, too.
+	first, last := max(place, from), min(to, place+len(rows)-1)
+	for n := range last - first + 1 {
+		k := first + n
+		if !came {
+			k = last - n
 		}
+		with, _ := at(k)
 		without, other := at(k + 1)
 		old, now := without, with
 		if !came {
@@ -217,10 +225,7 @@ func (o *rank) changed(p *partition, r ranked, came bool) error {
 		switch {
 		case other && bytes.Equal(old.row, now.row):
 		case other:
-			if err := o.put(old.row, k, batch.UpdateBefore); err != nil {
-				return err
-			}
-			if err := o.put(now.row, k, batch.UpdateAfter); err != nil {
+			if err := o.replace(old.row, now.row, k); err != nil {
 				return err
 			}
 		case came:

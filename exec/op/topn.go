@@ -32,7 +32,7 @@ type topN struct {
 type topRow struct{ all, sort, row []byte }
 
 // topRows is how many rows a partition of topN has at most: it is read and written whole.
-const topRows = 64
+const topRows = 128
 
 // isTopN reports a rank that topN can do. Where there is a TTL each row has its own age, which entries of many do not know.
 func isTopN(n *physical.Rank) bool { return !n.InputRetracts && n.TTL == 0 && n.To <= topRows }
@@ -140,10 +140,7 @@ func (o *topN) came(place int) error {
 			if bytes.Equal(old.row, now.row) {
 				continue
 			}
-			if err := o.put(old.row, k, batch.UpdateBefore); err != nil {
-				return err
-			}
-			if err := o.put(now.row, k, batch.UpdateAfter); err != nil {
+			if err := o.replace(old.row, now.row, k); err != nil {
 				return err
 			}
 		}

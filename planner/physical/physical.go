@@ -399,7 +399,8 @@ type Rank struct {
 	From, To      int64
 	Number        bool
 	InputRetracts bool
-	// Updates: there is one row of each partition at most, and another one that takes its place updates it.
+	// Updates: each row has a place of its own, because it is the only one of its partition or by its number, and another one that takes it
+	// updates it.
 	Updates bool
 	// UpdateBefore: somebody downstream needs the -U of these updates.
 	UpdateBefore bool

@@ -253,6 +253,9 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 	if w := windowOf(n); w != nil && !in.updating {
 		return b.windowRank(n, w, child, props)
 	}
+	// What replaces a row has its place as its key. Where the rows are told apart by another key, too, the one that was replaced must be taken
+	// back: somebody above may go by that key.
+	before = before || slices.ContainsFunc(t.keys, func(k []int) bool { return !slices.Equal(k, t.keys[0]) })
 	if dedup {
 		d := &physical.Deduplicate{Input: child.node, Keys: n.Partition, Time: -1, Last: last, UpdateBefore: before, TTL: ttl}
 		if !proc {
@@ -283,11 +286,12 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 	}
 	r := &physical.Rank{Input: child.node, Partition: n.Partition, Order: sortKeys(n.Order), From: n.From, To: n.To, Number: n.Number,
 		InputRetracts: child.updating, TTL: ttl}
+	// A row that comes drives the only one out, or takes the number of another: one update of its key, as in Flink.
+	only := !child.updating && n.From == 1 && n.To == 1
 	switch {
-	case t.updating && !child.updating && n.From == 1 && n.To == 1 && !n.Number:
-		// A row that comes drives the only one out: one update of its key, as in Flink.
+	case t.updating && (only || n.Number):
 		r.Updates, r.UpdateBefore = true, before
-		props.Changelog = changes(before, n.Partition)
+		props.Changelog = changes(before, props.Changelog.Key)
 		out.before = before
 	case t.updating:
 		props.Changelog.Mode = catalog.Retract
