@@ -117,7 +117,7 @@ func (s *Session) checkOverwrite(st *ast.Insert, t *catalog.Table) {
 	case !c.Overwrite:
 		s.diags.Errorf(codes.NoInsertForm, at, "table %s cannot be overwritten: connector '%s' only adds rows", t.Name, t.Connector).
 			Label(t.NameSpan, "defined here").Help("write INSERT INTO, or use connector 'filesystem'")
-	case s.o.Config.String(config.RuntimeMode) != "BATCH":
+	case !c.Fresh && s.o.Config.String(config.RuntimeMode) != "BATCH":
 		s.diags.Errorf(codes.NoInsertForm, at, "INSERT OVERWRITE is for batch jobs").At("a stream has no end at which the old rows could be replaced").
 			Help("SET 'execution.runtime-mode' = 'batch', or write INSERT INTO")
 	}

@@ -29,7 +29,7 @@ func values() *c.ConnectorSpec {
 	opts = append(append(opts, lookupOptions()...), sourceOptions()...)
 	return &c.ConnectorSpec{
 		Name: "values", Doc: "Has the rows that a test of `weir test` gives it, and keeps those that are written; it has none outside of tests.",
-		Source: true, Sink: true, Options: opts, AnyMetadata: true,
+		Source: true, Sink: true, Options: opts, AnyMetadata: true, Overwrite: true, Fresh: true,
 		Lookup: func(t *c.Table) bool { v, _ := t.Options.Get("disable-lookup"); return !strings.EqualFold(v, "true") },
 		Check:  checkValues, SourceMode: valuesSource, SinkMode: valuesSink, Transactional: notTransactional,
 		Bounded: func(t *c.Table) bool { v, _ := t.Options.Get("bounded"); return strings.EqualFold(v, "true") },

@@ -230,8 +230,8 @@ type ConnectorSpec struct {
 	SinkMode   func(t *Table) ChangeMode
 	// Fields: of a ROW column a Scan may ask for some fields only; of a connector with formats each format says so.
 	Fields bool
-	// Overwrite: INSERT OVERWRITE replaces what is there, in batch jobs.
-	Overwrite bool
+	// Overwrite: INSERT OVERWRITE replaces what is there, in batch jobs; with Fresh in streams too, since there is nothing when a job begins.
+	Overwrite, Fresh bool
 	// Bounded reports whether reading the table ends by itself.
 	Bounded func(t *Table) bool
 	// Transactional reports whether writing the table goes through a transaction of a cluster that

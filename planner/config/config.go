@@ -41,6 +41,7 @@ const (
 	NestedEnforcer        = "table.exec.sink.nested-constraint-enforcer"
 	TypeLengthEnforcer    = "table.exec.sink.type-length-enforcer"
 	UpsertMaterialize     = "table.exec.sink.upsert-materialize"
+	NonTemporalSort       = "__table.exec.sort.non-temporal.enabled__" // Flink's own name for it
 	LegacyCast            = "table.exec.legacy-cast-behaviour"
 	RestartStrategy       = "restart-strategy.type"
 	StateDir              = "weir.state.dir"

@@ -749,7 +749,7 @@ func (b *builder) final(cols []physical.Column, order []logical.SortKey, at diag
 	f := &physical.Final{Input: in.node, Order: sortKeys(order)}
 	f.Props = physical.Props{ID: id, Columns: cols, Span: at}
 	f.Changelog.Key = in.node.Base().Changelog.Key
-	return built{node: f, spread: in.spread, bounded: true}, true
+	return built{node: f, spread: in.spread, bounded: in.bounded}, true
 }
 
 // sorted reports a Rank whose rows a batch job puts out in their order: ORDER BY with LIMIT.

@@ -91,7 +91,7 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return b.joinTraits(n)
 	case *logical.Sort:
 		t := b.traitsOf(n.Input)
-		t.updating = t.updating && !b.batch
+		t.updating = t.updating && !b.sortsAtEnd(n)
 		return t
 	case *logical.Replicate, *logical.Expand, *logical.Unnest:
 		t := b.traitsOf(n.Inputs()[0])

@@ -309,20 +309,41 @@ func sortKeys(order []logical.SortKey) []physical.SortKey {
 	return out
 }
 
-// sort makes the order of a time attribute. Rows come in the order of processing time anyway.
+// sortsByTime reports that rows come in the order, or can be brought into it as the watermark goes on.
+func sortsByTime(n *logical.Sort) bool {
+	key := n.Order[0]
+	return !key.Desc && n.Input.Cols()[key.Column].Time != catalog.NoTime
+}
+
+// sortsAtEnd reports that rows go out when all have come.
+func (b *builder) sortsAtEnd(n *logical.Sort) bool {
+	return b.batch || b.cfg.Bool(config.NonTemporalSort) && !sortsByTime(n)
+}
+
+// sort makes the order of a time attribute. Rows come in the order of processing time anyway. Another order is that of a batch job, and of a stream
+// where a setting says so: at the end.
 func (b *builder) sort(n *logical.Sort) (built, bool) {
 	if b.batch {
 		return b.final(columns(n.Columns), n.Order, n.Sp, func() (built, bool) { return b.build(n.Input, true) })
 	}
 	key := n.Order[0]
 	time := n.Input.Cols()[key.Column]
+	if b.sortsAtEnd(n) {
+		out, ok := b.final(columns(n.Columns), n.Order, n.Sp, func() (built, bool) { return b.build(n.Input, true) })
+		if ok && b.warn && !out.bounded {
+			b.diags.Warnf(codes.StateGrows, n.Sp, "the state of this ORDER BY grows for ever").
+				At("all rows are kept, and none goes out before the tables end").
+				Help("order by the column with the WATERMARK, add LIMIT, or read tables that end")
+		}
+		return out, ok
+	}
 	if t := b.traitsOf(n.Input); t.updating {
 		b.diags.Errorf(codes.UpdatingWindow, n.Sp, "a stream that changes rows cannot be put in order").
 			Label(t.at, "%s", t.clause).
 			Help("for the first rows of an order add LIMIT")
 		return built{}, false
 	}
-	if key.Desc || time.Time == catalog.NoTime {
+	if !sortsByTime(n) {
 		d := b.diags.Errorf(codes.NoOrderBy, n.Sp, "a stream is put in the order of a time attribute, ascending, and of nothing else")
 		if time.Lost != nil {
 			d.Label(time.Lost.Span, "%s", time.Lost.Why)
