@@ -343,6 +343,14 @@ func (p *parser) showTail() *ast.Show {
 			s.Name = &n
 		}
 	}
+	if (s.What == "TABLES" || s.What == "VIEWS") && (p.accept("FROM") || p.accept("IN")) {
+		n := p.name("a database's name")
+		s.Name = &n
+	}
+	if p.is("NOT", "LIKE") {
+		p.next()
+		s.Not = true
+	}
 	if p.accept("LIKE") {
 		s.Like = p.str("a pattern as a string")
 	}

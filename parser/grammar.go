@@ -24,6 +24,7 @@ type statementG struct {
 	Reset    *resetG    `parser:"| @@"`
 	Create   *createG   `parser:"| @@"`
 	Drop     *dropG     `parser:"| @@"`
+	Use      *useG      `parser:"| @@"`
 	Insert   *insertG   `parser:"| @@"`
 	Execute  *executeG  `parser:"| @@"`
 	Begin    *beginG    `parser:"| @@"`
@@ -45,7 +46,21 @@ type resetG struct {
 type createG struct {
 	Temporary bool         `parser:"'CREATE' @'TEMPORARY'?"`
 	Table     *createTable `parser:"( @@"`
-	View      *createView  `parser:"| @@ )"`
+	View      *createView  `parser:"| @@"`
+	Space     *createSpace `parser:"| @@ )"`
+}
+
+type createSpace struct {
+	Catalog     bool        `parser:"( @'CATALOG' | 'DATABASE' )"`
+	IfNotExists bool        `parser:"( @'IF' 'NOT' 'EXISTS' )?"`
+	Name        nameHole    `parser:"@@"`
+	Comment     commentHole `parser:"( 'COMMENT' @@ )?"`
+	With        optionsHole `parser:"@@?"`
+}
+
+type useG struct {
+	Catalog bool     `parser:"'USE' @'CATALOG'?"`
+	Name    nameHole `parser:"@@"`
 }
 
 type createTable struct {
@@ -68,10 +83,18 @@ type createView struct {
 }
 
 type dropG struct {
-	Temporary bool     `parser:"'DROP' @'TEMPORARY'?"`
-	View      bool     `parser:"( @'VIEW' | 'TABLE' )"`
-	IfExists  bool     `parser:"( @'IF' 'EXISTS' )?"`
-	Name      nameHole `parser:"@@"`
+	Temporary bool       `parser:"'DROP' @'TEMPORARY'?"`
+	Space     *dropSpace `parser:"( @@"`
+	View      bool       `parser:"| ( @'VIEW' | 'TABLE' )"`
+	IfExists  bool       `parser:"( @'IF' 'EXISTS' )?"`
+	Name      nameHole   `parser:"@@ )"`
+}
+
+type dropSpace struct {
+	Catalog  bool     `parser:"( @'CATALOG' | 'DATABASE' )"`
+	IfExists bool     `parser:"( @'IF' 'EXISTS' )?"`
+	Name     nameHole `parser:"@@"`
+	Cascade  bool     `parser:"( @'CASCADE' | 'RESTRICT' )?"`
 }
 
 type insertG struct {

@@ -206,8 +206,19 @@ func convert(g *statementG, at ast.At) ast.Statement {
 			At: at, Temporary: g.Create.Temporary, IfNotExists: v.IfNotExists, Name: filled[ast.Name](v.Name),
 			Columns: filled[[]ast.Ident](v.Columns), Comment: filled[*ast.StringLit](v.Comment), Query: filled[*ast.Query](v.Query),
 		}
+	case g.Create != nil && g.Create.Space != nil:
+		c := g.Create.Space
+		return &ast.CreateSpace{
+			At: at, Catalog: c.Catalog, IfNotExists: c.IfNotExists, Name: filled[ast.Name](c.Name), Comment: filled[*ast.StringLit](c.Comment),
+			Options: filled[optionList](c.With).kvs,
+		}
 	case g.Create != nil:
 		return convertTable(g.Create, at)
+	case g.Use != nil:
+		return &ast.Use{At: at, Catalog: g.Use.Catalog, Name: filled[ast.Name](g.Use.Name)}
+	case g.Drop != nil && g.Drop.Space != nil:
+		d := g.Drop.Space
+		return &ast.DropSpace{At: at, Catalog: d.Catalog, IfExists: d.IfExists, Cascade: d.Cascade, Name: filled[ast.Name](d.Name)}
 	case g.Drop != nil:
 		d := g.Drop
 		return &ast.Drop{At: at, View: d.View, Temporary: d.Temporary, IfExists: d.IfExists, Name: filled[ast.Name](d.Name)}

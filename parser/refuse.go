@@ -14,16 +14,12 @@ var refusals = []struct{ words, help string }{
 	{"ALTER TABLE", "change the CREATE TABLE, or DROP the table and create it again"},
 	{"ALTER VIEW", "DROP the view and create it again"},
 	{"ALTER", ""},
-	{"USE CATALOG", "there is one catalog; leave the statement out"},
 	{"USE MODULES", "all functions are there; leave the statement out"},
-	{"USE", "there is one database; leave the statement out"},
 	{"CREATE OR REPLACE", "DROP ... IF EXISTS first, then CREATE"},
 	{"CREATE TEMPORARY SYSTEM FUNCTION", "use the built-in functions"},
 	{"CREATE TEMPORARY FUNCTION", "use the built-in functions"},
 	{"CREATE FUNCTION", "use the built-in functions"},
-	{"CREATE CATALOG", "tables are created in the file that uses them"},
-	{"CREATE DATABASE", "leave it out: there is one database"},
-	{"CREATE SCHEMA", "leave it out: there is one database"},
+	{"CREATE SCHEMA", "write CREATE DATABASE"},
 	{"CREATE MODEL", ""},
 	{"CREATE CONNECTION", "write the connection's options into WITH (...)"},
 	{"CREATE MATERIALIZED TABLE", "create a table and fill it with INSERT INTO ... SELECT"},
@@ -32,8 +28,6 @@ var refusals = []struct{ words, help string }{
 	{"DROP TEMPORARY SYSTEM FUNCTION", ""},
 	{"DROP TEMPORARY FUNCTION", ""},
 	{"DROP FUNCTION", ""},
-	{"DROP CATALOG", ""},
-	{"DROP DATABASE", ""},
 	{"DROP MODEL", ""},
 	{"DROP CONNECTION", ""},
 	{"DROP MATERIALIZED TABLE", ""},
@@ -60,7 +54,7 @@ var refusals = []struct{ words, help string }{
 }
 
 // statementWords are the words that a statement may start with.
-var statementWords = []string{"SELECT", "INSERT", "CREATE", "DROP", "SET", "RESET", "SHOW", "DESCRIBE", "DESC", "EXPLAIN",
+var statementWords = []string{"SELECT", "INSERT", "CREATE", "DROP", "SET", "RESET", "USE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN",
 	"EXECUTE", "BEGIN", "WITH", "VALUES", "STOP"}
 
 // refuse fails where the statement is known and not supported, or is none at all.

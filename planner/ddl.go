@@ -16,7 +16,7 @@ import (
 
 // createTable checks a definition and enters it. One AS a query gives the job that fills the table.
 func (s *Session) createTable(st *ast.CreateTable) Result {
-	name, ok := bind.Object(st.Name, s.diags)
+	name, at, ok := s.Object(st.Name, s.spaces.at, s.diags)
 	if !ok {
 		return nil
 	}
@@ -72,6 +72,7 @@ func (s *Session) createTable(st *ast.CreateTable) Result {
 	// In a file a table with findings about its options is entered all the same: queries over it are checked.
 	delete(s.broken, name)
 	s.tables[name] = t
+	s.spaces.holds[name] = at
 	if s.analysis != nil {
 		s.analysis.Tables = append(s.analysis.Tables, t)
 	}
@@ -300,7 +301,7 @@ func (s *Session) like(t *catalog.Table, st *ast.CreateTable) bool {
 	if st.Like == nil {
 		return true
 	}
-	name, ok := bind.Object(st.Like.Source, s.diags)
+	name, ok := s.object(st.Like.Source)
 	if !ok || s.broken[name] {
 		return false
 	}

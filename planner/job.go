@@ -67,7 +67,7 @@ func (s *Session) insert(st *ast.Insert) *rules.Output {
 		j := s.analysis.Jobs[len(s.analysis.Jobs)-1]
 		j.Inserts = append(j.Inserts, note)
 	}
-	name, ok := bind.Object(st.Table, s.diags)
+	name, ok := s.object(st.Table)
 	if !ok {
 		return nil
 	}

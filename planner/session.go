@@ -43,6 +43,7 @@ type Session struct {
 	tables map[string]*catalog.Table
 	views  map[string]*catalog.View
 	broken map[string]bool
+	spaces spaces
 	sets   map[string]diag.Span // the SET of a key, for labels
 	unset  map[diag.Span]bool   // values with variables that are not set and need not be
 	diags  *diag.List           // of the statement at work
@@ -59,7 +60,7 @@ func NewSession(o Options) *Session {
 	}
 	s := &Session{
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
-		sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
+		spaces: newSpaces(), sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
 	}
 	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup, ReadsFields: o.Registry.ReadsFields,
 		LateTarget: s.lateTarget}
@@ -181,6 +182,12 @@ func (s *Session) execute(st ast.Statement) Result {
 		return s.createView(st)
 	case *ast.Drop:
 		return s.drop(st)
+	case *ast.Use:
+		return s.use(st)
+	case *ast.CreateSpace:
+		return s.createSpace(st)
+	case *ast.DropSpace:
+		return s.dropSpace(st)
 	case *ast.Insert:
 		if j := s.job([]*ast.Insert{st}, st.Sp); j != nil {
 			return &JobResult{Job: j}
@@ -311,7 +318,7 @@ func (s *Session) reset(st *ast.Reset) Result {
 }
 
 func (s *Session) createView(st *ast.CreateView) Result {
-	name, ok := bind.Object(st.Name, s.diags)
+	name, at, ok := s.Object(st.Name, s.spaces.at, s.diags)
 	if !ok {
 		return nil
 	}
@@ -321,7 +328,7 @@ func (s *Session) createView(st *ast.CreateView) Result {
 	if s.diags.HasErrors() {
 		return nil
 	}
-	v := &catalog.View{Name: name, Columns: st.Columns, Query: st.Query, Temporary: st.Temporary, Span: st.Sp}
+	v := &catalog.View{Name: name, In: s.spaces.at, Columns: st.Columns, Query: st.Query, Temporary: st.Temporary, Span: st.Sp}
 	if st.Comment != nil {
 		v.Comment = st.Comment.Value
 	}
@@ -335,6 +342,7 @@ func (s *Session) createView(st *ast.CreateView) Result {
 	}
 	delete(s.broken, name)
 	s.views[name] = v
+	s.spaces.holds[name] = at
 	return &Done{Message: "view " + name + " is created"}
 }
 
@@ -392,7 +400,7 @@ func (s *Session) exists(name string, allowed bool, at diag.Span) bool {
 }
 
 func (s *Session) drop(st *ast.Drop) Result {
-	name, ok := bind.Object(st.Name, s.diags)
+	name, ok := s.object(st.Name)
 	if !ok {
 		return nil
 	}
@@ -430,7 +438,7 @@ func upper(what string) string {
 // binder is a binder for one query of the statement at work.
 func (s *Session) binder() *bind.Binder {
 	return &bind.Binder{
-		Functions: s.o.Functions, Catalog: s, Registry: s.o.Registry, Zone: s.o.Config.Zone(), Diags: s.diags, Fold: s.o.Fold,
+		Functions: s.o.Functions, Catalog: s, In: s.spaces.at, Registry: s.o.Registry, Zone: s.o.Config.Zone(), Diags: s.diags, Fold: s.o.Fold,
 		Hints: s.hinted, LegacyCast: strings.EqualFold(s.o.Config.String(config.LegacyCast), "ENABLED"),
 		NullsWithin: s.o.Config.String(config.NestedEnforcer) != "IGNORE",
 	}

@@ -19,7 +19,7 @@ func (s *Session) show(st *ast.Show) Result {
 	list := func(title string, names []string) Result {
 		r := &Rows{Columns: []string{title}}
 		for _, n := range names {
-			if st.Like == nil || Like(st.Like.Value, n) {
+			if st.Like == nil || Like(st.Like.Value, n) != st.Not {
 				r.Rows = append(r.Rows, []string{n})
 			}
 		}
@@ -27,15 +27,15 @@ func (s *Session) show(st *ast.Show) Result {
 	}
 	switch st.What {
 	case "TABLES":
-		return list("table name", s.Names())
-	case "VIEWS":
-		var names []string
-		for _, n := range s.Names() {
-			if s.views[n] != nil {
-				names = append(names, n)
-			}
+		if names, ok := s.namesIn(st.Name, func(string) bool { return true }); ok {
+			return list("table name", names)
 		}
-		return list("view name", names)
+		return nil
+	case "VIEWS":
+		if names, ok := s.namesIn(st.Name, func(n string) bool { return s.views[n] != nil }); ok {
+			return list("view name", names)
+		}
+		return nil
 	case "FUNCTIONS":
 		var names []string
 		for n, f := range s.o.Functions {
@@ -47,10 +47,14 @@ func (s *Session) show(st *ast.Show) Result {
 		return list("function name", names)
 	case "USER FUNCTIONS":
 		return list("function name", nil)
-	case "CATALOGS", "CURRENT CATALOG":
-		return list("catalog name", []string{"default_catalog"})
-	case "DATABASES", "CURRENT DATABASE":
-		return list("database name", []string{"default_database"})
+	case "CATALOGS":
+		return list("catalog name", s.spaces.catalogs())
+	case "DATABASES":
+		return list("database name", s.spaces.databases(s.spaces.at.Catalog))
+	case "CURRENT CATALOG":
+		return list("catalog name", []string{s.spaces.at.Catalog})
+	case "CURRENT DATABASE":
+		return list("database name", []string{s.spaces.at.Database})
 	case "MODULES":
 		return list("module name", []string{"core"})
 	case "JOBS":
@@ -60,7 +64,7 @@ func (s *Session) show(st *ast.Show) Result {
 		s.shellOnly(st.Sp, "SHOW TOPICS", "write weir sql -c 'SHOW TOPICS'")
 		return nil
 	case "COLUMNS":
-		return s.describe(*st.Name)
+		return columnsLike(s.describe(*st.Name), st)
 	case "CREATE TABLE", "CREATE VIEW":
 		return s.showCreate(st)
 	}
@@ -94,7 +98,7 @@ func Like(pattern, text string) bool {
 }
 
 func (s *Session) describe(n ast.Name) Result {
-	name, ok := bind.Object(n, s.diags)
+	name, ok := s.object(n)
 	if !ok {
 		return nil
 	}
@@ -174,7 +178,7 @@ func extras(c *catalog.Column) string {
 }
 
 func (s *Session) showCreate(st *ast.Show) Result {
-	name, ok := bind.Object(*st.Name, s.diags)
+	name, ok := s.object(*st.Name)
 	if !ok {
 		return nil
 	}
@@ -187,14 +191,14 @@ func (s *Session) showCreate(st *ast.Show) Result {
 	case st.What == "CREATE VIEW" && v == nil:
 		s.diags.Errorf(codes.WrongObject, st.Name.Sp, "%s is a table", name).Help("write SHOW CREATE TABLE %s", scalar.QuoteName(name))
 	case v != nil:
-		return &Text{Text: createView(v)}
+		return &Text{Text: s.viewText(v)}
 	default:
 		return &Text{Text: s.createText(t)}
 	}
 	return nil
 }
 
-func createView(v *catalog.View) string {
+func (s *Session) viewText(v *catalog.View) string {
 	cols := ""
 	if v.Columns != nil {
 		var names []string
@@ -203,7 +207,7 @@ func createView(v *catalog.View) string {
 		}
 		cols = " (" + strings.Join(names, ", ") + ")"
 	}
-	return fmt.Sprintf("CREATE %sVIEW %s%s AS\n%s\n", temporary(v.Temporary), token.QuoteIdent(v.Name), cols, format.Print(v.Query))
+	return fmt.Sprintf("CREATE %sVIEW %s%s AS\n%s\n", temporary(v.Temporary), s.quoted(v.Name), cols, format.Print(v.Query))
 }
 
 func temporary(t bool) string {
@@ -253,7 +257,7 @@ func (s *Session) createText(t *catalog.Table) string {
 	if t.Comment != "" {
 		comment = "COMMENT " + token.QuoteString(t.Comment) + "\n"
 	}
-	return fmt.Sprintf("CREATE %sTABLE %s (\n%s\n)\n%sWITH (\n%s\n)\n", temporary(t.Temporary), token.QuoteIdent(t.Name), strings.Join(lines, ",\n"), comment, strings.Join(opts, ",\n"))
+	return fmt.Sprintf("CREATE %sTABLE %s (\n%s\n)\n%sWITH (\n%s\n)\n", temporary(t.Temporary), s.quoted(t.Name), strings.Join(lines, ",\n"), comment, strings.Join(opts, ",\n"))
 }
 
 // Secret reports an option whose value is not shown: one that is declared so, or a client property that by its name

@@ -104,6 +104,26 @@ type (
 		Temporary, IfExists bool
 		Name                Name
 	}
+	// Use is USE [catalog.]database and USE CATALOG name.
+	Use struct {
+		At
+		Catalog bool
+		Name    Name
+	}
+	// CreateSpace is CREATE CATALOG|DATABASE [IF NOT EXISTS] name [COMMENT 'text'] [WITH (...)].
+	CreateSpace struct {
+		At
+		Catalog, IfNotExists bool
+		Name                 Name
+		Comment              *StringLit
+		Options              []*Property
+	}
+	// DropSpace is DROP CATALOG|DATABASE [IF EXISTS] name [RESTRICT|CASCADE].
+	DropSpace struct {
+		At
+		Catalog, IfExists, Cascade bool
+		Name                       Name
+	}
 	// Insert is INSERT INTO|OVERWRITE table [PARTITION ...] [(columns)] query.
 	Insert struct {
 		At
@@ -134,7 +154,8 @@ type (
 	Show struct {
 		At
 		What string // upper case words behind SHOW: "TABLES", "CREATE TABLE", "FUNCTIONS"
-		Name *Name  // of SHOW CREATE TABLE and the like
+		Name *Name  // of SHOW CREATE TABLE and the like; of SHOW TABLES FROM the database
+		Not  bool   // NOT LIKE
 		Like *StringLit
 	}
 	// Describe is DESCRIBE | DESC name, DESCRIBE JOB 'name' and DESCRIBE TOPIC 'name'.
@@ -157,6 +178,9 @@ func (*Reset) statement()        {}
 func (*CreateTable) statement()  {}
 func (*CreateView) statement()   {}
 func (*Drop) statement()         {}
+func (*Use) statement()          {}
+func (*CreateSpace) statement()  {}
+func (*DropSpace) statement()    {}
 func (*Insert) statement()       {}
 func (*StatementSet) statement() {}
 func (*Select) statement()       {}

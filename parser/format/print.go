@@ -163,6 +163,14 @@ func ifWord(on bool, word string) string {
 	return ""
 }
 
+// space is the word for a catalog or a database.
+func space(catalog bool) string {
+	if catalog {
+		return "CATALOG "
+	}
+	return "DATABASE "
+}
+
 func (p *printer) statement(st ast.Statement) {
 	switch s := st.(type) {
 	case *ast.Set:
@@ -196,6 +204,21 @@ func (p *printer) statement(st ast.Statement) {
 		}
 		p.w("DROP ", ifWord(s.Temporary, "TEMPORARY "), what, ifWord(s.IfExists, "IF EXISTS "))
 		p.name(s.Name)
+	case *ast.Use:
+		p.w("USE ", ifWord(s.Catalog, "CATALOG "))
+		p.name(s.Name)
+	case *ast.CreateSpace:
+		p.w("CREATE ", space(s.Catalog), ifWord(s.IfNotExists, "IF NOT EXISTS "))
+		p.name(s.Name)
+		p.comment(s.Comment)
+		if s.Options != nil {
+			p.w(" WITH ")
+			p.props(s.Options)
+		}
+	case *ast.DropSpace:
+		p.w("DROP ", space(s.Catalog), ifWord(s.IfExists, "IF EXISTS "))
+		p.name(s.Name)
+		p.w(ifWord(s.Cascade, " CASCADE"))
 	case *ast.Insert:
 		p.insert(s)
 	case *ast.StatementSet:
@@ -216,11 +239,11 @@ func (p *printer) statement(st ast.Statement) {
 	case *ast.Show:
 		p.w("SHOW ", s.What)
 		if s.Name != nil {
-			p.w(ifWord(s.What == "COLUMNS", " FROM"), " ")
+			p.w(ifWord(s.What == "COLUMNS" || s.What == "TABLES" || s.What == "VIEWS", " FROM"), " ")
 			p.name(*s.Name)
 		}
 		if s.Like != nil {
-			p.w(" LIKE ")
+			p.w(ifWord(s.Not, " NOT"), " LIKE ")
 			p.str(s.Like)
 		}
 	case *ast.Describe:

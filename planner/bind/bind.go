@@ -23,6 +23,9 @@ type Catalog interface {
 	Table(name string) *catalog.Table // nil when there is none
 	View(name string) *catalog.View   // nil when there is none
 	Names() []string                  // of both, for suggestions
+	// Object is the name by which Table and View know what n names, in a query that stands in place; ok is false where its
+	// catalog or database is not known, which is reported in diags.
+	Object(n ast.Name, in catalog.Place, diags *diag.List) (name string, at catalog.Place, ok bool)
 	// Broken reports a table or view whose definition has findings: whoever names it is not to blame.
 	Broken(name string) bool
 }
@@ -31,6 +34,7 @@ type Catalog interface {
 type Binder struct {
 	Functions fn.Catalog
 	Catalog   Catalog
+	In        catalog.Place // where names alone are looked for
 	Registry  *catalog.Registry
 	Zone      *time.Location
 	Diags     *diag.List
@@ -84,6 +88,7 @@ type rel struct {
 	name       string
 	start, end int // its columns in the scope
 	at         diag.Span
+	in         catalog.Place // of a table that has no alias; its name may stand behind that
 }
 
 // scope is what an expression may refer to.
@@ -116,36 +121,14 @@ func nodeScope(n logical.Node, name string, at diag.Span) *scope {
 	return s
 }
 
-// Object strips the catalog and database from a name; ok is false, with a finding, when they are
-// not the only ones there are.
-func Object(n ast.Name, diags *diag.List) (name string, ok bool) {
-	parts := n.Parts
-	if len(parts) > 3 {
-		diags.Errorf(codes.UnknownDatabase, n.Sp, "the name %s has too many parts", n).
-			Help("a name is table, database.table or catalog.database.table")
-		return "", false
-	}
-	known := []string{"default_catalog", "default_database"}
-	known = known[2-(len(parts)-1):]
-	for i, want := range known {
-		if parts[i].Name != want {
-			what := "database"
-			if want == "default_catalog" {
-				what = "catalog"
-			}
-			diags.Errorf(codes.UnknownDatabase, parts[i].Sp, "%s %s is not known", what, parts[i].Name).
-				Help("there is one: write %s, or the table's name alone", want)
-			return "", false
-		}
-	}
-	return n.Last().Name, true
-}
-
 // UnknownTable reports a table or view that is not there.
 func UnknownTable(diags *diag.List, n ast.Name, name, what string, names []string) {
 	d := diags.Errorf(codes.UnknownTable, n.Sp, "%s %s is not known", what, name)
 	if s, ok := diag.Suggest(name, names); ok {
-		d.Help("did you mean %s?", scalar.QuoteName(s))
+		if !strings.Contains(s, ".") { // else with its database
+			s = scalar.QuoteName(s)
+		}
+		d.Help("did you mean %s?", s)
 		return
 	}
 	if len(names) == 0 {
@@ -165,15 +148,24 @@ func list(names []string, n int) string {
 	return strings.Join(names, ", ") + more
 }
 
+// withoutPlace takes from a name of a column the catalog and database that stand before its table's name.
+func (s *scope) withoutPlace(parts []ast.Ident) []ast.Ident {
+	for _, r := range s.rels {
+		for _, prefix := range [][]string{{r.in.Catalog, r.in.Database}, {r.in.Database}} {
+			if n := len(prefix); len(parts) > n+1 && hasPrefix(parts, prefix) && parts[n].Name == r.name {
+				return parts[n:]
+			}
+		}
+	}
+	return parts
+}
+
 // resolve finds a column, and the rest of the path when the name goes on into a ROW. It reports
 // what does not fit and returns nil then.
 func (b *Binder) resolve(s *scope, n ast.Name) (col *scalar.Column, path []ast.Ident) {
 	parts := n.Parts
-	for _, prefix := range [][]string{{"default_catalog", "default_database"}, {"default_database"}} {
-		if len(parts) > len(prefix)+1 && hasPrefix(parts, prefix) && !s.has(parts[0].Name) {
-			parts = parts[len(prefix):]
-			break
-		}
+	if !s.has(parts[0].Name) {
+		parts = s.withoutPlace(parts)
 	}
 	if len(parts) > 1 {
 		var found []rel

@@ -61,7 +61,7 @@ func (b *Binder) tableName(t *ast.TableName) (logical.Node, *scope) {
 			}
 		}
 	}
-	name, ok := Object(t.Name, b.Diags)
+	name, in, ok := b.Catalog.Object(t.Name, b.In, b.Diags)
 	if !ok || b.Catalog.Broken(name) {
 		return nil, nil
 	}
@@ -74,7 +74,7 @@ func (b *Binder) tableName(t *ast.TableName) (logical.Node, *scope) {
 		if n == nil {
 			return nil, nil
 		}
-		return b.aliased(n, t.Alias, name, t.Sp)
+		return b.placed(n, t, in)
 	}
 	table := b.Catalog.Table(name)
 	if table == nil {
@@ -94,7 +94,16 @@ func (b *Binder) tableName(t *ast.TableName) (logical.Node, *scope) {
 	if n == nil {
 		return nil, nil
 	}
-	return b.aliased(n, t.Alias, name, t.Sp)
+	return b.placed(n, t, in)
+}
+
+// placed is n, which t names in a catalog, under its alias or its name there.
+func (b *Binder) placed(n logical.Node, t *ast.TableName, in catalog.Place) (logical.Node, *scope) {
+	n, s := b.aliased(n, t.Alias, t.Name.Last().Name, t.Sp)
+	if s != nil && t.Alias.Name == nil {
+		s.rels[0].in = in
+	}
+	return n, s
 }
 
 // view binds a view's query where it is used.
@@ -104,11 +113,11 @@ func (b *Binder) view(v *catalog.View, at diag.Span) logical.Node {
 		return nil
 	}
 	b.views = append(b.views, v.Name)
-	ctes, around := b.ctes, b.around
-	b.ctes, b.around = nil, nil
+	ctes, around, in := b.ctes, b.around, b.In
+	b.ctes, b.around, b.In = nil, nil, v.In
 	var n logical.Node
 	b.independent(func() { n = b.query(v.Query) })
-	b.ctes, b.around = ctes, around
+	b.ctes, b.around, b.In = ctes, around, in
 	b.views = b.views[:len(b.views)-1]
 	if n != nil && v.Columns != nil {
 		n = b.rename(n, v.Columns, v.Span)

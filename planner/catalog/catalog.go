@@ -110,6 +110,24 @@ type Table struct {
 	Partitions []string // PARTITIONED BY
 }
 
+// Place is a catalog and a database, in which names alone are looked for.
+type Place struct{ Catalog, Database string }
+
+// DefaultPlace is where a session starts.
+var DefaultPlace = Place{"default_catalog", "default_database"}
+
+// Name is the name by which a session knows the table or view called local: as it stands in the default place, else with the
+// database, and with the catalog where that is not the default.
+func (p Place) Name(local string) string {
+	switch {
+	case p == DefaultPlace:
+		return local
+	case p.Catalog == DefaultPlace.Catalog:
+		return p.Database + "." + local
+	}
+	return p.Catalog + "." + p.Database + "." + local
+}
+
 // Physical is the indexes of the physical columns.
 func (t *Table) Physical() []int {
 	var out []int
@@ -123,6 +141,8 @@ func (t *Table) Physical() []int {
 
 // View is a named query.
 type View struct {
+	// In is where the names of its query are looked for.
+	In        Place
 	Name      string
 	Columns   []ast.Ident // nil: the query's own names
 	Query     *ast.Query

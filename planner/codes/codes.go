@@ -11,6 +11,7 @@ const (
 	Duplicate       = "SQ2005"
 	WrongObject     = "SQ2006"
 	UnknownDatabase = "SQ2007"
+	NoCatalog       = "SQ2008"
 	NotGrouped      = "SQ2010"
 	Aggregate       = "SQ2011"
 	ColumnCount     = "SQ2012"
