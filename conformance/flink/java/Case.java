@@ -233,15 +233,15 @@ class Case {
                 Thread.sleep(5);
             }
             settle(cluster, id);
-            // Of two steps of one table that is read once, the order is the channel's. All other steps wait for those before them, unless
-            // they may go together.
+            // Of two steps of one table that is read once, the order is the channel's, unless its rows part and meet again. All other steps
+            // wait for those before them, unless they may go together.
             JsonNode steps = request.path("steps");
-            int readers = request.path("together").asBoolean() ? 1 : feeds.values().stream().mapToInt(List::size).sum();
+            boolean apart = !request.path("together").asBoolean() && (feeds.values().stream().mapToInt(List::size).sum() > 1 || meets(graph));
             String last = null;
             for (JsonNode step : steps) {
                 String table = step.get("table").asText();
                 boolean looked = !feeds.containsKey(table);
-                if (last != null && (readers > 1 || looked && !table.equals(last) || step.path("settle").asBoolean())) {
+                if (last != null && (apart || looked && !table.equals(last) || step.path("settle").asBoolean())) {
                     drain(cluster, id);
                     settle(cluster, id);
                 }
@@ -269,6 +269,16 @@ class Case {
                 cluster.cancel(id);
             }
         }
+    }
+
+    /** Reports whether a task of the job has several inputs. */
+    private static boolean meets(JobGraph graph) {
+        for (var v : graph.getVertices()) {
+            if (v.getNumberOfInputs() > 1) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Gives the tables of a batch job all that they have, one after the other, as its stages come to read them. */
