@@ -115,6 +115,10 @@ type ProcessingTimer interface {
 	NextTimer() int64
 }
 
+// Holder is implemented by an Operator that holds rows back, not in its state, although nothing says that more of them will come. Idle says that no
+// watermark is to be expected for now: it puts them out, lest others' watermarks overtake them.
+type Holder interface{ Idle(out Emitter) error }
+
 // WatermarkDelayer is implemented by an Operator that may put out rows whose times are older than its input's watermark,
 // by at most so many microseconds: the runtime forwards watermarks that much earlier. It is asked once, after Open.
 type WatermarkDelayer interface{ WatermarkDelay() int64 }

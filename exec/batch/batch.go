@@ -9,7 +9,11 @@
 // (Batch.AppendRows). Nothing here is safe for concurrent use.
 package batch
 
-import "weir/planner/types"
+import (
+	"math"
+
+	"weir/planner/types"
+)
 
 // ChangeKind says what a row does to the table that its stream describes.
 type ChangeKind uint8
@@ -78,6 +82,20 @@ type Bitmap []uint64
 func (m Bitmap) Has(i int) bool {
 	w := uint(i) >> 6
 	return w < uint(len(m)) && m[w]&(1<<(uint(i)&63)) != 0
+}
+
+// Full reports that rows 0 .. n-1 are in the set.
+func (m Bitmap) Full(n int) bool {
+	if len(m)*64 < n {
+		return false
+	}
+	for _, w := range m[:n>>6] {
+		if w != math.MaxUint64 {
+			return false
+		}
+	}
+	rest := uint64(1)<<(uint(n)&63) - 1
+	return rest == 0 || m[n>>6]&rest == rest
 }
 
 // Set adds row i; the bitmap must be long enough.

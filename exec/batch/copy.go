@@ -1,6 +1,10 @@
 package batch
 
-import "weir/planner/types"
+import (
+	"math"
+
+	"weir/planner/types"
+)
 
 // AppendRow appends the row at physical position i of src, with its kind. The columns of b and
 // src have the same classes.
@@ -145,6 +149,10 @@ func (v *Vector) AppendMany(src *Vector, sel []int32, n int) {
 	if sel != nil {
 		n = len(sel)
 	}
+	if src.Type.Kind == types.Null && ClassOf(v.Type) < ClassList {
+		v.appendNullRows(n)
+		return
+	}
 	at := v.Rows()
 	row := func(k int) int {
 		if sel == nil {
@@ -177,6 +185,22 @@ func (v *Vector) AppendMany(src *Vector, sel []int32, n int) {
 		return
 	}
 	v.appendNulls(src, sel, at, n)
+}
+
+// appendNullRows appends n NULLs to a vector without children.
+func (v *Vector) appendNullRows(n int) {
+	at := v.Rows()
+	v.Resize(at + n)
+	v.GrowNulls(at + n)
+	for i := at; i < at+n; {
+		if i&63 == 0 && i+64 <= at+n {
+			v.Nulls[i>>6] = math.MaxUint64
+			i += 64
+			continue
+		}
+		v.Nulls.Set(i)
+		i++
+	}
 }
 
 // appendViews copies strings. Values under NULL may be garbage and become empty.

@@ -106,24 +106,69 @@ func (a *aggCalls) drop(ns int64) error {
 func (a *aggCalls) update(rows *agg.Rows, ns int64) error {
 	for i, f := range a.set.Funcs {
 		c := &a.calls[i]
-		r := rows
-		switch {
-		case c.distinct != nil:
-			if c.member == 0 {
-				if err := c.distinct.apply(rows, ns); err != nil {
-					return err
-				}
-			}
-			r = &c.distinct.passed[c.member]
-		case c.filter >= 0:
-			r = selectRows(rows, &c.rows, rows.In.Cols[c.filter])
+		var err error
+		if c.distinct == nil {
+			err = c.update(f, rows)
+		} else {
+			err = c.updateDistinct(f, rows, ns)
 		}
-		if len(r.Pos) == 0 {
-			continue
-		}
-		if err := f.Update(r); err != nil {
+		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// update adds the rows that pass the filter of a call to its entries.
+func (c *aggCall) update(f agg.Func, rows *agg.Rows) error {
+	if c.filter >= 0 {
+		rows = selectRows(rows, &c.rows, rows.In.Cols[c.filter])
+	}
+	if len(rows.Pos) == 0 {
+		return nil
+	}
+	return f.Update(rows)
+}
+
+// updatePlain is update without the calls that are DISTINCT.
+func (a *aggCalls) updatePlain(rows *agg.Rows) error {
+	for i, f := range a.set.Funcs {
+		if c := &a.calls[i]; c.distinct == nil {
+			if err := c.update(f, rows); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// merge adds the accumulators of src, row by row, to the entries of rows, which are in the given namespace. For calls that are DISTINCT the
+// rows themselves are added.
+func (a *aggCalls) merge(rows, src *agg.Rows, ns int64) error {
+	for i, f := range a.set.Funcs {
+		c := &a.calls[i]
+		var err error
+		if c.distinct == nil {
+			err = f.Merge(rows, src)
+		} else {
+			err = c.updateDistinct(f, rows, ns)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// updateDistinct adds the rows that are the first with their values in their group to a call's entries.
+func (c *aggCall) updateDistinct(f agg.Func, rows *agg.Rows, ns int64) error {
+	if c.member == 0 {
+		if err := c.distinct.apply(rows, ns); err != nil {
+			return err
+		}
+	}
+	if r := &c.distinct.passed[c.member]; len(r.Pos) > 0 {
+		return f.Update(r)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ import (
 type groupAggregate struct {
 	node      *physical.GroupAggregate
 	aggs      *aggCalls
+	partials  partials
 	retract   bool
 	miniBatch bool
 	ttl       time.Duration
@@ -66,17 +67,22 @@ const (
 	flagGone = 2 // deleted, while the batch goes on
 )
 
+// groupHead is the bytes in front of the accumulators.
+func groupHead(retract bool) int {
+	if retract {
+		return groupCount + 8
+	}
+	return groupCount
+}
+
 func newGroupAggregate(n *physical.GroupAggregate) (exec.Operator, error) {
 	in := columnTypes(n.Input)
-	head := groupCount
-	if n.InputRetracts {
-		head += 8
-	}
-	aggs, err := newAggCalls(head, n.Aggs, in, n.InputRetracts, false)
+	aggs, err := newAggCalls(groupHead(n.InputRetracts), n.Aggs, in, n.InputRetracts, false)
 	if err != nil {
 		return nil, err
 	}
 	g := &groupAggregate{node: n, aggs: aggs, retract: n.InputRetracts, miniBatch: n.MiniBatch != nil, ttl: n.TTL}
+	g.partials = newPartials(n.TwoPhase, len(in), aggs.set)
 	// As Flink does: with a TTL an equal result is put out again, so that it lives on downstream.
 	g.compare = g.ttl == 0 || g.miniBatch
 	if !g.retract && slices.ContainsFunc(n.Aggs, changedByEveryRow) {
@@ -203,7 +209,7 @@ func (g *groupAggregate) run(rows *agg.Rows) error {
 			g.at[j]++
 		}
 	}
-	if err := g.aggs.update(act, 0); err != nil {
+	if err := g.partials.update(g.aggs, act, 0); err != nil {
 		return err
 	}
 	if err := g.aggs.values(heads, g.out, first, g.at); err != nil {
@@ -275,15 +281,11 @@ func (g *groupAggregate) count(rows *agg.Rows) (act, heads *agg.Rows) {
 		seen := g.miniBatch && binary.LittleEndian.Uint32(s) != 0
 		if g.retract {
 			n := binary.LittleEndian.Uint64(s[groupCount:])
-			if rows.In.Kind(int(rows.Pos[k])).Adds() {
-				n++
-			} else {
-				if s[groupFlags]&flagLive == 0 && !seen {
-					continue
-				}
-				n--
+			w := g.partials.weight(rows.In, rows.Pos[k])
+			if int64(w) < 0 && s[groupFlags]&flagLive == 0 && !seen {
+				continue
 			}
-			binary.LittleEndian.PutUint64(s[groupCount:], n)
+			binary.LittleEndian.PutUint64(s[groupCount:], n+w)
 			act.Add(rows, k)
 		}
 		if g.miniBatch && !seen {

@@ -17,13 +17,14 @@ type miniBatch struct {
 	exec.Operator // the aggregation
 	node          *physical.MiniBatch
 	clock         func() time.Time
-	now           int64 // as far as it is known
-	due           int64 // when the rows go on; math.MaxInt64 while there are none
-	rows          *batch.Batch
+	now           int64        // as far as it is known
+	due           int64        // when the rows go on; math.MaxInt64 while there are none
+	rows          *batch.Batch // nil before the first
+	latency       time.Duration
 }
 
-func newMiniBatch(o exec.Operator, n *physical.MiniBatch, in physical.Node, clock func() time.Time) *miniBatch {
-	return &miniBatch{Operator: o, node: n, clock: clock, now: math.MinInt64, due: math.MaxInt64, rows: batch.New(columnTypes(in), batch.TargetRows)}
+func newMiniBatch(o exec.Operator, n *physical.MiniBatch, latency time.Duration, clock func() time.Time) *miniBatch {
+	return &miniBatch{Operator: o, node: n, clock: clock, now: math.MinInt64, due: math.MaxInt64, latency: latency}
 }
 
 func (o *miniBatch) Process(in *batch.Batch, out exec.Emitter) error {
@@ -31,7 +32,10 @@ func (o *miniBatch) Process(in *batch.Batch, out exec.Emitter) error {
 		if o.now == math.MinInt64 {
 			o.now = o.clock().UnixMicro()
 		}
-		o.due = o.now + o.node.Latency.Microseconds()
+		o.due = o.now + o.latency.Microseconds()
+	}
+	if o.rows == nil {
+		o.rows = batch.New(in.Types(), batch.TargetRows)
 	}
 	o.rows.AppendRows(in, in.Sel)
 	if o.node.Size > 0 && int64(o.rows.N) >= o.node.Size {
@@ -43,7 +47,7 @@ func (o *miniBatch) Process(in *batch.Batch, out exec.Emitter) error {
 // flush hands the rows on.
 func (o *miniBatch) flush(out exec.Emitter) error {
 	o.due = math.MaxInt64
-	if o.rows.N == 0 {
+	if o.rows == nil || o.rows.N == 0 {
 		return nil
 	}
 	err := o.Operator.Process(o.rows, out)

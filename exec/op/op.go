@@ -38,9 +38,11 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 	case *physical.GroupAggregate:
 		o, err := newGroupAggregate(n)
 		if err == nil && n.MiniBatch != nil && n.MiniBatch.Latency > 0 {
-			return newMiniBatch(o, n.MiniBatch, n.Input, env.Expr.Clock), nil
+			return newMiniBatch(o, n.MiniBatch, n.MiniBatch.Latency-n.Held, env.Expr.Clock), nil
 		}
 		return o, err
+	case *physical.LocalAggregate:
+		return newLocalAggregate(n, env.Expr.Clock)
 	case *physical.ChangelogNormalize:
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:

@@ -32,11 +32,12 @@ import (
 type windowAggregate struct {
 	node *physical.WindowAggregate
 	windows
-	aggs    *aggCalls
-	retract bool
-	sliced  bool
-	ctx     *exec.TaskContext
-	table   state.Table
+	aggs     *aggCalls
+	partials partials
+	retract  bool
+	sliced   bool
+	ctx      *exec.TaskContext
+	table    state.Table
 
 	progress    progress
 	wm          exec.Watermark
@@ -82,18 +83,23 @@ func newWindowAggregate(n *physical.WindowAggregate) (*windowAggregate, error) {
 	}
 	in := columnTypes(n.Input)
 	retract := n.Input.Base().Changelog.Mode != catalog.InsertOnly
-	head := 0
-	if retract {
-		head = 8
-	}
-	aggs, err := newAggCalls(head, n.Aggs, in, retract, true)
+	aggs, err := newAggCalls(windowHead(retract), n.Aggs, in, retract, true)
 	if err != nil {
 		return nil, err
 	}
 	o := &windowAggregate{node: n, windows: w, aggs: aggs, retract: retract, mergedLimit: 1 << 20, most: batch.TargetRows, index: map[int64]int{}}
+	o.partials = newPartials(n.TwoPhase, len(in), aggs.set)
 	o.sliced = w.w.TimeColumn >= 0 && w.w.Size != w.w.Slide && w.w.Size%w.w.Slide == 0 && !aggs.hasDistinct()
 	o.out, o.keyv, err = windowOutput(n)
 	return o, err
+}
+
+// windowHead is the bytes in front of the accumulators.
+func windowHead(retract bool) int {
+	if retract {
+		return 8
+	}
+	return 0
 }
 
 // windowOutput is the batch that a window's rows go out in, and the columns in it that take the keys.
@@ -194,7 +200,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			}
 			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
 		}
-		return o.ctx.DropLate(0, in, o.late, o.wm)
+		return o.dropLate(in)
 	}
 	times := in.Cols[w.TimeColumn]
 	if w.Size == w.Slide || o.sliced {
@@ -218,7 +224,7 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 			}
 			o.buckets[cur].rows = append(o.buckets[cur].rows, i)
 		}
-		return o.ctx.DropLate(0, in, o.late, o.wm)
+		return o.dropLate(in)
 	}
 	for _, i := range pos {
 		t, err := o.rowTime(times, int(i))
@@ -238,6 +244,14 @@ func (o *windowAggregate) assign(in *batch.Batch) error {
 		if n > 0 && !taken {
 			o.late = append(o.late, i)
 		}
+	}
+	return o.dropLate(in)
+}
+
+// dropLate drops the rows that are late, and counts those that partial results stand for.
+func (o *windowAggregate) dropLate(in *batch.Batch) error {
+	if more := o.partials.late(in, o.late); more > 0 && o.ctx.Metrics != nil {
+		o.ctx.Metrics.Late.Add(more)
 	}
 	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
@@ -305,10 +319,10 @@ func (o *windowAggregate) add(in *batch.Batch, b *bucket) error {
 		o.slots[k] = m.Fixed(r)
 	}
 	if o.retract {
-		countRows(in, b.rows, o.slots)
+		o.partials.count(in, b.rows, o.slots)
 	}
 	o.rows = agg.Rows{In: in, Map: m, Pos: b.rows, Slots: o.slots, Refs: o.refs}
-	return o.aggs.update(&o.rows, b.ns)
+	return o.partials.update(o.aggs, &o.rows, b.ns)
 }
 
 func (o *windowAggregate) Watermark(wm exec.Watermark, out exec.Emitter) error {

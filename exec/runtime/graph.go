@@ -126,6 +126,9 @@ func (b *builder) exchange(n *physical.Exchange) (*vertex, error) {
 		p, mode = min(b.parallelism, b.groups), edgeHash
 	}
 	if p == 1 && from.parallelism == 1 {
+		if _, local := n.Input.(*physical.LocalAggregate); local {
+			from.nodes = from.nodes[:len(from.nodes)-1] // saves nothing where no row is sent
+		}
 		return from, nil // both sides are one subtask: no cut
 	}
 	return b.cut(from, n.Input, n.ID, mode, n.Keys, p), nil

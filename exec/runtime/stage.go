@@ -178,8 +178,16 @@ func (s *opStage) barrier(b *barrier, a *ack) error {
 	return s.next.barrier(b, a)
 }
 
-func (s *opStage) idle(idle bool) error { return s.next.idle(idle) }
-func (s *opStage) end() error           { return s.next.end() }
+func (s *opStage) idle(idle bool) error {
+	if h, ok := s.op.(exec.Holder); ok && idle {
+		if err := h.Idle(&s.out); err != nil {
+			return s.fail(err)
+		}
+	}
+	return s.next.idle(idle)
+}
+
+func (s *opStage) end() error { return s.next.end() }
 
 // sinkStage hands rows to a sink writer.
 type sinkStage struct {

@@ -341,6 +341,7 @@ type variant struct {
 
 func variants(t *testing.T) []variant {
 	par := func(n string) map[string]string { return map[string]string{config.Parallelism: n} }
+	phases := func(s string) map[string]string { return map[string]string{config.AggPhase: s} }
 	vs := []variant{
 		{name: "tiny batches", batch: 1},
 		{name: "one subtask", set: par("1")},
@@ -348,6 +349,10 @@ func variants(t *testing.T) []variant {
 		{name: "epoch every other row", pace: 2},
 		{name: "epoch every row, one subtask", pace: 1, set: par("1")},
 		{name: "stopped and started again", pace: 1, stop: 3, again: par("3")},
+		{name: "in one phase", set: phases("ONE_PHASE")},
+		{name: "in two phases, tiny batches", batch: 1, set: phases("TWO_PHASE")},
+		{name: "in two phases, stopped, and on in one", pace: 1, stop: 3, set: phases("TWO_PHASE"), again: phases("ONE_PHASE")},
+		{name: "in one phase, stopped, and on in two", pace: 2, stop: 2, set: phases("ONE_PHASE"), again: phases("TWO_PHASE")},
 	}
 	for i, p := range killpoint.Points {
 		vs = append(vs, variant{name: "dead at " + p, pace: 2, die: p, nth: 2 + i%2, set: par("2"), again: par([]string{"2", "3", "1"}[i%3])})

@@ -27,6 +27,7 @@ const (
 	CheckpointRetention   = "execution.checkpointing.externalized-checkpoint-retention"
 	CheckpointRetained    = "execution.checkpointing.num-retained"
 	CheckpointTimeout     = "execution.checkpointing.timeout"
+	AggPhase              = "table.optimizer.agg-phase-strategy"
 	StateTTL              = "table.exec.state.ttl"
 	MiniBatch             = "table.exec.mini-batch.enabled"
 	MiniBatchLatency      = "table.exec.mini-batch.allow-latency"

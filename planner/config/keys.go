@@ -28,6 +28,7 @@ var Keys = []c.OptionSpec{
 	{Key: MiniBatch, Type: c.OptBool, Default: "false", Doc: "Whether GROUP BY without a window gathers rows, and puts out one change a key for all of them."},
 	{Key: MiniBatchLatency, Type: c.OptDuration, Default: "0 ms", Doc: "Longest time that a mini-batch holds rows; 0 takes those that come together. A watermark and a checkpoint end it, too."},
 	{Key: MiniBatchSize, Type: c.OptLong, Default: "-1", Doc: "Rows of a subtask that end a mini-batch; not above 0: no bound but the time."},
+	{Key: AggPhase, Type: c.OptEnum, Values: []string{"AUTO", "TWO_PHASE", "ONE_PHASE"}, Default: "AUTO", Doc: "Whether rows are aggregated before they are sent to the subtask of their key, too: windows, mini-batches and batch jobs, where partial results can be merged. AUTO does it where the result cannot depend on it: not for sums of FLOAT and DOUBLE, which are rounded."},
 	{Key: NotNullEnforcer, Type: c.OptEnum, Values: []string{"ERROR", "DROP"}, Default: "ERROR", Doc: "What a NULL for a NOT NULL column of a sink does."},
 	{Key: TypeLengthEnforcer, Type: c.OptEnum, Values: []string{"IGNORE", "TRIM_PAD", "ERROR"}, Default: "IGNORE", Doc: "What a too long CHAR, VARCHAR or BINARY value does at a sink."},
 	{Key: NestedEnforcer, Type: c.OptEnum, Values: []string{"IGNORE", "ROWS", "ROWS_AND_COLLECTIONS"}, Default: "IGNORE", Doc: "Whether the two settings above also hold for the fields of ROWs, and for what is in ARRAYs, MAPs and MULTISETs. Then tables that are read may have NULLs there, whatever they declare."},

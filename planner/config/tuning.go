@@ -5,7 +5,6 @@ import c "weir/planner/catalog"
 // Tuning declares settings of Flink that choose how its planner and runtime go about a job and never what comes out. weir takes them, so that a
 // job that sets them is the same file on both, and says that they have no effect.
 var Tuning = []c.OptionSpec{
-	{Key: "table.optimizer.agg-phase-strategy", Type: c.OptEnum, Values: []string{"AUTO", "ONE_PHASE", "TWO_PHASE"}, Doc: "weir aggregates in one phase, a batch of rows at a time"},
 	{Key: "table.optimizer.distinct-agg.split.enabled", Type: c.OptBool, Doc: "DISTINCT aggregates are not split"},
 	{Key: "table.optimizer.distinct-agg.split.bucket-num", Type: c.OptInt, Doc: "DISTINCT aggregates are not split"},
 	{Key: "table.optimizer.incremental-agg-enabled", Type: c.OptBool, Doc: "DISTINCT aggregates are not split"},
@@ -42,9 +41,9 @@ var Tuning = []c.OptionSpec{
 	{Key: "table.exec.resource.sort.memory", Type: c.OptMemory, Doc: "there is one budget, 'weir.memory'"},
 	{Key: "table.exec.window-agg.buffer-size-limit", Type: c.OptInt, Doc: "there is one budget, 'weir.memory'"},
 	{Key: "table.exec.rank.topn-cache-size", Type: c.OptLong, Doc: "there is one budget, 'weir.memory'"},
-	{Key: "table.exec.local-hash-agg.adaptive.enabled", Type: c.OptBool, Doc: "weir aggregates in one phase, a batch of rows at a time"},
-	{Key: "table.exec.local-hash-agg.adaptive.sampling-threshold", Type: c.OptLong, Doc: "weir aggregates in one phase, a batch of rows at a time"},
-	{Key: "table.exec.local-hash-agg.adaptive.distinct-value-rate-threshold", Type: c.OptFloat, Doc: "weir aggregates in one phase, a batch of rows at a time"},
+	{Key: "table.exec.local-hash-agg.adaptive.enabled", Type: c.OptBool, Doc: "the first phase of an aggregation always stops where it does not pay"},
+	{Key: "table.exec.local-hash-agg.adaptive.sampling-threshold", Type: c.OptLong, Doc: "the first phase of an aggregation is left out for a million rows after 32,768 that made more than half as many groups"},
+	{Key: "table.exec.local-hash-agg.adaptive.distinct-value-rate-threshold", Type: c.OptFloat, Doc: "the first phase of an aggregation is left out for a million rows after 32,768 that made more than half as many groups"},
 	{Key: "table.exec.disabled-operators", Type: c.OptString, Doc: "weir has one operator for each purpose"},
 	{Key: "table.exec.operator-fusion-codegen.enabled", Type: c.OptBool, Doc: "operators are always fused where they can be"},
 	{Key: "table.exec.simplify-operator-name-enabled", Type: c.OptBool, Doc: "operators have short names"},

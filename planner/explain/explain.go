@@ -80,6 +80,8 @@ func Kind(n physical.Node) string {
 		return "WindowTVF"
 	case *physical.SessionTVF:
 		return "SessionTVF"
+	case *physical.LocalAggregate:
+		return "LocalAggregate"
 	case *physical.WindowAggregate:
 		return "WindowAggregate"
 	case *physical.GroupAggregate:
@@ -168,6 +170,15 @@ func arguments(n physical.Node) []string {
 	case *physical.SessionTVF:
 		add("partition", optional(in(), n.Partition))
 		add("window", window(n.Window, in()))
+	case *physical.LocalAggregate:
+		add("keys", pick(in(), n.Keys))
+		if n.Window != nil {
+			add("window", window(*n.Window, in()))
+		}
+		if len(n.Split) > 0 {
+			add("apart", pick(in(), n.Split))
+		}
+		add("aggs", aggs(n.Aggs, in()))
 	case *physical.WindowAggregate:
 		add("keys", pick(in(), n.Keys))
 		add("window", window(n.Window, in()))

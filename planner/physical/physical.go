@@ -227,6 +227,26 @@ type AggCall struct {
 	Span        diag.Span
 }
 
+// LocalAggregate aggregates rows before they are sent to the subtasks of their keys, as far as they come together: the first phase of the
+// GroupAggregate or WindowAggregate above, behind an Exchange. It has no state. Output: the columns of the input, and Partial, in which
+// rows stand for others of their group; they are insertions. In rows that are as they came it is NULL.
+type LocalAggregate struct {
+	Props
+	Input Node
+	Keys  []int
+	Aggs  []AggCall
+	// Split are further columns whose values are kept apart: what DISTINCT aggregates look at.
+	Split         []int
+	Window        *Window // of a WindowAggregate; otherwise nil
+	InputRetracts bool
+	// Hold is how long groups wait for more rows; 0: not at all; negative: until event time, a checkpoint or their number ends it.
+	Hold time.Duration
+	Size int64 // rows that are held at most; 0: no bound
+}
+
+// Partial is the name of the column with partial results.
+const Partial = "partial"
+
 // WindowAggregate aggregates by key and window. It puts out, insert-only, when the watermark passes a
 // window's end: the keys, the aggregates, then the window properties listed in Props' last columns. Sessions of a time
 // column are those of the keys; no aggregate of them but MIN and MAX is DISTINCT.
@@ -238,6 +258,7 @@ type WindowAggregate struct {
 	Aggs   []AggCall
 	// WindowColumns are the window properties behind keys and aggregates: "start", "end", "time".
 	WindowColumns []string
+	TwoPhase      bool // the input comes from a LocalAggregate
 }
 
 // GroupAggregate aggregates by key without end. Output: keys, then aggregates.
@@ -255,6 +276,8 @@ type GroupAggregate struct {
 	// MiniBatch gathers rows, for which there is then one change a key; nil: every row has its own.
 	MiniBatch *MiniBatch
 	TTL       time.Duration
+	TwoPhase  bool          // the input comes from a LocalAggregate
+	Held      time.Duration // of the latency of MiniBatch, by the LocalAggregate
 }
 
 // MiniBatch is how many rows are gathered, and for how long. Without a Latency they are those that come together.
@@ -590,6 +613,7 @@ func (n *Calc) Inputs() []Node               { return []Node{n.Input} }
 func (n *WindowTVF) Inputs() []Node          { return []Node{n.Input} }
 func (n *SessionTVF) Inputs() []Node         { return []Node{n.Input} }
 func (n *WindowRank) Inputs() []Node         { return []Node{n.Input} }
+func (n *LocalAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *WindowAggregate) Inputs() []Node    { return []Node{n.Input} }
 func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }

@@ -563,12 +563,16 @@ func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
 	if !ok {
 		return in, false
 	}
+	w := &physical.WindowAggregate{Keys: n.Keys, Window: b.window(n.Window, n.Time, n.Start, n.End), Aggs: aggCalls(n.Aggs), WindowColumns: n.Props}
+	if n.Late == nil { // rows that are late go out as they are
+		in, w.TwoPhase = b.windowLocal(in, w, id, n.Sp)
+	}
 	in = b.exchange(in, n.Keys, id)
 	if in.updating {
 		b.takesBack(n.Aggs, "the input changes rows")
 		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
 	}
-	w := &physical.WindowAggregate{Input: in.node, Keys: n.Keys, Window: b.window(n.Window, n.Time, n.Start, n.End), Aggs: aggCalls(n.Aggs), WindowColumns: n.Props}
+	w.Input = in.node
 	w.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	b.late(0, n.Late, &w.Props, in.node)
 	if t := b.traitsOf(n); len(t.keys) > 0 {
@@ -591,14 +595,15 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 	if !ok {
 		return in, false
 	}
-	in = b.exchange(in, n.Keys, id)
 	ttl := hinted(n.TTL, b.cfg.Duration(config.StateTTL))
+	g := &physical.GroupAggregate{Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before,
+		Always: b.batch && len(n.Keys) == 0, TTL: ttl, MiniBatch: b.miniBatch()}
+	in = b.exchange(b.groupLocal(in, g, id, n.Sp), n.Keys, id)
 	if in.updating {
 		b.takesBack(n.Aggs, "the input changes rows")
 		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
 	}
-	g := &physical.GroupAggregate{Input: in.node, Keys: n.Keys, Aggs: aggCalls(n.Aggs), InputRetracts: in.updating, UpdateBefore: before,
-		Always: b.batch && len(n.Keys) == 0, TTL: ttl, MiniBatch: b.miniBatch()}
+	g.Input = in.node
 	key := firstColumns(len(n.Keys))
 	g.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: changes(before, key)}
 	if b.warn && ttl == 0 && !in.bounded && !constantKeys(n) {

@@ -33,6 +33,7 @@ const (
 	PruneFields       = "prune-fields"
 	PushFilter        = "push-filter"
 	RetractInput      = "retract-input"
+	TwoPhase          = "two-phase"
 	AddExchange       = "add-exchange"
 	KeepSpread        = "keep-spread"
 	AddNormalize      = "add-changelog-normalize"
@@ -59,6 +60,7 @@ var All = []Rule{
 	{PruneFields, "Fields of a ROW that nobody reads are not decoded from records."},
 	{PushFilter, "Conditions that cannot fail are applied while records are decoded."},
 	{RetractInput, "Aggregates over a stream that changes rows can take rows back."},
+	{TwoPhase, "Rows are aggregated where they are before they are sent to the subtask of their key."},
 	{AddExchange, "Rows with equal keys are brought to one subtask."},
 	{KeepSpread, "Rows that are spread by the right key already are not moved again."},
 	{AddNormalize, "A stream of changes by key gets its old rows back from state."},

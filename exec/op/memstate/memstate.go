@@ -229,7 +229,16 @@ func (m *Map) expired(r state.Ref) bool {
 // UpsertMany is Upsert for a batch of keys.
 func (m *Map) UpsertMany(hashes []uint64, keys state.Keys, refs []state.Ref, created []bool) (err error) {
 	for k, h := range hashes {
-		if refs[k], created[k], err = m.Upsert(h, keys.Data[keys.Off[k]:keys.Off[k+1]]); err != nil {
+		key := keys.Data[keys.Off[k]:keys.Off[k+1]]
+		if m.ttl == 0 && len(m.index) > 0 {
+			if e := m.index[h&uint64(len(m.index)-1)]; e != 0 {
+				if rec := &m.recs[e-1]; rec.hash == h && string(rec.key) == string(key) {
+					refs[k], created[k] = state.Ref(e-1), false
+					continue
+				}
+			}
+		}
+		if refs[k], created[k], err = m.Upsert(h, key); err != nil {
 			return err
 		}
 	}
