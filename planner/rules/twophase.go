@@ -73,7 +73,11 @@ func (b *builder) local(in built, l *physical.LocalAggregate, id string, at diag
 	l.Props = physical.Props{ID: b.id("local-aggregate"), Changelog: base.Changelog, Span: at,
 		Columns: append(slices.Clone(base.Columns), physical.Column{Name: physical.Partial, Type: types.TBytes})}
 	b.path = saved
-	b.o.fire(TwoPhase, at, "rows of %s are aggregated before they are sent, too, while that makes them fewer", columnNames(base.Columns, l.Keys))
+	by := ""
+	if len(l.Keys) > 0 {
+		by = " by " + columnNames(base.Columns, l.Keys)
+	}
+	b.o.fire(TwoPhase, at, "rows are aggregated%s before they are sent, too, while that makes them fewer", by)
 	in.node = l
 	return in, true
 }
