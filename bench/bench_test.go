@@ -253,7 +253,7 @@ func TestPlotHasABarForEachLine(t *testing.T) {
 
 func TestCPUOfAProcessIsRead(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("there is no /proc")
+		t.Skip("NOT RUN: there is no /proc")
 	}
 	before, err := cpuOf(os.Getpid())
 	if err != nil {

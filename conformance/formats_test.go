@@ -18,7 +18,7 @@ import (
 // reads from Kafka only.
 func TestFormatsOnFlink(t *testing.T) {
 	if os.Getenv("WEIR_FLINK") == "" {
-		t.Skip("set WEIR_FLINK=1 to run the cases on Flink")
+		t.Skip("NOT RUN: WEIR_FLINK is not set")
 	}
 	r, err := flink.Start(t.Context())
 	if err != nil {

@@ -364,7 +364,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Doing, e.Cause) 
 // Unwrap makes errors.Is find both the reaction and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Reaction, e.Cause} }
 
-// Fatalf, with a help text, is an error that stops the job.
+// Fatalf is an error that stops the job, with a text that says what to do.
 func Fatalf(help, doing string, cause error) error { return &Error{ErrFatal, doing, cause, help} }
 
 // Restartf is an error after which the job recovers and replays.

@@ -493,7 +493,7 @@ func TestEveryReleasedFormatStillOpens(t *testing.T) {
 // format is released.
 func TestWriteTheFixture(t *testing.T) {
 	if os.Getenv("WEIR_WRITE_FIXTURE") == "" {
-		t.Skip("WEIR_WRITE_FIXTURE is not set")
+		t.Skip("NOT RUN: it writes files, when WEIR_WRITE_FIXTURE is set")
 	}
 	dir := filepath.Join("testdata", "compat", fmt.Sprint("v", FormatVersion))
 	if err := os.RemoveAll(dir); err != nil {

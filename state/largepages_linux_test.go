@@ -12,7 +12,7 @@ import (
 // The index, the chunks and the newest slab of a large table lie where large pages were asked for.
 func TestLargeTablesLieOnLargePages(t *testing.T) {
 	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
-		t.Skip("this kernel has no large pages: ", err)
+		t.Skip("NOT RUN: this kernel has no large pages: ", err)
 	}
 	s, err := Open(t.TempDir(), Options{Memory: 64 << 20})
 	if err != nil {
@@ -44,7 +44,7 @@ func TestLargeTablesLieOnLargePages(t *testing.T) {
 func advised(t *testing.T, at uintptr) bool {
 	f, err := os.Open("/proc/self/smaps")
 	if err != nil {
-		t.Skip("no map of the process's memory: ", err)
+		t.Skip("NOT RUN: no map of the process's memory: ", err)
 	}
 	defer f.Close()
 	inside := false

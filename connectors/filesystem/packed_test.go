@@ -36,7 +36,7 @@ func pack(t *testing.T, ending, text string) []byte {
 		cmd := exec.Command("bzip2", "-c")
 		cmd.Stdin, cmd.Stdout = strings.NewReader(text), &out
 		if err := cmd.Run(); err != nil {
-			t.Skipf("bzip2: %v", err)
+			t.Skipf("NOT RUN: bzip2: %v", err)
 		}
 		return out.Bytes()
 	}

@@ -15,6 +15,7 @@ import (
 	"weir/connectors/formats/formattest"
 	"weir/exec"
 	"weir/exec/batch"
+	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/physical"
 	"weir/planner/types"
@@ -22,7 +23,11 @@ import (
 
 func sinkOf(t *testing.T, dir, schema, options string) *sink {
 	t.Helper()
-	tab := table(t, dir, schema, options)
+	return sinkTo(t, table(t, dir, schema, options))
+}
+
+func sinkTo(t *testing.T, tab *catalog.Table) *sink {
+	t.Helper()
 	in := &physical.Values{}
 	p := &physical.Sink{Input: in, Table: tab}
 	p.ID = "sink"
@@ -339,18 +344,7 @@ func partitionedSink(t *testing.T, dir, more string) (*sink, []*writer) {
 	t.Helper()
 	tab := table(t, dir, "a INT\ndt STRING", "format = csv\nsink.partition-commit.policy.kind = success-file\nsink.partition-commit.delay = 1 h\n"+more)
 	tab.Partitions = []string{"dt"}
-	in := &physical.Values{}
-	p := &physical.Sink{Input: in, Table: tab}
-	p.ID = "sink"
-	for i, c := range tab.Columns {
-		in.Columns = append(in.Columns, physical.Column{Name: c.Name, Type: c.Type})
-		p.Fields = append(p.Fields, i)
-	}
-	made, err := Connector(registry).Sink(p, config.New(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := made.(*sink)
+	s := sinkTo(t, tab)
 	return s, writersOf(t, s)
 }
 

@@ -25,7 +25,6 @@ type frameCalls struct {
 	gone    batch.Batch
 	entered agg.Rows
 	left    agg.Rows
-	at      []int32
 	outs    []*batch.Vector // of the aggregates
 }
 

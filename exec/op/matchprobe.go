@@ -330,7 +330,6 @@ type matchCond struct {
 	// With what the match has so far: computed for all runs of a wave at once, where that fails run by run.
 	probe   *matchProbe
 	runs    map[*pattern.Run]int // row in the probe
-	pos     []int32
 	bad     error
 	answers []bool
 }

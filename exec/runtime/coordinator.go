@@ -82,7 +82,7 @@ func (a *attempt) coordinate() error {
 		timer.Stop()
 	}
 	running := len(a.tasks)
-	var ended chan *task = a.ended
+	ended := a.ended
 	for {
 		select {
 		case <-a.ctx.Done():

@@ -26,15 +26,6 @@ func Print(node ast.Node) string {
 	return flat(node)
 }
 
-// PrintScript is the text of all statements of s, each with its semicolon.
-func PrintScript(s *ast.Script) string {
-	var b strings.Builder
-	for _, st := range s.Statements {
-		b.WriteString(flat(st) + ";\n")
-	}
-	return pretty(b.String())
-}
-
 // pretty lays out text that is known to parse; text that does not is returned as it is.
 func pretty(text string) string {
 	f := &diag.File{Name: "printed", Text: text}

@@ -93,3 +93,17 @@ func contains(list []string, s string) bool {
 	}
 	return false
 }
+
+// A test that is skipped says NOT RUN, and why, so that one search through the output of a run finds all of them. Random tests also pass by cases that
+// they have no use for.
+func TestSkippedTestsSayNotRun(t *testing.T) {
+	out, err := exec.Command("git", "-C", "../../..", "grep", "-nE", `\b(t|tb)\.Skipf?\(`, "--", "*.go").Output()
+	if err != nil {
+		t.Skipf("NOT RUN: it looks for skips by git grep: %v", err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		if !strings.Contains(line, `("NOT RUN: `) && !strings.Contains(line, "/random_test.go:") && !strings.Contains(line, "/regexp_test.go:") {
+			t.Errorf("does not say NOT RUN: %s", line)
+		}
+	}
+}

@@ -160,7 +160,7 @@ func TestDatabaseIsExactUnderKills(t *testing.T) {
 func TestDatabaseIsExactThoughItIsKilledItself(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d *database) {
 		if d.server == nil {
-			t.Skip("SQLite has no server")
+			t.Skip("NOT RUN: SQLite has no server")
 		}
 		j := d.job(t, 20_000)
 		p := j.start(nil)
@@ -179,7 +179,7 @@ func TestDatabaseIsExactThoughItIsKilledItself(t *testing.T) {
 func TestSecondInstanceTakesADatabaseOver(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d *database) {
 		if d.server == nil {
-			t.Skip("the file of SQLite is on one machine")
+			t.Skip("NOT RUN: the file of SQLite is on one machine")
 		}
 		j := d.job(t, 10_000)
 		old := j.start(nil)

@@ -41,7 +41,7 @@ func TestLinesOfARun(t *testing.T) {
 // What there is to compare with, in each kind of checkout.
 func TestBase(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git")
+		t.Skip("NOT RUN: git is not on this machine")
 	}
 	t.Chdir(t.TempDir())
 	do := func(args ...string) string {

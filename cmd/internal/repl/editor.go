@@ -56,7 +56,7 @@ func newLineEditor(s *Shell) *lineEditor {
 	}
 	rl.Keymap.Register(map[string]func(){"weir-above": e.show})
 	for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert", "vi-command", "vi"} {
-		_ = rl.Config.Bind(keymap, string(aboveKey), "weir-above", false)
+		_ = rl.Config.Bind(keymap, string(aboveKey), "weir-above", false) // as above: all of these maps are there
 	}
 	rl.Prompt.Primary(func() string {
 		return paint(s.o.Color, colorKeyword) + prompt + paint(s.o.Color, colorReset)

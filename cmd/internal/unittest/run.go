@@ -287,7 +287,6 @@ type execution struct {
 	down    bool // the test has ended the jobs
 
 	jobs   []*live
-	rowers map[string]*rower
 	looked map[string]int // changes of each table that have been looked at
 }
 

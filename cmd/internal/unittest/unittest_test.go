@@ -90,7 +90,7 @@ func TestEveryExampleHasTestsThatPass(t *testing.T) {
 
 func TestExamplesBearADeathBehindEveryRow(t *testing.T) {
 	if testing.Short() {
-		t.Skip("half a minute")
+		t.Skip("NOT RUN: half a minute, and -short")
 	}
 	for _, path := range tests(t) {
 		pass(t, &unittest.Runner{Planner: options, Chaos: true}, path)
@@ -99,7 +99,7 @@ func TestExamplesBearADeathBehindEveryRow(t *testing.T) {
 
 func TestExamplesMeanTheSameOnFlink(t *testing.T) {
 	if testing.Short() {
-		t.Skip("half a minute")
+		t.Skip("NOT RUN: half a minute, and -short")
 	}
 	f, err := unittest.StartFlink(t.Context(), &unittest.Runner{Planner: options})
 	if errors.Is(err, flink.ErrUnavailable) && os.Getenv("WEIR_REQUIRE_KAFKA") == "" {
@@ -123,7 +123,7 @@ func TestExamplesMeanTheSameOnFlink(t *testing.T) {
 // An hour and more of event time in a thousand tests takes seconds.
 func TestAThousandTestsTakeSeconds(t *testing.T) {
 	if testing.Short() {
-		t.Skip("seconds")
+		t.Skip("NOT RUN: seconds, and -short")
 	}
 	dir := t.TempDir()
 	job, err := os.ReadFile(examples + "/tumble.sql")

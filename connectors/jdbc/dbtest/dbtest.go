@@ -4,6 +4,7 @@ package dbtest
 import (
 	"bytes"
 	"database/sql"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -127,18 +128,27 @@ func Postgres(t *testing.T) *Server {
 	as := asNobody(t, dir)
 	data := filepath.Join(dir, "data")
 	run(t, as, dir, filepath.Join(bin, "initdb"), "-D", data, "-U", "weir", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+	return serve(t, as, dir, syscall.SIGINT, "pgx", "postgres://weir@%s/postgres", func(port string) *exec.Cmd {
+		return exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+dir)
+	})
+}
+
+// serve starts the server of a program as a user in a folder, on a free port, and ends it with the test by a signal. dsn is how it is reached, with
+// %s for its address.
+func serve(t *testing.T, as *syscall.SysProcAttr, dir string, end syscall.Signal, driver, dsn string, program func(port string) *exec.Cmd) *Server {
+	t.Helper()
 	port := strconv.Itoa(freePort(t))
 	s := &Server{Addr: "127.0.0.1:" + port, t: t}
 	s.start = func() *exec.Cmd {
-		c := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+dir)
+		c := program(port)
 		c.SysProcAttr, c.Dir = as, dir
 		return c
 	}
-	s.ping = pinger(t, "pgx", "postgres://weir@"+s.Addr+"/postgres")
+	s.ping = pinger(t, driver, fmt.Sprintf(dsn, s.Addr))
 	s.Start()
 	t.Cleanup(func() {
-		s.server.Process.Signal(syscall.SIGINT)
-		s.server.Wait()
+		s.server.Process.Signal(end)
+		s.server.Wait() // it says by which signal it ended
 	})
 	return s
 }
@@ -159,21 +169,10 @@ func MariaDB(t *testing.T) *Server {
 	if err := os.WriteFile(first, []byte("CREATE USER IF NOT EXISTS weir@'127.0.0.1' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO weir@'127.0.0.1';\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	port := strconv.Itoa(freePort(t))
-	s := &Server{Addr: "127.0.0.1:" + port, t: t}
-	s.start = func() *exec.Cmd {
-		c := exec.Command(server, append(common[:len(common):len(common)], "--port="+port, "--bind-address=127.0.0.1", "--socket="+filepath.Join(dir, "sock"),
+	return serve(t, as, dir, syscall.SIGTERM, "mysql", "weir:secret@tcp(%s)/", func(port string) *exec.Cmd {
+		return exec.Command(server, append(common[:len(common):len(common)], "--port="+port, "--bind-address=127.0.0.1", "--socket="+filepath.Join(dir, "sock"),
 			"--init-file="+first, "--skip-name-resolve", "--character-set-server=utf8mb4", "--innodb-buffer-pool-size=32M")...)
-		c.SysProcAttr, c.Dir = as, dir
-		return c
-	}
-	s.ping = pinger(t, "mysql", "weir:secret@tcp("+s.Addr+")/")
-	s.Start()
-	t.Cleanup(func() {
-		s.server.Process.Signal(syscall.SIGTERM)
-		s.server.Wait()
 	})
-	return s
 }
 
 func run(t *testing.T, as *syscall.SysProcAttr, dir, program string, args ...string) {

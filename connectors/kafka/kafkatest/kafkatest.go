@@ -49,7 +49,7 @@ func Fake(t testing.TB, opts ...kfake.Opt) *Broker {
 func Real(t testing.TB) *Broker {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("kafkatest: -short: not run on real Kafka")
+		t.Skip("NOT RUN: it needs real Kafka, and -short")
 	}
 	r, err := shared()
 	if err == nil {
@@ -58,7 +58,7 @@ func Real(t testing.TB) *Broker {
 	var missing *realkafka.MissingError
 	if errors.As(err, &missing) && os.Getenv("WEIR_REQUIRE_KAFKA") != "1" {
 		fmt.Fprintf(os.Stderr, "\n*** NOT RUN ON REAL KAFKA: %s: %v ***\n", t.Name(), err)
-		t.Skipf("no real Kafka: %v", err)
+		t.Skipf("NOT RUN: no real Kafka: %v", err)
 	}
 	t.Fatalf("real Kafka: %v", err)
 	return nil

@@ -26,13 +26,6 @@ const (
 	ExactlyOnceSink
 )
 
-func (r Role) String() string {
-	if r == Source {
-		return "source"
-	}
-	return "sink"
-}
-
 // Note is something that the user should be told once: a property that has no effect, or became another.
 type Note struct {
 	Key  string // without "properties."

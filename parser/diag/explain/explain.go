@@ -115,7 +115,7 @@ func parse(text string) (e Entry, err error) {
 		}
 	}
 	e.Good = strings.TrimSpace(good)
-	before, marked, ok := strings.Cut(strings.TrimSpace(bad), "«")
+	before, marked, _ := strings.Cut(strings.TrimSpace(bad), "«")
 	in, after, _ := strings.Cut(marked, "»")
 	e.Bad = before + in + after
 	e.From, e.To = len(before), len(before)+len(in)

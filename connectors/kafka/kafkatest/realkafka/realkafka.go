@@ -180,13 +180,6 @@ func (b *Broker) Close() error {
 	return os.RemoveAll(b.dir)
 }
 
-// Pid is the broker's process.
-func (b *Broker) Pid() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.proc.Pid()
-}
-
 // Tool runs a main class of Kafka's jars, such as org.apache.kafka.tools.consumer.ConsoleConsumer, and returns what it
 // wrote to standard output.
 func (b *Broker) Tool(class string, args ...string) (string, error) {
