@@ -17,6 +17,7 @@ import (
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"weir/connectors/kafka/kafkatest"
+	"weir/exec/killpoint"
 )
 
 // job is a SQL file that is run, killed and run again.
@@ -37,6 +38,32 @@ func newJob(t *testing.T, b *kafkatest.Broker, sql string) *job {
 		t.Fatal(err)
 	}
 	return j
+}
+
+// killedAtEachPoint runs the job until it is killed at a point of the protocol, at its third passage: once for each point.
+func (j *job) killedAtEachPoint() {
+	j.t.Helper()
+	for _, point := range killpoint.Points {
+		p := j.start([]string{"WEIR_KILL_AT=" + point + ":3"})
+		if code := p.ends(60 * time.Second); code != -1 {
+			j.t.Fatalf("%s: exit code %d, want a SIGKILL:\n%s", point, code, tail(p.output()))
+		}
+	}
+}
+
+// takenOver runs the job until it commits, and then on another machine, which shares the checkpoint directory alone: that fences the first one off.
+func (j *job) takenOver() (second *job, p *process) {
+	j.t.Helper()
+	old := j.start(nil)
+	old.said("epoch committed", 30*time.Second)
+	other := *j
+	other.state = j.t.TempDir()
+	p = other.start(nil)
+	p.said("job running", 30*time.Second)
+	if code := old.ends(30 * time.Second); code != 4 {
+		j.t.Fatalf("the fenced instance ended with %d, want 4:\n%s", code, tail(old.output()))
+	}
+	return &other, p
 }
 
 // process is one run of a job.

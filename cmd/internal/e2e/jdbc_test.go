@@ -14,15 +14,11 @@ import (
 
 	"weir/connectors/jdbc/dbtest"
 	"weir/connectors/kafka/kafkatest"
-	"weir/exec/killpoint"
 )
 
 // The job writes two tables of a database exactly once: one without a key, in which a number that came twice would be there twice, and one with
 // a key, in which a count that was made twice would be too high.
-const databaseJob = `
-SET 'pipeline.name' = 'numbers';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
+const databaseJob = settings + `
 SET 'parallelism.default' = '2';
 SET 'restart-strategy.type' = 'fixed-delay';
 SET 'restart-strategy.fixed-delay.attempts' = '1000';
@@ -132,12 +128,7 @@ func (d *database) finish(t *testing.T, j *job) {
 func TestDatabaseIsExactWhereverTheJobIsKilled(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d *database) {
 		j := d.job(t, 4_000)
-		for _, point := range killpoint.Points {
-			p := j.start([]string{"WEIR_KILL_AT=" + point + ":3"})
-			if code := p.ends(60 * time.Second); code != -1 {
-				t.Fatalf("%s: exit code %d, want a SIGKILL:\n%s", point, code, tail(p.output()))
-			}
-		}
+		j.killedAtEachPoint()
 		d.finish(t, j)
 	})
 }
@@ -182,16 +173,8 @@ func TestSecondInstanceTakesADatabaseOver(t *testing.T) {
 			t.Skip("NOT RUN: the file of SQLite is on one machine")
 		}
 		j := d.job(t, 10_000)
-		old := j.start(nil)
-		old.said("epoch committed", 30*time.Second)
-		second := *j
-		second.state = t.TempDir() // only the checkpoint directory is shared
-		p := second.start(nil)
-		p.said("job running", 30*time.Second)
-		if code := old.ends(30 * time.Second); code != 4 {
-			t.Fatalf("the fenced instance ended with %d, want 4:\n%s", code, tail(old.output()))
-		}
+		second, p := j.takenOver()
 		p.kill()
-		d.finish(t, &second)
+		d.finish(t, second)
 	})
 }

@@ -171,12 +171,7 @@ func TestKilledAtEachPointOfTheProtocol(t *testing.T) {
 			in, out := s.topics(t, b)
 			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
 			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
-			for _, point := range killpoint.Points {
-				p := j.start([]string{"WEIR_KILL_AT=" + point + ":3"})
-				if code := p.ends(60 * time.Second); code != -1 {
-					t.Fatalf("%s: exit code %d, want a SIGKILL:\n%s", point, code, tail(p.output()))
-				}
-			}
+			j.killedAtEachPoint()
 			n := f.halt(t)
 			j.start(nil, "--until", "end").endsWell(time.Minute)
 			s.check(t, n, committed(t, b, out))
@@ -193,15 +188,7 @@ func TestSecondInstanceTakesOver(t *testing.T) {
 			in, out := s.topics(t, b)
 			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
 			f := startFeed(t, b, in, n, 20_000, s.value)
-			old := j.start(nil)
-			old.said("epoch committed", 30*time.Second)
-			second := *j
-			second.state = t.TempDir() // another machine: only the checkpoint directory is shared
-			p := second.start(nil)
-			p.said("job running", 30*time.Second)
-			if code := old.ends(30 * time.Second); code != 4 {
-				t.Fatalf("the fenced instance ended with %d, want 4:\n%s", code, tail(old.output()))
-			}
+			second, p := j.takenOver()
 			f.wait(t)
 			p.kill()
 			second.start(nil, "--until", "end").endsWell(time.Minute)

@@ -8,23 +8,14 @@ import (
 	"time"
 
 	"weir/connectors/kafka/kafkatest"
-	"weir/exec/killpoint"
 )
 
 // The late job: counts a window, and what comes behind the watermark goes to a topic of its own.
-const lateJob = `
-SET 'pipeline.name' = 'late';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
-CREATE TABLE numbers (k BIGINT, n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND
-) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER', 'weir.late-rows.target' = 'late',
-  'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
-CREATE TABLE sums (c BIGINT, s BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[2]s',
-  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
+const lateJob = settings + `
+CREATE TABLE numbers (k BIGINT, n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND` + fromKafka + `'json', 'weir.late-rows.target' = 'late');
+CREATE TABLE sums (c BIGINT, s BIGINT` + appended + `
 CREATE TABLE late (n BIGINT, ts TIMESTAMP(3), ` + "`watermark`" + ` TIMESTAMP(3)) WITH ('connector' = 'kafka', 'topic' = '%[3]s',
-  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[2]s-', 'properties.transaction.timeout.ms' = '20000');
+  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', ` + inTransaction + `
 INSERT INTO sums SELECT COUNT(*), SUM(n) FROM TABLE(TUMBLE(TABLE numbers, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, k;
 `
 
@@ -35,15 +26,12 @@ func sometimesOld(i int) []byte {
 	if i%oldEvery != 0 {
 		return event(i)
 	}
-	ts := time.UnixMilli(1_767_225_600_000 + int64(i)).UTC().Add(-time.Hour).Format("2006-01-02 15:04:05.000")
+	ts := time.UnixMilli(firstEvent + int64(i)).UTC().Add(-time.Hour).Format("2006-01-02 15:04:05.000")
 	return fmt.Appendf(nil, `{"k":%d,"n":%d,"ts":"%s"}`, i%keys, i, ts)
 }
 
 // lateJoin joins the windows of two topics: each record is in a pair, goes out alone, or is late, on its own side.
-const lateJoin = `
-SET 'pipeline.name' = 'late-join';
-SET 'execution.checkpointing.interval' = '100 ms';
-SET 'execution.checkpointing.dir' = '$CHK';
+const lateJoin = settings + `
 CREATE TABLE a (n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND
 ) WITH ('connector' = 'kafka', 'topic' = '%[1]s', 'properties.bootstrap.servers' = '$BROKER', 'weir.late-rows.target' = 'late_a',
   'properties.group.id' = '%[1]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
@@ -68,12 +56,7 @@ ON l.n = r.n AND l.window_start = r.window_start AND l.window_end = r.window_end
 // many records that is, by feed.
 func killedEverywhere(t *testing.T, j *job, feeds ...*feed) (n []int64) {
 	t.Helper()
-	for _, point := range killpoint.Points {
-		p := j.start([]string{"WEIR_KILL_AT=" + point + ":3"})
-		if code := p.ends(60 * time.Second); code != -1 {
-			t.Fatalf("%s: exit code %d, want a SIGKILL:\n%s", point, code, tail(p.output()))
-		}
-	}
+	j.killedAtEachPoint()
 	for _, f := range feeds {
 		n = append(n, int64(f.halt(t)))
 	}
