@@ -230,20 +230,10 @@ func (s *Session) shellOnly(at diag.Span, what, help string, args ...any) {
 	s.diags.Errorf(codes.NoStatement, at, "%s works in the shell only", what).Help(help, args...)
 }
 
-// renamed is keys of Flink's past, and keys that have no meaning here, with what to do.
-var renamed = map[string]string{
-	"state.checkpoints.dir":                 "SET 'execution.checkpointing.dir' instead",
-	"state.checkpoints.num-retained":        "SET 'execution.checkpointing.num-retained' instead",
-	"state.savepoints.dir":                  "SET 'execution.checkpointing.dir' instead",
-	"restart-strategy":                      "SET 'restart-strategy.type' instead",
-	"execution.checkpointing.storage":       "leave it out and SET 'execution.checkpointing.dir'",
-	"table.sql-dialect":                     "leave it out: there is one dialect",
-	"execution.checkpointing.savepoint-dir": "SET 'execution.checkpointing.dir' instead",
-	"execution.attached":                    "leave it out",
-	"execution.target":                      "leave it out: a job runs in the process that plans it",
-	"taskmanager.numberOfTaskSlots":         "SET 'parallelism.default' instead",
-	"taskmanager.memory.process.size":       "SET 'weir.memory' instead",
-	"taskmanager.memory.managed.size":       "SET 'weir.memory' instead",
+// instead is keys that have no meaning here, with what to do.
+var instead = map[string]string{
+	"execution.state-recovery.path": "leave it out, and start with weir run --restore DIRECTORY",
+	"execution.savepoint.path":      "leave it out, and start with weir run --restore DIRECTORY",
 }
 
 func (s *Session) set(st *ast.Set) Result {
@@ -256,6 +246,10 @@ func (s *Session) set(st *ast.Set) Result {
 		return r
 	}
 	key := st.KV.Key.Value
+	if now, old := config.Renamed[key]; old {
+		s.diags.Warnf(codes.SettingNoEffect, st.KV.Key.Sp, "'%s' is called '%s' now, which is set", key, now).Severity = diag.Note
+		key = now
+	}
 	value, ok := s.expand(st.KV.Value.Value, st.KV.Value.Sp)
 	if !ok {
 		return nil
@@ -286,7 +280,7 @@ func (s *Session) set(st *ast.Set) Result {
 
 func (s *Session) unknownSetting(key string, at diag.Span) {
 	d := s.diags.Errorf(codes.UnknownSetting, at, "setting '%s' is not known", key)
-	if help, ok := renamed[key]; ok {
+	if help, ok := instead[key]; ok {
 		d.Help("%s", help)
 		return
 	}
@@ -308,13 +302,17 @@ func (s *Session) reset(st *ast.Reset) Result {
 		s.sets = map[string]diag.Span{}
 		return &Done{Message: "all settings are back to their defaults"}
 	}
-	if config.Lookup(st.Key.Value) == nil {
-		s.unknownSetting(st.Key.Value, st.Key.Sp)
+	key := st.Key.Value
+	if now, old := config.Renamed[key]; old {
+		key = now
+	}
+	if config.Lookup(key) == nil {
+		s.unknownSetting(key, st.Key.Sp)
 		return nil
 	}
-	s.o.Config.Reset(st.Key.Value)
-	delete(s.sets, st.Key.Value)
-	return &Done{Message: "'" + st.Key.Value + "' is back to its default"}
+	s.o.Config.Reset(key)
+	delete(s.sets, key)
+	return &Done{Message: "'" + key + "' is back to its default"}
 }
 
 func (s *Session) createView(st *ast.CreateView) Result {

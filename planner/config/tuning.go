@@ -1,6 +1,10 @@
 package config
 
-import c "weir/planner/catalog"
+import (
+	"strings"
+
+	c "weir/planner/catalog"
+)
 
 // Tuning declares settings of Flink that choose how its planner and runtime go about a job and never what comes out. weir takes them, so that a
 // job that sets them is the same file on both, and says that they have no effect.
@@ -62,6 +66,81 @@ var Tuning = []c.OptionSpec{
 	{Key: "execution.checkpointing.incremental", Type: c.OptBool, Doc: "checkpoints are always incremental"},
 	{Key: "execution.checkpointing.unaligned", Type: c.OptBool, Doc: "barriers are always aligned"},
 	{Key: "execution.checkpointing.unaligned.enabled", Type: c.OptBool, Doc: "barriers are always aligned"},
+	{Key: "execution.checkpointing.max-concurrent-checkpoints", Type: c.OptInt, Doc: "one checkpoint is under way at a time"},
+	{Key: "execution.checkpointing.snapshot-compression", Type: c.OptBool, Doc: "checkpoints are pages of the local state"},
+	{Key: "state.backend.local-recovery", Type: c.OptBool, Doc: "checkpoints are pages of the local state"},
+	{Key: "execution.checkpointing.checkpoints-after-tasks-finish", Type: c.OptBool, Doc: "a job that ends makes a last checkpoint"},
+	{Key: "execution.checkpointing.aligned-checkpoint-timeout", Type: c.OptDuration, Doc: "barriers are always aligned"},
+	{Key: "execution.checkpointing.storage", Type: c.OptString, Doc: "'execution.checkpointing.dir' says where checkpoints are kept"},
+	{Key: "execution.checkpointing.savepoint-dir", Type: c.OptString, Doc: "there are no savepoints: a job that is stopped leaves its last checkpoint in 'execution.checkpointing.dir'"},
+	{Key: "state.savepoints.dir", Type: c.OptString, Doc: "there are no savepoints: a job that is stopped leaves its last checkpoint in 'execution.checkpointing.dir'"},
+	{Key: "execution.target", Type: c.OptString, Doc: "a job runs in the process that plans it"},
+	{Key: "execution.attached", Type: c.OptString, Doc: "a job runs in the process that plans it"},
+	{Key: "execution.shutdown-on-attached-exit", Type: c.OptString, Doc: "a job runs in the process that plans it"},
+	{Key: "execution.buffer-timeout", Type: c.OptDuration, Doc: "rows are handed on in batches that wait for nothing"},
+	{Key: "execution.buffer-timeout.interval", Type: c.OptDuration, Doc: "rows are handed on in batches that wait for nothing"},
+	{Key: "execution.buffer-timeout.enabled", Type: c.OptBool, Doc: "rows are handed on in batches that wait for nothing"},
+	{Key: "execution.batch-shuffle-mode", Type: c.OptString, Doc: "a bounded job runs as a stream"},
+	{Key: "pipeline.operator-chaining", Type: c.OptBool, Doc: "operators are always fused where they can be"},
+	{Key: "pipeline.operator-chaining.enabled", Type: c.OptBool, Doc: "operators are always fused where they can be"},
+	{Key: "pipeline.jars", Type: c.OptString, Doc: "connectors and formats are built in"},
+	{Key: "pipeline.classpaths", Type: c.OptString, Doc: "connectors and formats are built in"},
+	{Key: "pipeline.closure-cleaner-level", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.generic-types", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.force-kryo", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.force-avro", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.serialization-config", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.global-job-parameters", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.auto-generate-uids", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.vertex-description-mode", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.vertex-name-include-index-prefix", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "pipeline.cached-files", Type: c.OptString, Doc: "it is for programs in Java"},
+	{Key: "table.sql-dialect", Type: c.OptEnum, Values: []string{"default"}, Doc: "there is one dialect"},
+	{Key: "table.dynamic-table-options.enabled", Type: c.OptBool, Doc: "hints are always taken"},
+	{Key: "table.plan.force-recompile", Type: c.OptBool, Doc: "tables and plans are made anew by each run"},
+	{Key: "table.rtas-ctas.atomicity-enabled", Type: c.OptBool, Doc: "tables and plans are made anew by each run"},
+	{Key: "table.plan.compile.catalog-objects", Type: c.OptString, Doc: "plans are made anew by each run"},
+	{Key: "table.plan.restore.catalog-objects", Type: c.OptString, Doc: "plans are made anew by each run"},
+	{Key: "table.resources.download-dir", Type: c.OptString, Doc: "plans are made anew by each run"},
+	{Key: "table.display.max-column-width", Type: c.OptInt, Doc: "the shell makes columns as wide as their values"},
+	{Key: "sql-client.execution.max-table-result.rows", Type: c.OptInt, Doc: "the shell keeps what the screen shows"},
+	{Key: "taskmanager.numberOfTaskSlots", Type: c.OptInt, Doc: "a job has no slots: 'parallelism.default' says how many subtasks work"},
+}
+
+// Families are the beginnings of Flink's keys that speak of its cluster, its processes and what they are made of, and that weir takes in the same way.
+var Families = []c.OptionSpec{
+	{Key: "state.backend.rocksdb.", Type: c.OptString, Doc: "the store sets itself up by 'weir.memory'"},
+	{Key: "state.backend.forst.", Type: c.OptString, Doc: "the store sets itself up by 'weir.memory'"},
+	{Key: "state.changelog.", Type: c.OptString, Doc: "checkpoints are always incremental"},
+	{Key: "state.latency-track.", Type: c.OptString, Doc: "EXPLAIN ANALYZE shows what operators take"},
+	{Key: "execution.checkpointing.unaligned.", Type: c.OptString, Doc: "barriers are always aligned"},
+	{Key: "execution.checkpointing.file-merging.", Type: c.OptString, Doc: "checkpoints have few files"},
+	{Key: "execution.checkpointing.local-backup.", Type: c.OptString, Doc: "state is always kept on local disk"},
+	{Key: "sql-client.display.", Type: c.OptString, Doc: "the shell has its own commands for what it shows: .help"},
+	{Key: "taskmanager.", Type: c.OptString, Doc: "there is one process; 'weir.memory' is its budget"},
+	{Key: "jobmanager.", Type: c.OptString, Doc: "there is one process; 'weir.memory' is its budget"},
+	{Key: "cluster.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "high-availability.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "kubernetes.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "yarn.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "resourcemanager.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "slotmanager.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "rest.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "web.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "pekko.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "client.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "historyserver.", Type: c.OptString, Doc: "there is one process"},
+	{Key: "metrics.", Type: c.OptString, Doc: "the status line and EXPLAIN ANALYZE show what a job does"},
+	{Key: "env.", Type: c.OptString, Doc: "there is no Java"},
+	{Key: "python.", Type: c.OptString, Doc: "there is no Python"},
+}
+
+// Renamed are keys of Flink's past with those of today, which are set in their place.
+var Renamed = map[string]string{
+	"state.checkpoints.dir":                   CheckpointDir,
+	"state.checkpoints.num-retained":          CheckpointRetained,
+	"restart-strategy":                        RestartStrategy,
+	"table.exec.resource.default-parallelism": Parallelism,
 }
 
 // NoEffect is the declaration of a key that is taken and does nothing, nil for others. Its Doc says why.
@@ -69,6 +148,12 @@ func NoEffect(key string) *c.OptionSpec {
 	for i := range Tuning {
 		if Tuning[i].Key == key {
 			return &Tuning[i]
+		}
+	}
+	for _, f := range Families {
+		if rest, ok := strings.CutPrefix(key, f.Key); ok && rest != "" {
+			f.Key = key
+			return &f
 		}
 	}
 	return nil

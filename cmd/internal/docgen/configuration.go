@@ -36,6 +36,14 @@ func configuration() string {
 	for _, o := range config.Tuning {
 		p.row(code(o.Key), o.Doc)
 	}
+	for _, o := range config.Families {
+		p.row(code(o.Key)+"...", o.Doc)
+	}
+	p.line("\nFlink's older names are taken too, and noted:\n")
+	p.table("key", "is now")
+	for _, old := range slices.Sorted(maps.Keys(config.Renamed)) {
+		p.row(code(old), code(config.Renamed[old]))
+	}
 
 	r := spec.Registry()
 	names := slices.Sorted(maps.Keys(r.Connectors))
