@@ -30,14 +30,21 @@ func (b *builder) groupLocal(in built, g *physical.GroupAggregate, id string, at
 	return in
 }
 
-// windowLocal puts the first phase of w below its exchange where rows fall into one slice of time each.
+// windowLocal puts the first phase of w below its exchange where rows fall into one slice of time each. Rows of different slices do not keep their order,
+// which CUMULATE would show: it adds rows that come late to slices before theirs.
 func (b *builder) windowLocal(in built, w *physical.WindowAggregate, id string, at diag.Span) (built, bool) {
 	win := w.Window
+	if win.Kind == physical.Cumulate && slices.ContainsFunc(w.Aggs, ordered) {
+		return in, false
+	}
 	if win.ProcTime || win.Kind == physical.Session || win.TimeColumn >= 0 && win.Kind != physical.Tumble && (win.Size%win.Slide != 0 || win.Size != win.Slide && distinct(w.Aggs)) {
 		return in, false
 	}
 	return b.local(in, &physical.LocalAggregate{Keys: w.Keys, Aggs: w.Aggs, Window: &win, InputRetracts: in.updating, Hold: -1}, id, at)
 }
+
+// ordered reports that the result of a depends on the order of rows.
+func ordered(a physical.AggCall) bool { return a.Func == "FIRST_VALUE" || a.Func == "LAST_VALUE" }
 
 // distinct reports that some call keeps a set of values.
 func distinct(aggs []physical.AggCall) bool { return slices.ContainsFunc(aggs, keepsSet) }
