@@ -77,7 +77,10 @@ func (g *generator) match(depth int) *rel {
 			measure("LAST("+at+")", col.typ, false)
 		}
 	}
-	after := pick(c, []string{"", "AFTER MATCH SKIP PAST LAST ROW ", "AFTER MATCH SKIP TO NEXT ROW ", "AFTER MATCH SKIP TO NEXT ROW ", "AFTER MATCH SKIP TO LAST " + vars[len(vars)-1] + " "})
+	after := pick(c, []string{"", "AFTER MATCH SKIP PAST LAST ROW ", "AFTER MATCH SKIP TO NEXT ROW ", "AFTER MATCH SKIP TO NEXT ROW "})
+	if last := vars[len(vars)-1]; len(vars) > 1 && !strings.ContainsAny(pattern[0], "*?") && c.chance(20) { // not to the match's first row: it would be found for ever
+		after = "AFTER MATCH SKIP TO LAST " + last + " "
+	}
 	within := ""
 	if c.chance(20) {
 		within = pick(c, []string{" WITHIN INTERVAL '5' SECOND", " WITHIN INTERVAL '12' SECOND"})

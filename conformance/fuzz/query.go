@@ -14,7 +14,7 @@ type Case struct {
 	// Uses are the kinds of operators in the query.
 	Uses []string
 	// Apart: rows of several tables, or of several scans of one, must be processed one after the other: watermarks or changes of
-	// one decide what becomes of those of another.
+	// one decide what becomes of those of another. So must rows that take back what is in a window: it may be closed by then.
 	Apart bool
 	// Twice: a table is read twice, so that in which order its changes meet is not defined.
 	Twice bool
@@ -80,7 +80,7 @@ func Generate(c *Choices) Case {
 		all += n
 		out.Twice = out.Twice || n > 1
 	}
-	out.Apart = all > 1 && g.timed
+	out.Apart = g.timed && all > 1 || g.uses["windows of changes"]
 	out.Rows = g.rows()
 	if g.batch {
 		g.uses["batch"] = true
