@@ -28,6 +28,11 @@ import (
 //
 //	waiting   row -> when it is asked for again; kind 1, times asked 1, the row
 //
+// Where rows change, what was found for a row may be kept, so that it is taken back as it was put out, whatever the table says by then. Rows that are
+// taken back are not asked for:
+//
+//	found   key of the row -> for each row with it that is there, in the order in which they came, the rows that were found
+//
 // What a table answers is not the same tomorrow. After a failure rows that were not committed are asked for anew.
 type lookupJoin struct {
 	node   *physical.LookupJoin
@@ -64,6 +69,12 @@ type lookupJoin struct {
 	met    []int32
 	kept   []int32
 	passed []bool
+
+	memory state.Table // with Keep: found
+	ids    state.Keys
+	idHash []uint64
+	entry  []byte
+	list   [][]byte
 
 	waiting timeBuffer // with Waits
 	again   *batch.Batch
@@ -124,6 +135,12 @@ func (o *lookupJoin) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 	if !o.node.Lookup.Concurrent {
 		o.limits.Calls = 1
 	}
+	if o.node.Keep != nil {
+		schema := fmt.Sprintf("lookup-found1 key%d(%s) rows(%s)", batch.KeyFormat, typeList(pick(o.types, o.node.Keep)), typeList(physical.Types(o.node.Lookup.Output)))
+		if o.memory, err = st.Table(state.TableSpec{Name: "found", TTL: o.node.TTL, Schema: schema}); err != nil {
+			return err
+		}
+	}
 	if !o.node.Waits() {
 		return nil
 	}
@@ -158,7 +175,7 @@ func (o *lookupJoin) ask(in *batch.Batch, pos []int32) error {
 	now := o.clock()
 	for k, i := range pos {
 		o.answers[k] = nil
-		if anyNull(in, o.node.Keys, int(i)) {
+		if anyNull(in, o.node.Keys, int(i)) || o.memory != nil && !in.Kind(int(i)).Adds() {
 			continue
 		}
 		a, made := o.cache.Get(o.keys.Data[o.keys.Off[k]:o.keys.Off[k+1]], now)
@@ -355,6 +372,9 @@ func (o *lookupJoin) take(b *batch.Batch) error {
 // put puts the rows of the batch out beside what was found for them.
 func (o *lookupJoin) put(in *batch.Batch, pos []int32, out exec.Emitter) error {
 	o.begin()
+	if o.memory != nil {
+		o.idHash = batch.EncodeKeys(in, o.node.Keep, &o.ids, o.idHash)
+	}
 	var waits state.Keys
 	waits.Off = nil
 	for k, i := range pos {
@@ -366,16 +386,18 @@ func (o *lookupJoin) put(in *batch.Batch, pos []int32, out exec.Emitter) error {
 			o.wait(in, k, int(i), waits.Data[waits.Off[k]:waits.Off[k+1]])
 			continue
 		}
-		if a != nil {
-			for _, row := range a.Rows {
-				if err := batch.DecodeKey(row, o.right); err != nil {
-					return fmt.Errorf("rows of table %s: %w", o.node.Lookup.Table.Name, err)
-				}
-				o.met = append(o.met, int32(len(o.gather)))
-				o.gather = append(o.gather, i)
-			}
+		found, err := o.partners(in, k, int(i))
+		if err != nil {
+			return err
 		}
-		if (a == nil || len(a.Rows) == 0) && o.node.Kind.KeepsLeft() {
+		for _, row := range found {
+			if err := batch.DecodeKey(row, o.right); err != nil {
+				return fmt.Errorf("rows of table %s: %w", o.node.Lookup.Table.Name, err)
+			}
+			o.met = append(o.met, int32(len(o.gather)))
+			o.gather = append(o.gather, i)
+		}
+		if len(found) == 0 && o.node.Kind.KeepsLeft() {
 			for _, v := range o.right {
 				v.AppendNull()
 			}
@@ -407,7 +429,11 @@ func (o *lookupJoin) emit(in *batch.Batch, out exec.Emitter) error {
 	b.N = len(o.gather)
 	if in.Kinds != nil {
 		for q, i := range o.gather {
-			b.SetKind(q, in.Kind(int(i)))
+			kind := in.Kind(int(i))
+			if o.memory != nil && kind == batch.UpdateBefore {
+				kind = batch.Delete // as in Flink: what was found before and what is found now need not belong together
+			}
+			b.SetKind(q, kind)
 		}
 	}
 	if o.filter != nil && len(o.met) > 0 {

@@ -252,7 +252,7 @@ func (b *builder) sink(n *physical.Sink) (*vertex, error) {
 func stateful(n physical.Node) bool {
 	switch n := n.(type) {
 	case *physical.LookupJoin:
-		return n.Waits()
+		return n.Stateful()
 	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
 		*physical.Join, *physical.IntervalJoin, *physical.TemporalJoin, *physical.Over, *physical.SortedOver, *physical.FinalOver, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
 		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin, *physical.Match:

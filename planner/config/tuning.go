@@ -14,7 +14,6 @@ var Tuning = []c.OptionSpec{
 	{Key: "table.optimizer.incremental-agg-enabled", Type: c.OptBool, Doc: "DISTINCT aggregates are not split"},
 	{Key: "table.optimizer.multi-join.enabled", Type: c.OptBool, Doc: "several joins stay several joins"},
 	{Key: "table.optimizer.delta-join.strategy", Type: c.OptEnum, Values: []string{"AUTO", "FORCE", "NONE"}, Doc: "joins keep their inputs"},
-	{Key: "table.optimizer.non-deterministic-update.strategy", Type: c.OptEnum, Values: []string{"IGNORE", "TRY_RESOLVE"}, Doc: "rows are taken back as they were put out, but for those of a lookup join, which looks a row that is taken back up anew"},
 	{Key: "table.optimizer.join-reorder-enabled", Type: c.OptBool, Doc: "joins are made in the order in which they are written"},
 	{Key: "table.optimizer.bushy-join-reorder-threshold", Type: c.OptInt, Doc: "joins are made in the order in which they are written"},
 	{Key: "table.optimizer.join.broadcast-threshold", Type: c.OptLong, Doc: "joins are made by key"},

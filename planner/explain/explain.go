@@ -433,6 +433,9 @@ func (p *printer) props(n physical.Node) []string {
 			out = append(out, "left: "+state(n.LeftTTL), "right: "+state(n.RightTTL))
 		}
 	case *physical.LookupJoin:
+		if n.Keep != nil {
+			out = append(out, "what was found: "+state(n.TTL))
+		}
 		if n.Waits() {
 			out = append(out, "state until rows are asked for again")
 		}
@@ -490,6 +493,13 @@ func lookupArgs(n *physical.LookupJoin) []string {
 	args = append(args, mode)
 	if l.Cache.Mode != physical.NoCache {
 		args = append(args, "cache="+l.Cache.Mode.String())
+	}
+	if n.Keep != nil {
+		var keep []string
+		for _, k := range n.Keep {
+			keep = append(keep, scalar.QuoteName(in[k].Name))
+		}
+		args = append(args, "taken back by=["+strings.Join(keep, ", ")+"]")
 	}
 	if l.Retry > 0 {
 		args = append(args, fmt.Sprintf("again=%d times after %s", l.Retry, length(l.Delay.Microseconds())))

@@ -299,6 +299,9 @@ func stateOf(n physical.Node) *State {
 		}
 		return left
 	case *physical.LookupJoin:
+		if n.Keep != nil {
+			return kept("of each row what was found for it", n.TTL)
+		}
 		if n.Waits() {
 			return &State{What: "rows whose key has no row in " + n.Lookup.Table.Name, Until: "they have been asked for often enough"}
 		}

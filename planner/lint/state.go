@@ -353,6 +353,9 @@ func changingFunction(p *pass) {
 // not be what was found before.
 func lookupOfChanges(p *pass) {
 	for _, j := range p.Jobs {
+		if j.Config.String(config.NonDeterministicUpdate) == "TRY_RESOLVE" {
+			continue // what was found is kept
+		}
 		for _, in := range j.Inserts {
 			if in.Query == nil {
 				continue
@@ -365,7 +368,7 @@ func lookupOfChanges(p *pass) {
 				p.report(join.Sp, "this lookup join is over a query that changes rows").At("a row that is taken back is looked up anew").
 					Label(join.AsOf.Sp, "what is found then need not be what was found before").
 					Note("a row whose partner has changed meanwhile is not found again, and stays in the result").
-					Help("look up before the query that changes rows, or keep the table's versions: FOR SYSTEM_TIME AS OF a row time")
+					Help("SET 'table.optimizer.non-deterministic-update.strategy' = 'TRY_RESOLVE' to keep what was found, look up before the query that changes rows, or keep the table's versions: FOR SYSTEM_TIME AS OF a row time")
 			})
 		}
 	}

@@ -18,6 +18,10 @@ type LookupJoin struct {
 	Keys   []int
 	Lookup Lookup
 	Filter scalar.Expr // the rest of the condition, over the columns of Input, then those of Lookup; nil for none
+	// Keep are the columns of Input that say which row is taken back: what was found for a row is kept in the state by them for TTL (0: for
+	// ever), and taken back with it. nil: nothing is kept, and a row that is taken back is looked up anew.
+	Keep []int
+	TTL  time.Duration
 }
 
 // Lookup is a table that is asked for rows by key.
@@ -73,6 +77,9 @@ type LookupCache struct {
 
 // Waits reports that rows whose key is to be asked for again are kept in state, and do not hold up the others.
 func (n *LookupJoin) Waits() bool { return n.Lookup.Retry > 0 && n.Lookup.Unordered }
+
+// Stateful reports that the join keeps rows in state.
+func (n *LookupJoin) Stateful() bool { return n.Waits() || n.Keep != nil }
 
 // Scan is the scan of the whole table, for FullCache.
 func (l *Lookup) Scan(id string) *Scan {

@@ -85,7 +85,11 @@ func (b *builder) lookupJoin(n *logical.Join) (built, bool) {
 		l.Filter, l.Exprs, l.Output = calc.Filter, calc.Exprs, columns(calc.Columns)
 	}
 	b.lookupOptions(l, n.AsOf.Hint, in.updating)
-	if l.Shuffle || j.Waits() {
+	switch {
+	case in.updating && b.cfg.String(config.NonDeterministicUpdate) == "TRY_RESOLVE":
+		j.Keep, j.TTL = takenBackBy(in, n.Left.Cols()), b.cfg.Duration(config.StateTTL)
+		in = b.exchange(in, j.Keep, id)
+	case l.Shuffle || j.Waits():
 		in = b.exchange(in, n.LeftKeys, id)
 	}
 	j.Input = in.node
@@ -95,6 +99,20 @@ func (b *builder) lookupJoin(n *logical.Join) (built, bool) {
 	}
 	j.Changelog.Mode = in.node.Base().Changelog.Mode
 	return built{node: j, updating: in.updating, before: in.before, bounded: in.bounded, spread: in.spread}, true
+}
+
+// takenBackBy is the columns of in by which a row that is taken back is known: its key, or all but those that are another value each time.
+func takenBackBy(in built, cols []logical.Column) []int {
+	if key := in.node.Base().Changelog.Key; key != nil {
+		return key
+	}
+	all := []int{}
+	for i, c := range cols {
+		if c.Time != catalog.ProcTime {
+			all = append(all, i)
+		}
+	}
+	return all
 }
 
 // lookupScan is the scan and what stands on it: package bind has seen to it that there is nothing else.

@@ -96,6 +96,9 @@ func Shape(sinks []*physical.Sink) string {
 			if n.Waits() {
 				fmt.Fprintf(h, "lookup-join %s %s %v\n", id, keyTypes(n.Keys), rowTypes(in(0)))
 			}
+			if n.Keep != nil {
+				fmt.Fprintf(h, "lookup-join %s keeps %s %v\n", id, keyTypes(n.Keep), rowTypes(n.Lookup.Output))
+			}
 		case *physical.TemporalJoin:
 			fmt.Fprintf(h, "temporal-join %s %v %v %v\n", id, n.Equi, rowTypes(in(0)), rowTypes(in(1)))
 		case *physical.IntervalJoin:
