@@ -96,6 +96,3 @@ func (c *Cache) Settle(asked []*Answer, now time.Time) {
 		c.drop(c.recent.Back().Value.(*Answer))
 	}
 }
-
-// Len is the number of keys that are known.
-func (c *Cache) Len() int { return len(c.answers) }

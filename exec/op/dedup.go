@@ -37,9 +37,7 @@ func newDeduplicate(n *physical.Deduplicate) (exec.Operator, error) {
 		return newFirstRow(n), nil
 	}
 	o := &deduplicate{node: n, types: columnTypes(n.Input)}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o, nil
 }
@@ -186,9 +184,7 @@ const (
 
 func newFirstRow(n *physical.Deduplicate) *firstRow {
 	o := &firstRow{node: n, types: columnTypes(n.Input), wm: exec.MinWatermark}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o
 }

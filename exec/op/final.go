@@ -40,9 +40,7 @@ type finalRow struct {
 
 func newFinal(n *physical.Final) (exec.Operator, error) {
 	o := &final{node: n, types: columnTypes(n)}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	if err := orderable(o.types, n.Order); err != nil {
 		return nil, err
 	}

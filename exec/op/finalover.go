@@ -29,9 +29,7 @@ type finalOver struct {
 
 func newFinalOver(n *physical.FinalOver) (exec.Operator, error) {
 	o := &finalOver{node: n, types: columnTypes(n.Input)}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	if err := orderable(o.types, n.Order); err != nil {
 		return nil, err
 	}

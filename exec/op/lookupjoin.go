@@ -100,9 +100,7 @@ func newLookupJoin(n *physical.LookupJoin, env Env) (exec.Operator, error) {
 	if o.spec, err = env.Lookup(n); err != nil {
 		return nil, err
 	}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	o.keyType = pick(o.types, n.Keys)
 	o.cand = batch.New(append(append([]types.Type(nil), o.types...), physical.Types(n.Lookup.Output)...), batch.TargetRows)
 	o.left, o.right = o.cand.Cols[:len(o.types)], o.cand.Cols[len(o.types):]
@@ -164,6 +162,7 @@ func (o *lookupJoin) process(in *batch.Batch, out exec.Emitter) error {
 	if err := o.askAgain(in); err != nil {
 		return err
 	}
+	o.cache.Settle(o.asked, o.clock())
 	return o.put(in, pos, out)
 }
 
@@ -192,9 +191,6 @@ func (o *lookupJoin) ask(in *batch.Batch, pos []int32) error {
 	for _, a := range o.asked {
 		a.Known = true
 	}
-	if o.node.Lookup.Retry == 0 || o.node.Waits() {
-		o.cache.Settle(o.asked, o.clock())
-	}
 	return nil
 }
 
@@ -216,7 +212,6 @@ func (o *lookupJoin) askAgain(in *batch.Batch) error {
 			return err
 		}
 	}
-	o.cache.Settle(o.asked, o.clock())
 	return nil
 }
 

@@ -89,9 +89,7 @@ const partsInMemory = 1 << 16
 
 func newMatch(n *physical.Match, env Env) (*match, error) {
 	o := &match{node: n, types: columnTypes(n.Input), parts: map[string]*matchPart{}}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	o.search = &pattern.Search{Skip: pattern.Skip(n.Skip.Kind), To: n.Skip.Var, Within: n.Within}
 	var vars []pattern.Variable
 	for _, v := range n.Vars {

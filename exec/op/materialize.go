@@ -45,9 +45,7 @@ type materialize struct {
 
 func newMaterialize(n *physical.UpsertMaterialize) (exec.Operator, error) {
 	o := &materialize{node: n, types: columnTypes(n.Input), key: n.Input.Base().Changelog.Key}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o, nil
 }

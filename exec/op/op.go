@@ -131,6 +131,15 @@ func pick(ts []types.Type, cols []int) []types.Type {
 	return out
 }
 
+// allColumns is the places of columns of the types ts.
+func allColumns(ts []types.Type) []int {
+	all := make([]int, len(ts))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 func typeList(ts []types.Type) string {
 	s := ""
 	for i, t := range ts {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"github.com/tidwall/btree"
@@ -11,6 +12,7 @@ import (
 	"weir/exec/batch"
 	"weir/planner/physical"
 	"weir/planner/types"
+	"weir/state"
 )
 
 // ordered is the rows of an operator by partition, each partition in an order. They are lists in the state, with the number in which they
@@ -36,6 +38,12 @@ func newOrdered(id string, ts []types.Type, order []physical.SortKey) (ordered, 
 		return ordered{}, err
 	}
 	return ordered{id: id, types: ts, order: order, parts: map[string]*list.Element{}, used: list.New(), one: batch.New(ts, 1)}, nil
+}
+
+// open declares the tables of the rows; kind is what the operator is called in their schema.
+func (o *ordered) open(st state.Scope, kind string, partition []int, ttl time.Duration) error {
+	schema := fmt.Sprintf("%s key%d(%s) %v (%s)", kind, batch.KeyFormat, typeList(pick(o.types, partition)), o.order, typeList(o.types))
+	return o.lists.open(st, "rows", state.TableSpec{TTL: ttl, Schema: schema}, rowSpec{retracts: true, timed: true})
 }
 
 // partition is the rows of one partition in order.

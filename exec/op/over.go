@@ -92,9 +92,7 @@ func newOver(n *physical.Over) (exec.Operator, error) {
 			}
 		}
 	}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	o.cur, o.old = batch.New(o.types, batch.TargetRows), batch.New(o.types, 0)
 	for _, c := range o.reads {
 		o.oldReads = append(o.oldReads, o.old.Cols[c])

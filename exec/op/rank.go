@@ -2,7 +2,6 @@ package op
 
 import (
 	"bytes"
-	"fmt"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -69,16 +68,12 @@ func newRank(n *physical.Rank) (exec.Operator, error) {
 		return nil, err
 	}
 	o := &rank{ordered: in, ranking: newRanking(n)}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	return o, nil
 }
 
 func (o *rank) Open(_ *exec.TaskContext, st state.Scope) error {
-	n := o.node
-	spec := state.TableSpec{TTL: n.TTL, Schema: fmt.Sprintf("rank key%d(%s) %v (%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)), n.Order, typeList(o.types))}
-	return o.lists.open(st, "rows", spec, rowSpec{retracts: true, timed: true})
+	return o.open(st, "rank", o.node.Partition, o.node.TTL)
 }
 
 func (o *rank) Process(in *batch.Batch, out exec.Emitter) error {

@@ -79,18 +79,13 @@ func (s *sessions) open(st state.Scope, schema string, ids bool) (err error) {
 	return err
 }
 
-// find finds or makes the entries of a batch of partitions.
-func (s *sessions) find(hashes []uint64, keys state.Keys) error {
-	s.refs, s.made = grow(s.refs, len(hashes)), grow(s.made, len(hashes))
-	return s.table.Map(0).UpsertMany(hashes, keys, s.refs, s.made)
-}
-
 // assign calls f with each row of a batch that is not late and the session that it is in, as of extend; key is the partition, and valid until the
 // batch is done. It returns the others, in late's memory.
 func (s *sessions) assign(w *windows, wm exec.Watermark, in *batch.Batch, pos []int32, hashes []uint64, keys state.Keys, late []int32,
 	f func(k int, key []byte, t int64, x session, joined []session) error) ([]int32, error) {
 	late = late[:0]
-	if err := s.find(hashes[:len(pos)], keys); err != nil {
+	s.refs, s.made = grow(s.refs, len(pos)), grow(s.made, len(pos))
+	if err := s.table.Map(0).UpsertMany(hashes[:len(pos)], keys, s.refs, s.made); err != nil {
 		return late, err
 	}
 	times := in.Cols[w.w.TimeColumn]

@@ -54,9 +54,7 @@ func newSessionTVF(n *physical.SessionTVF) (*sessionTVF, error) {
 		return nil, err
 	}
 	o := &sessionTVF{node: n, windows: w, types: columnTypes(n.Input)}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
 	o.kept = o.out.Cols[:len(o.types)]
 	return o, nil

@@ -42,9 +42,7 @@ type timeSort struct {
 
 func newSort(n *physical.Sort) (*timeSort, error) {
 	o := &timeSort{node: n, types: columnTypes(n)}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	if err := orderable(o.types, n.Then); err != nil {
 		return nil, err
 	}

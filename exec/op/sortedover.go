@@ -67,9 +67,7 @@ func newSortedOver(n *physical.SortedOver) (exec.Operator, error) {
 	}
 	o := &sortedOver{node: n, ordered: in}
 	o.outcomes = true
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	wide := append(append([]types.Type(nil), o.types...), types.TBigInt.NotNull())
 	calls := append([]physical.AggCall(nil), n.Calls...)
 	for i := range calls {
@@ -92,12 +90,10 @@ func newSortedOver(n *physical.SortedOver) (exec.Operator, error) {
 }
 
 func (o *sortedOver) Open(_ *exec.TaskContext, st state.Scope) error {
-	n := o.node
 	if err := o.aggs.open(memstate.NewScope(nil), 0); err != nil {
 		return err
 	}
-	spec := state.TableSpec{TTL: n.TTL, Schema: fmt.Sprintf("sortedover key%d(%s) %v (%s)", batch.KeyFormat, typeList(pick(o.types, n.Partition)), n.Order, typeList(o.types))}
-	return o.lists.open(st, "rows", spec, rowSpec{retracts: true, timed: true})
+	return o.open(st, "sortedover", o.node.Partition, o.node.TTL)
 }
 
 func (o *sortedOver) Process(in *batch.Batch, out exec.Emitter) error {

@@ -43,9 +43,7 @@ func newTopN(n *physical.Rank) (exec.Operator, error) {
 		return nil, err
 	}
 	o := &topN{ranking: newRanking(n)}
-	for c := range types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(types)
 	return o, nil
 }
 

@@ -80,9 +80,7 @@ func newWindowRank(n *physical.WindowRank) (exec.Operator, error) {
 		return nil, err
 	}
 	o := &windowRank{node: n, windows: w, types: columnTypes(n.Input), buckets: map[int64][]int32{}}
-	for c := range o.types {
-		o.cols = append(o.cols, c)
-	}
+	o.cols = allColumns(o.types)
 	if err := orderable(o.types, n.Order); err != nil {
 		return nil, err
 	}
