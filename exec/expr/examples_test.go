@@ -7,6 +7,7 @@ import (
 	"weir/exec/batch"
 	"weir/exec/expr/text"
 	"weir/parser"
+	"weir/parser/ast"
 	"weir/parser/diag"
 	"weir/planner/bind"
 	"weir/planner/catalog"
@@ -23,6 +24,9 @@ func (noTables) Table(string) *catalog.Table { return nil }
 func (noTables) View(string) *catalog.View   { return nil }
 func (noTables) Names() []string             { return nil }
 func (noTables) Broken(string) bool          { return false }
+func (noTables) Object(n ast.Name, in catalog.Place, _ *diag.List) (string, catalog.Place, bool) {
+	return n.String(), in, true
+}
 
 // bound is a SQL expression without columns, bound; nil and the findings where it cannot be.
 func bound(sql string, fold func(scalar.Expr) (types.Value, error)) (scalar.Expr, *diag.List) {

@@ -15,7 +15,10 @@ import (
 )
 
 // oneTable is a catalog of a table t.
-type oneTable struct{ t *catalog.Table }
+type oneTable struct {
+	noTables
+	t *catalog.Table
+}
 
 func (c oneTable) Table(n string) *catalog.Table {
 	if n == "t" {
@@ -23,9 +26,7 @@ func (c oneTable) Table(n string) *catalog.Table {
 	}
 	return nil
 }
-func (oneTable) View(string) *catalog.View { return nil }
-func (oneTable) Names() []string           { return []string{"t"} }
-func (oneTable) Broken(string) bool        { return false }
+func (oneTable) Names() []string { return []string{"t"} }
 
 // overTable binds an expression over a table's columns, which are read by their position in cols.
 func overTable(tb testing.TB, cols []catalog.Column, sql string) scalar.Expr {
@@ -43,7 +44,7 @@ func tryTable(cols []catalog.Column, sql string) (scalar.Expr, *diag.List) {
 		return nil, diags
 	}
 	b := &bind.Binder{
-		Functions: fn.Builtins(), Catalog: oneTable{&catalog.Table{Name: "t", Columns: cols}}, Zone: time.UTC, Diags: diags,
+		Functions: fn.Builtins(), Catalog: oneTable{t: &catalog.Table{Name: "t", Columns: cols}}, Zone: time.UTC, Diags: diags,
 		Fold: func(e scalar.Expr) (types.Value, error) { return Fold(e, Env{}) },
 	}
 	n := b.Query(q)
