@@ -64,6 +64,18 @@ func (a *jsonAsk) find(i int) (v *fastjson.Value, p *fn.JSONPath, found bool, er
 	return v, p, found, nil
 }
 
+// found makes row i by set of what the path finds there, or what ON EMPTY or ON ERROR says where that is nothing or null. lax is the path's mode.
+func (a *jsonAsk) found(i int, set func(v *fastjson.Value, lax bool) error) error {
+	v, p, there, err := a.find(i)
+	if err != nil {
+		return err
+	}
+	if !there || v.Type() == fastjson.TypeNull {
+		return a.instead(i, p.Lax, "there is no value")
+	}
+	return set(v, p.Lax)
+}
+
 // instead does what ON EMPTY (lax) or ON ERROR says.
 func (a *jsonAsk) instead(i int, lax bool, what string) error {
 	word, def, on := a.onError, a.fallback, "ERROR"
@@ -101,20 +113,15 @@ func jsonValueAt(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		defaults = []node{args[4], args[6]}
 	}
 	a, err := newJSONAsk(e, args, func(a *jsonAsk, i int) error {
-		v, p, found, err := a.find(i)
-		if err != nil {
-			return err
-		}
-		if !found || v.Type() == fastjson.TypeNull {
-			return a.instead(i, p.Lax, "there is no value")
-		}
-		if t := v.Type(); t == fastjson.TypeObject || t == fastjson.TypeArray {
-			return a.instead(i, p.Lax, "the value is an object or an array")
-		}
-		if !a.setScalar(i, v) {
-			return a.instead(i, false, "the value is no "+a.out.Type.WithNullable(true).String())
-		}
-		return nil
+		return a.found(i, func(v *fastjson.Value, lax bool) error {
+			if t := v.Type(); t == fastjson.TypeObject || t == fastjson.TypeArray {
+				return a.instead(i, lax, "the value is an object or an array")
+			}
+			if !a.setScalar(i, v) {
+				return a.instead(i, false, "the value is no "+a.out.Type.WithNullable(true).String())
+			}
+			return nil
+		})
 	}, defaults...)
 	if err == nil && len(args) > 2 {
 		a.onEmpty, a.onError, a.empty, a.fallback = wordOf(e.Args[3]), wordOf(e.Args[5]), 2, 3
@@ -148,11 +155,16 @@ func (a *jsonAsk) setScalar(i int, v *fastjson.Value) bool {
 	}
 	from := len(a.arena())
 	data := appendScalar(a.arena(), v)
+	a.endCut(i, from, data)
+	return true
+}
+
+// endCut makes row i what data has behind byte from, cut to the length of the result's type.
+func (a *jsonAsk) endCut(i, from int, data []byte) {
 	if n := a.out.Type.Len; n < types.MaxLen && len(data)-from > n {
 		data = data[:from+cutRunes(data[from:], n)]
 	}
 	a.end(i, data)
-	return true
 }
 
 // cutRunes is how many bytes the first n characters of s have.
@@ -180,32 +192,24 @@ func jsonQuery(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		wrapper = wordOf(e.Args[3])
 	}
 	a, err := newJSONAsk(e, args, func(a *jsonAsk, i int) error {
-		v, p, found, err := a.find(i)
-		if err != nil {
-			return err
-		}
-		if !found || v.Type() == fastjson.TypeNull {
-			return a.instead(i, p.Lax, "there is no value")
-		}
-		wrap := wrapper == "UNCONDITIONAL" || wrapper == "CONDITIONAL" && v.Type() != fastjson.TypeArray
-		if !wrap && v.Type() != fastjson.TypeObject && v.Type() != fastjson.TypeArray {
-			return a.instead(i, p.Lax, "the value is no object or array")
-		}
-		if a.out.Type.Kind == types.Array {
-			return a.setList(i, v, wrap)
-		}
-		from := len(a.arena())
-		data := a.arena()
-		if wrap {
-			data = append(appendJSON(append(data, '['), v), ']')
-		} else {
-			data = appendJSON(data, v)
-		}
-		if n := a.out.Type.Len; n < types.MaxLen && len(data)-from > n {
-			data = data[:from+cutRunes(data[from:], n)]
-		}
-		a.end(i, data)
-		return nil
+		return a.found(i, func(v *fastjson.Value, lax bool) error {
+			wrap := wrapper == "UNCONDITIONAL" || wrapper == "CONDITIONAL" && v.Type() != fastjson.TypeArray
+			if !wrap && v.Type() != fastjson.TypeObject && v.Type() != fastjson.TypeArray {
+				return a.instead(i, lax, "the value is no object or array")
+			}
+			if a.out.Type.Kind == types.Array {
+				return a.setList(i, v, wrap)
+			}
+			from := len(a.arena())
+			data := a.arena()
+			if wrap {
+				data = append(appendJSON(append(data, '['), v), ']')
+			} else {
+				data = appendJSON(data, v)
+			}
+			a.endCut(i, from, data)
+			return nil
+		})
 	})
 	if err == nil && len(args) > 2 {
 		a.onEmpty, a.onError = wordOf(e.Args[4]), wordOf(e.Args[5])
