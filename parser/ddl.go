@@ -78,23 +78,7 @@ func (p *parser) elementsOf() *tableElements {
 		p.unexpected("( and the columns")
 	}
 	for !p.failed {
-		start := p.start()
-		switch {
-		case p.is("WATERMARK") && (p.peek(1).Is("FOR") || !p.typeAt(1)):
-			w := p.watermark()
-			if e.watermark != nil && !p.failed {
-				p.list.Errorf("SQ1012", w.Sp, "the table has two watermarks").
-					Label(e.watermark.Sp, "the first one").Help("keep one of them")
-			} else {
-				e.watermark = w
-			}
-		case p.is("CONSTRAINT"), p.is("PRIMARY", "KEY"), p.is("UNIQUE") && p.peek(1).Is("("):
-			p.addKey(e, p.primaryKey(start, nil))
-		case p.is("PERIOD", "FOR"):
-			p.notSupported(p.i, p.here(), "PERIOD FOR")
-		default:
-			p.columnDef(e)
-		}
+		p.element(e)
 		if p.failed || p.accept(")") {
 			return e
 		}
@@ -108,6 +92,27 @@ func (p *parser) elementsOf() *tableElements {
 		}
 	}
 	return e
+}
+
+// element takes one column, watermark or key into e.
+func (p *parser) element(e *tableElements) {
+	start := p.start()
+	switch {
+	case p.is("WATERMARK") && (p.peek(1).Is("FOR") || !p.typeAt(1)):
+		w := p.watermark()
+		if e.watermark != nil && !p.failed {
+			p.list.Errorf("SQ1012", w.Sp, "the table has two watermarks").
+				Label(e.watermark.Sp, "the first one").Help("keep one of them")
+		} else {
+			e.watermark = w
+		}
+	case p.is("CONSTRAINT"), p.is("PRIMARY", "KEY"), p.is("UNIQUE") && p.peek(1).Is("("):
+		p.addKey(e, p.primaryKey(start, nil))
+	case p.is("PERIOD", "FOR"):
+		p.notSupported(p.i, p.here(), "PERIOD FOR")
+	default:
+		p.columnDef(e)
+	}
 }
 
 // typeAt reports whether a type's word stands n behind the next token.

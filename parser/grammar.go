@@ -25,6 +25,7 @@ type statementG struct {
 	Create   *createG   `parser:"| @@"`
 	Drop     *dropG     `parser:"| @@"`
 	Use      *useG      `parser:"| @@"`
+	Alter    *alterG    `parser:"| @@"`
 	Insert   *insertG   `parser:"| @@"`
 	Execute  *executeG  `parser:"| @@"`
 	Begin    *beginG    `parser:"| @@"`
@@ -56,6 +57,10 @@ type createSpace struct {
 	Name        nameHole    `parser:"@@"`
 	Comment     commentHole `parser:"( 'COMMENT' @@ )?"`
 	With        optionsHole `parser:"@@?"`
+}
+
+type alterG struct {
+	Table alterHole `parser:"'ALTER' 'TABLE' @@"`
 }
 
 type useG struct {
@@ -159,6 +164,7 @@ type (
 	hintsHole      interface{} // []*ast.Property
 	partitionHole  interface{} // []*ast.Property
 	showHole       interface{} // *ast.Show
+	alterHole      interface{} // *ast.AlterTable
 	describeHole   interface{} // *ast.Describe
 	queryHole      interface{} // *ast.Query
 	queryAfterHole interface{} // *ast.Query
@@ -206,6 +212,7 @@ func newEngine() *engine {
 		participle.ParseTypeWith(hole(e, isWord("/*+"), func(p *parser) hintsHole { return p.tableHints() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) partitionHole { return p.partition() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) showHole { return p.showTail() })),
+		participle.ParseTypeWith(hole(e, nil, func(p *parser) alterHole { return p.alterTail() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) describeHole { return p.describeTail() })),
 		participle.ParseTypeWith(hole(e, (*parser).isQuery, func(p *parser) queryHole { return p.query() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) queryAfterHole { return p.query() })),

@@ -139,6 +139,10 @@ func (e *engine) startsLine(t token.Token) bool {
 func (e *engine) one(pc piece) (st ast.Statement, why *diag.Diagnostic, at int) {
 	p := e.p
 	p.load(pc.toks, pc.end)
+	whole := ast.At{Sp: pc.toks[0].Span(p.file).To(pc.toks[len(pc.toks)-1].Span(p.file))}
+	if words, ok := p.inert(); ok {
+		return &ast.Inert{At: whole, Words: words}, nil, 0
+	}
 	if p.refuse(); p.failed {
 		return nil, p.deepest, p.at
 	}
@@ -148,7 +152,6 @@ func (e *engine) one(pc piece) (st ast.Statement, why *diag.Diagnostic, at int) 
 		p.list.All = p.list.All[:found]
 		return nil, p.deepest, p.at
 	}
-	whole := ast.At{Sp: pc.toks[0].Span(p.file).To(pc.toks[len(pc.toks)-1].Span(p.file))}
 	return convert(g, whole), nil, 0
 }
 
@@ -214,6 +217,10 @@ func convert(g *statementG, at ast.At) ast.Statement {
 		}
 	case g.Create != nil:
 		return convertTable(g.Create, at)
+	case g.Alter != nil:
+		a := filled[*ast.AlterTable](g.Alter.Table)
+		a.At = at
+		return a
 	case g.Use != nil:
 		return &ast.Use{At: at, Catalog: g.Use.Catalog, Name: filled[ast.Name](g.Use.Name)}
 	case g.Drop != nil && g.Drop.Space != nil:

@@ -11,10 +11,11 @@ import (
 // refusals are the statements of the dialect that weir has not, by their first words, and
 // what to do instead.
 var refusals = []struct{ words, help string }{
-	{"ALTER TABLE", "change the CREATE TABLE, or DROP the table and create it again"},
 	{"ALTER VIEW", "DROP the view and create it again"},
-	{"ALTER", ""},
-	{"USE MODULES", "all functions are there; leave the statement out"},
+	{"ALTER DATABASE", "a database is a name and nothing more; leave the statement out"},
+	{"ALTER CATALOG", "a catalog is a name and nothing more; leave the statement out"},
+	{"ALTER FUNCTION", "use the built-in functions"},
+	{"ALTER MATERIALIZED TABLE", "create a table and fill it with INSERT INTO ... SELECT"},
 	{"CREATE OR REPLACE", "DROP ... IF EXISTS first, then CREATE"},
 	{"CREATE TEMPORARY SYSTEM FUNCTION", "use the built-in functions"},
 	{"CREATE TEMPORARY FUNCTION", "use the built-in functions"},
@@ -36,12 +37,7 @@ var refusals = []struct{ words, help string }{
 	{"MERGE", "a stream is changed by what is inserted into it"},
 	{"UPSERT", "write INSERT INTO a table with a PRIMARY KEY"},
 	{"TRUNCATE", ""},
-	{"ANALYZE", ""},
 	{"CALL", ""},
-	{"LOAD MODULE", "all functions are there; leave the statement out"},
-	{"UNLOAD MODULE", "all functions are there; leave the statement out"},
-	{"ADD JAR", "connectors and formats are built in; leave the statement out"},
-	{"REMOVE JAR", "connectors and formats are built in; leave the statement out"},
 	{"COMPILE PLAN", ""},
 	{"COMPILE AND EXECUTE PLAN", ""},
 	{"EXECUTE PLAN", ""},
@@ -53,8 +49,21 @@ var refusals = []struct{ words, help string }{
 	{"ROLLBACK", "a job's results are committed with its checkpoints"},
 }
 
+// inert are the statements that are taken and do nothing; package planner says why.
+var inert = []string{"ADD JAR", "REMOVE JAR", "LOAD MODULE", "UNLOAD MODULE", "USE MODULES", "ANALYZE TABLE"}
+
+// inert reports a statement that starts with such words.
+func (p *parser) inert() (words string, ok bool) {
+	for _, w := range inert {
+		if p.is(strings.Fields(w)...) {
+			return w, true
+		}
+	}
+	return "", false
+}
+
 // statementWords are the words that a statement may start with.
-var statementWords = []string{"SELECT", "INSERT", "CREATE", "DROP", "SET", "RESET", "USE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN",
+var statementWords = []string{"SELECT", "INSERT", "CREATE", "DROP", "SET", "RESET", "USE", "ALTER", "SHOW", "DESCRIBE", "DESC", "EXPLAIN",
 	"EXECUTE", "BEGIN", "WITH", "VALUES", "STOP"}
 
 // refuse fails where the statement is known and not supported, or is none at all.

@@ -73,6 +73,7 @@ func (s *Session) createTable(st *ast.CreateTable) Result {
 	delete(s.broken, name)
 	s.tables[name] = t
 	s.spaces.holds[name] = at
+	s.defs[name] = st
 	if s.analysis != nil {
 		s.analysis.Tables = append(s.analysis.Tables, t)
 	}
@@ -305,7 +306,10 @@ func (s *Session) like(t *catalog.Table, st *ast.CreateTable) bool {
 	if !ok || s.broken[name] {
 		return false
 	}
-	src := s.tables[name]
+	src := s.copied[st.Like] // as it was when the table was created, where that is changed now
+	if src == nil {
+		src = s.tables[name]
+	}
 	if src == nil {
 		if s.views[name] != nil {
 			s.diags.Errorf(codes.WrongObject, st.Like.Source.Sp, "%s is a view: LIKE copies tables", name)
@@ -314,6 +318,7 @@ func (s *Session) like(t *catalog.Table, st *ast.CreateTable) bool {
 		bind.UnknownTable(s.diags, st.Like.Source, name, "table", s.Names())
 		return false
 	}
+	s.copied[st.Like] = src
 	how := map[string]string{
 		"CONSTRAINTS": "INCLUDING", "GENERATED": "INCLUDING", "METADATA": "INCLUDING", "OPTIONS": "OVERWRITING",
 		"PARTITIONS": "INCLUDING", "WATERMARKS": "INCLUDING", "DISTRIBUTION": "INCLUDING",

@@ -44,6 +44,8 @@ type Session struct {
 	views  map[string]*catalog.View
 	broken map[string]bool
 	spaces spaces
+	defs   map[string]*ast.CreateTable // of tables, for ALTER TABLE
+	copied map[*ast.Like]*catalog.Table
 	sets   map[string]diag.Span // the SET of a key, for labels
 	unset  map[diag.Span]bool   // values with variables that are not set and need not be
 	diags  *diag.List           // of the statement at work
@@ -60,7 +62,7 @@ func NewSession(o Options) *Session {
 	}
 	s := &Session{
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
-		spaces: newSpaces(), sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
+		spaces: newSpaces(), defs: map[string]*ast.CreateTable{}, copied: map[*ast.Like]*catalog.Table{}, sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
 	}
 	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup, ReadsFields: o.Registry.ReadsFields,
 		LateTarget: s.lateTarget}
@@ -182,6 +184,11 @@ func (s *Session) execute(st ast.Statement) Result {
 		return s.createView(st)
 	case *ast.Drop:
 		return s.drop(st)
+	case *ast.AlterTable:
+		return s.alterTable(st)
+	case *ast.Inert:
+		s.diags.Warnf(codes.StatementNoEffect, st.Sp, "%s has no effect: %s", st.Words, inert[st.Words]).Severity = diag.Note
+		return &Done{Message: st.Words + " has no effect"}
 	case *ast.Use:
 		return s.use(st)
 	case *ast.CreateSpace:
@@ -228,6 +235,13 @@ func (s *Session) execute(st ast.Statement) Result {
 // shellOnly refuses a statement that a shell executes before it asks the planner.
 func (s *Session) shellOnly(at diag.Span, what, help string, args ...any) {
 	s.diags.Errorf(codes.NoStatement, at, "%s works in the shell only", what).Help(help, args...)
+}
+
+// inert is why some statements of Flink have no effect.
+var inert = map[string]string{
+	"ADD JAR": "connectors and formats are built in", "REMOVE JAR": "connectors and formats are built in",
+	"LOAD MODULE": "all functions are there", "UNLOAD MODULE": "all functions are there", "USE MODULES": "all functions are there",
+	"ANALYZE TABLE": "weir plans without statistics",
 }
 
 // instead is keys that have no meaning here, with what to do.

@@ -61,6 +61,12 @@ type Property struct {
 	Key, Value *StringLit
 }
 
+// ColumnPlace is where ALTER TABLE puts a column: FIRST, AFTER another, or at its end.
+type ColumnPlace struct {
+	First bool
+	After *Ident // nil without AFTER
+}
+
 // Statements.
 type (
 	// Set is SET 'key' = 'value'; a bare SET (KV nil) lists the settings.
@@ -103,6 +109,31 @@ type (
 		View                bool
 		Temporary, IfExists bool
 		Name                Name
+	}
+	// AlterTable is ALTER TABLE [IF EXISTS] name and one change of it; the other fields are empty.
+	AlterTable struct {
+		At
+		IfExists bool
+		Name     Name
+		To       *Name       // RENAME TO name
+		Column   *Ident      // RENAME column TO
+		NewName  *Ident      // the column's new name
+		Set      []*Property // SET ('key' = 'value', ...)
+		Reset    []*StringLit
+		// ADD and MODIFY; Modify tells them apart.
+		Modify     bool
+		Columns    []*ColumnDef
+		Places     []ColumnPlace // of each column
+		Watermark  *WatermarkDef
+		PrimaryKey *PrimaryKeyDef
+		// DROP
+		DropColumns       []Ident
+		DropKey, DropMark bool
+	}
+	// Inert is a statement of Flink that asks for nothing that weir does: ADD JAR, LOAD MODULE. It is kept as it is written.
+	Inert struct {
+		At
+		Words string // ADD JAR
 	}
 	// Use is USE [catalog.]database and USE CATALOG name.
 	Use struct {
@@ -178,6 +209,8 @@ func (*Reset) statement()        {}
 func (*CreateTable) statement()  {}
 func (*CreateView) statement()   {}
 func (*Drop) statement()         {}
+func (*AlterTable) statement()   {}
+func (*Inert) statement()        {}
 func (*Use) statement()          {}
 func (*CreateSpace) statement()  {}
 func (*DropSpace) statement()    {}

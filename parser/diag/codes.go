@@ -31,6 +31,7 @@ var Codes = map[string]string{
 	"SQ2005": "a name is defined twice",
 	"SQ2006": "a table is used as a view, or a view as a table",
 	"SQ2007": "a catalog or database is not known",
+	"SQ2009": "a statement of Flink has no effect",
 	"SQ2008": "a catalog or database cannot be made or dropped like this",
 	"SQ2010": "a column is neither grouped by nor inside an aggregate",
 	"SQ2011": "an aggregate stands where none can be",

@@ -194,6 +194,10 @@ func (p *printer) statement(st ast.Statement) {
 		}
 		p.w("DROP ", ifWord(s.Temporary, "TEMPORARY "), what, ifWord(s.IfExists, "IF EXISTS "))
 		p.name(s.Name)
+	case *ast.AlterTable:
+		p.alterTable(s)
+	case *ast.Inert:
+		p.w(s.Sp.Text())
 	case *ast.Use:
 		p.w("USE ", ifWord(s.Catalog, "CATALOG "))
 		p.name(s.Name)
