@@ -81,6 +81,7 @@ func Generate(c *Choices) Case {
 		out.Twice = out.Twice || n > 1
 	}
 	out.Apart = g.timed && all > 1 || g.uses["windows of changes"]
+	g.ahead = g.ahead || g.inTime && out.Twice // whether a row with the watermark's time meets itself is up to which of the scans comes first
 	out.Rows = g.rows()
 	if g.batch {
 		g.uses["batch"] = true
