@@ -55,11 +55,8 @@ func (p *parser) options() []*ast.Property {
 			return list
 		}
 	}
-	if !p.failed && !p.accept(")") {
-		d := p.unexpected("a comma or )")
-		if p.tok().Kind == token.EOF && p.at > 0 && p.toks[p.at].Kind == token.String {
-			d.Label(p.span(p.toks[p.at-1]), "a comma is missing behind this")
-		}
+	if !p.failed {
+		p.closing("a comma or )")
 	}
 	return list
 }

@@ -254,6 +254,11 @@ func (p *parser) primary() ast.Expr {
 			return p.brackets()
 		}
 		if t.Is("*") {
+			if p.i > 1 && p.toks[p.i-1].Is("(") && p.toks[p.i-2].Is("COUNT") {
+				p.next()
+				p.unexpected(")")
+				return nil
+			}
 			p.unexpected("an expression").Help("a star stands alone in SELECT, behind a table's name, or in COUNT(*)")
 			return nil
 		}
@@ -495,6 +500,10 @@ func (p *parser) interval() ast.Expr {
 		return e
 	}
 	e.Text = p.str("the length of the interval as a string, as in INTERVAL '10' SECOND")
+	if h := intervalHelp(e.Text.Value); h != "" && units[p.tok().Key] == "" {
+		p.errorAt(p.i, e.Text.Sp, "SQ1001", "the unit of an interval stands behind its number, outside of the string").Help("%s", h)
+		return e
+	}
 	e.From = p.unit("a unit of time, as in INTERVAL '10' SECOND")
 	e.Precision = p.precision()
 	if p.accept("TO") {

@@ -2,6 +2,7 @@ package parser
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"weir/parser/token"
@@ -23,8 +24,36 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 	switch {
 	case t.Is("=") && before.Is("=") && before.End == t.Start:
 		return "equality is written with one ="
-	case t.Is("EMIT"):
+	case t.Is("EMIT"), before.Is("EMIT") && (t.Is("CHANGES") || t.Is("FINAL")):
 		return "leave EMIT out: a window gives each result once, when it is complete, and GROUP BY without one gives every change"
+	case before.Kind == token.Number && units[t.Key] != "":
+		return fmt.Sprintf("write INTERVAL '%s' %s", text(before), units[t.Key])
+	case t.Is("ASOF"), before.Is("ASOF"):
+		return "a join with the version of a time is written JOIN t FOR SYSTEM_TIME AS OF o.ts AS t ON o.id = t.id"
+	case before.Is("TOP") && t.Kind == token.Number:
+		return fmt.Sprintf("write LIMIT %s at the end of the query", text(t))
+	case t.Is("SYSTEM") && before.Is("FOR"):
+		return "write SYSTEM_TIME, in one word"
+	case before.Is("WATERMARK") && at(i+1).Is("AS"):
+		return fmt.Sprintf("write WATERMARK FOR %s AS ...", text(t))
+	case t.Is("MEASURES"):
+		return "the order is PARTITION BY, ORDER BY, MEASURES, AFTER MATCH, PATTERN, DEFINE"
+	case before.Is("(") && at(i-2).Is("FILTER"):
+		return "write FILTER (WHERE condition)"
+	case t.Is("WITH") && (at(i+1).Is("ROLLUP") || at(i+1).Is("CUBE")):
+		return fmt.Sprintf("write GROUP BY %s (...)", at(i+1).Key)
+	case t.Is("LATERAL") && at(i+1).Is("VIEW"):
+		return "write CROSS JOIN UNNEST(t.list) AS u (element)"
+	case t.Is("USING") && at(0).Is("CREATE"):
+		return "the connector is an option: WITH ('connector' = '...')"
+	case t.Is("(") && before.Is(")") && at(i+1).Kind == token.String && at(0).Is("CREATE"):
+		return "the options stand behind WITH: WITH ('connector' = '...')"
+	case t.Is("TABLE") && before.Is("INTO"):
+		return "leave TABLE out: INSERT INTO t"
+	case at(0).Is("CREATE") && columnClauses[t.Key]:
+		return "leave it out: what is in a column comes with the rows"
+	case at(0).Is("CREATE") && t.Is("KEY") && before.Kind == token.Word:
+		return "the key stands behind the columns: PRIMARY KEY (column) NOT ENFORCED"
 	case before.Is("DROP") && (t.Is("MATERIALIZED") || t.Is("STREAM") || t.Is("SOURCE") || t.Is("SINK")):
 		return "write DROP TABLE, or DROP VIEW"
 	case before.Is("SHOW") && (t.Is("STREAMS") || t.Is("SOURCES") || t.Is("SINKS") || t.Is("MATERIALIZED")):
@@ -35,6 +64,8 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 		return "leave it out: the connector and the format of a table say whether its rows change"
 	case t.Is("WITHIN"):
 		return "a join within a time has it among its conditions: ON a.id = b.id AND b.ts BETWEEN a.ts - INTERVAL '1' HOUR AND a.ts + INTERVAL '1' HOUR"
+	case t.Is("PARTITION") && at(i+1).Is("BY") && slices.ContainsFunc(toks[:i], func(t token.Token) bool { return t.Is("SESSION") }):
+		return "it stands behind the table: SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), gap)"
 	case t.Is("PARTITION") && at(i+1).Is("BY"):
 		return "leave it out: the key of what is written to Kafka is an option of its table, 'key.fields' = 'a;b'"
 	case t.Is(">") && before.Is("-") && before.End == t.Start:
@@ -66,6 +97,9 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 	}
 	return ""
 }
+
+// columnClauses is what other systems have behind a column's type.
+var columnClauses = wordSet(`AUTO_INCREMENT IDENTITY UNIQUE DEFAULT CHECK REFERENCES COLLATE ENCODING`)
 
 // foreignObjects is what other systems CREATE beside tables and views, and what to write for it.
 var foreignObjects = map[string]string{

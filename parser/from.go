@@ -177,6 +177,10 @@ func (p *parser) tableHints() []*ast.Property {
 	var kvs []*ast.Property
 	for _, h := range p.hints() {
 		if !p.failed && (h.Name != "OPTIONS" || len(h.Args) > 0) {
+			if h.Name == "OPTIONS" {
+				p.errorAt(at, h.Sp, "SQ1014", "the keys of options are strings").Help("write OPTIONS('key' = 'value')")
+				return nil
+			}
 			p.errorAt(at, h.Sp, "SQ1011", "the hint %s is not supported behind a table", h.Name).
 				Help("OPTIONS('key' = 'value') is")
 			return nil

@@ -58,8 +58,9 @@ func (p *parser) matchRecognize(start int, in ast.TableRef) ast.TableRef {
 		}
 	}
 	if !p.accept("DEFINE") {
-		p.unexpected("DEFINE and the conditions of the variables").
-			Help("a variable without a condition takes every row; one at least needs one: DEFINE A AS A.x > 0")
+		if d := p.unexpected("DEFINE and the conditions of the variables"); len(d.Helps) == 0 {
+			d.Help("a variable without a condition takes every row; one at least needs one: DEFINE A AS A.x > 0")
+		}
 	}
 	for {
 		m.Defines = append(m.Defines, p.define())

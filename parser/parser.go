@@ -166,8 +166,34 @@ func (p *parser) unexpected(want string) *diag.Diagnostic {
 	d := p.errorf("SQ1001", "expected %s, found %s", want, p.found(p.tok()))
 	if p.at >= 0 && p.at < len(p.toks) {
 		p.hintAt(d, p.at, want)
+		p.listAt(d, p.at, want)
 	}
 	return d
+}
+
+// listAt says what a list lacks that ends or goes on at token i without being told to: a comma, or its closing bracket.
+func (p *parser) listAt(d *diag.Diagnostic, i int, want string) {
+	if i == 0 || len(d.Labels)+len(d.Helps) > 0 {
+		return
+	}
+	t, before := p.toks[i], p.toks[i-1]
+	if want == "a comma or )" || want == "a comma" {
+		begins := t.Kind == token.Number || t.Kind == token.String || isName(t)
+		ends := before.Is(")") || before.Kind == token.Number || before.Kind == token.String || before.Kind == token.Quoted || before.Kind == token.Word
+		if begins && ends {
+			d.Label(p.span(before), "a comma is missing behind this")
+			return
+		}
+	}
+	if t.Kind != token.EOF && !structural[t.Key] || !strings.Contains(want, ")") {
+		return
+	}
+	for k := i - 1; k >= 0; k-- {
+		if p.toks[k].Is("(") && p.match[k] < 0 {
+			d.Label(p.span(p.toks[k]), "this bracket is not closed")
+			return
+		}
+	}
 }
 
 // hintAt adds the help that a misspelt keyword at token i, or just before it, deserves.

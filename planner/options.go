@@ -229,6 +229,9 @@ func (s *Session) checkOption(t *catalog.Table, c *catalog.ConnectorSpec, format
 			known = append(known, f.prefix+f.spec.Options[i].Key)
 		}
 	}
+	if c.Source {
+		known = append(known, config.LateRowsTarget)
+	}
 	for i := range c.Options {
 		if !c.Options[i].Prefix {
 			known = append(known, c.Options[i].Key)

@@ -279,7 +279,12 @@ func (s *Session) set(st *ast.Set) Result {
 		return nil
 	case err != nil:
 		s.failed[key] = true
-		s.diags.Errorf(codes.SettingValue, st.KV.Value.Sp, "%s", err)
+		d := s.diags.Errorf(codes.SettingValue, st.KV.Value.Sp, "%s", err)
+		if spec := config.Lookup(key); spec != nil {
+			if g, ok := diag.Suggest(strings.ToUpper(st.KV.Value.Value), spec.Values); ok {
+				d.Help("did you mean '%s'?", g)
+			}
+		}
 		return nil
 	}
 	s.sets[key] = st.Sp

@@ -147,7 +147,6 @@ var Codes = map[string]string{
 	"SQ7202": "every row of one side of a join meets every row of the other",
 	"SQ7203": "MATCH_RECOGNIZE waits for the end of a pattern for ever",
 	"SQ7204": "an aggregate keeps every value that was ever seen",
-	"SQ7205": "a stream cannot be put in an order",
 	"SQ7206": "LIMIT without ORDER BY takes whichever rows come first",
 	"SQ7207": "a function that gives another value each time stands in a query that changes rows",
 	"SQ7208": "state is forgotten before the next checkpoint",

@@ -284,6 +284,9 @@ func (x *lexer) op(start int, c byte) {
 		x.invalidUTF8(start)
 	} else {
 		d := x.list.Errorf("SQ1007", x.span(start, x.pos), "SQL has no use for the character %q", r)
+		if two := x.src[start:x.pos]; two == "::" || two == "&&" {
+			d.Title = "SQL has no use for " + two
+		}
 		switch r {
 		case ':':
 			if x.pos-start == 2 {

@@ -246,16 +246,18 @@ func (b *Binder) find(s *scope, start, end int, id ast.Ident) int {
 		}
 		if at >= 0 {
 			d := b.Diags.Errorf(codes.AmbiguousColumn, id.Sp, "column %s is ambiguous", id.Name)
+			var qualified []string
 			for _, r := range s.rels {
-				if at >= r.start && at < r.end || i >= r.start && i < r.end {
-					if len(d.Labels) < 2 {
-						d.Label(r.at, "%s has one", r.name)
-					}
+				if r.name != "" && (at >= r.start && at < r.end || i >= r.start && i < r.end) && len(d.Labels) < 2 {
+					d.Label(r.at, "%s has one", r.name)
+					qualified = append(qualified, scalar.QuoteName(r.name)+"."+scalar.QuoteName(id.Name))
 				}
 			}
 			if strings.HasPrefix(id.Name, "window_") && len(d.Labels) < 2 {
 				d.Note("a window adds window_start, window_end and window_time to the columns of its input")
 				d.Help("give the column %s of the window's input another name with AS", id.Name)
+			} else if len(qualified) == 2 && qualified[0] != qualified[1] {
+				d.Help("write %s or %s", qualified[0], qualified[1])
 			} else {
 				d.Help("put the table's name in front of it, or give the columns different names")
 			}

@@ -8,6 +8,7 @@ import (
 	"weir/parser/diag"
 	"weir/planner/codes"
 	"weir/planner/fn"
+	"weir/planner/logical"
 	"weir/planner/scalar"
 	"weir/planner/types"
 )
@@ -192,6 +193,8 @@ func (b *Binder) field(v scalar.Expr, f ast.Ident, at diag.Span) scalar.Expr {
 	d := b.Diags.Errorf(codes.UnknownColumn, f.Sp, "there is no field %s in %s", f.Name, t.WithNullable(true))
 	if s, ok := diag.Suggest(f.Name, names); ok {
 		d.Help("did you mean %s?", scalar.QuoteName(s))
+	} else {
+		d.Note("it has %s", list(names, 12))
 	}
 	return nil
 }
@@ -264,7 +267,22 @@ func (x *exprBinder) binary(e *ast.Binary) scalar.Expr {
 		}
 		return x.apply(e.Op, args, e.Sp)
 	}
-	return x.applyTo(e.Op, e.Sp, e.X, e.Y)
+	v := x.applyTo(e.Op, e.Sp, e.X, e.Y)
+	if v == nil {
+		x.quotedName(e.X, e.Sp)
+		x.quotedName(e.Y, e.Sp)
+	}
+	return v
+}
+
+// quotedName adds to the finding at a place that e, a string, is the name of a column.
+func (x *exprBinder) quotedName(e ast.Expr, at diag.Span) {
+	s, ok := e.(*ast.StringLit)
+	n := len(x.Diags.All)
+	if !ok || n == 0 || x.Diags.All[n-1].Span != at || !slices.ContainsFunc(x.scope.cols, func(c logical.Column) bool { return c.Name == s.Value }) {
+		return
+	}
+	x.Diags.All[n-1].Label(s.Sp, "this is a text").Help("for the column write %s", scalar.QuoteName(s.Value))
 }
 
 // rowOperands is the values of (a, b) = (c, d), which is a comparison of each pair.

@@ -40,6 +40,7 @@ type grouping struct {
 	aggAt  map[string]int
 	subs   subqueries // in keys and arguments
 	broken bool       // a finding was reported for the GROUP BY itself
+	told   bool       // a finding was reported for HAVING without GROUP BY
 	// subquery: the keys are what a sub-query without GROUP BY compares with the query around it.
 	subquery bool
 	ttl      *time.Duration // by a hint
@@ -181,26 +182,37 @@ func (g *grouping) groupKey(b *Binder, core *ast.SelectCore, e ast.Expr, s *scop
 			return [][]int{{g.window.start, g.window.end, g.window.time}}
 		}
 	}
+	found := len(b.Diags.All)
 	k := (&exprBinder{Binder: b, scope: s, clause: "GROUP BY", subs: &g.subs}).bind(e)
 	if k == nil {
 		g.broken = true
-		b.explainGroupBy(core, e)
+		b.explainAliases(core, "GROUP BY", found)
 		return nil
 	}
 	return [][]int{{g.addKey(k, e)}}
 }
 
-// explainGroupBy adds to the finding for an unknown column in GROUP BY that it is an alias.
-func (b *Binder) explainGroupBy(core *ast.SelectCore, e ast.Expr) {
-	ref, ok := e.(*ast.ColumnRef)
-	if !ok || len(ref.Name.Parts) != 1 || len(b.Diags.All) == 0 {
-		return
-	}
-	for _, it := range core.Items {
-		if it.Alias != nil && it.Alias.Name == ref.Name.Parts[0].Name && it.Expr != nil {
-			d := b.Diags.All[len(b.Diags.All)-1]
-			d.Label(it.Alias.Sp, "this alias is not visible in GROUP BY")
-			d.Helps = []string{fmt.Sprintf("write GROUP BY %s", it.Expr.Span().Text())}
+// explainAliases adds to the findings for unknown columns in a clause, those from number since on, that they are aliases of the SELECT list, which
+// is computed behind it.
+func (b *Binder) explainAliases(core *ast.SelectCore, clause string, since int) {
+	for _, d := range b.Diags.All[since:] {
+		for _, it := range core.Items {
+			if d.Code != codes.UnknownColumn || it.Alias == nil || it.Expr == nil || it.Alias.Sp.Text() != d.Span.Text() {
+				continue
+			}
+			d.Label(it.Alias.Sp, "this alias is not visible in %s", clause)
+			d.Notes = nil
+			text := it.Expr.Span().Text()
+			switch f, call := it.Expr.(*ast.Call); {
+			case clause == "WHERE" && call && f.Over != nil:
+				d.Helps = []string{"write QUALIFY in place of WHERE: its conditions are on the results of OVER"}
+			case clause == "WHERE" && b.containsAggregate(it.Expr):
+				d.Helps = []string{"write HAVING behind GROUP BY: HAVING " + text + " ..."}
+			case clause == "GROUP BY":
+				d.Helps = []string{"write GROUP BY " + text}
+			default:
+				d.Helps = []string{"repeat its expression: " + text}
+			}
 		}
 	}
 }
@@ -405,10 +417,16 @@ func (g *grouping) keyPath(x *exprBinder, col *scalar.Column, path []ast.Ident, 
 }
 
 func (g *grouping) notGrouped(x *exprBinder, e *ast.ColumnRef, col *scalar.Column) {
+	loneHaving := len(g.keys) == 0 && g.firstAgg.IsZero()
+	if loneHaving && g.told {
+		return // one finding for all columns: what is wrong is HAVING
+	}
+	g.told = loneHaving
 	d := x.Diags.Errorf(codes.NotGrouped, e.Sp, "column %s is neither grouped by nor inside an aggregate", e.Name)
 	if len(g.keys) == 0 {
 		if g.firstAgg.IsZero() {
-			d.Note("HAVING without GROUP BY makes one row of all rows")
+			d.Note("HAVING without GROUP BY makes one row of all rows").Help("write WHERE for a condition on single rows, or add GROUP BY %s", e.Name)
+			return
 		} else {
 			d.Label(g.firstAgg, "an aggregate makes one row of all rows")
 		}

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,8 +79,14 @@ func (b *Binder) Insert(st *ast.Insert, t *catalog.Table) *Insert {
 		b.columnCount(st, t, cols, targets)
 		return nil
 	}
+	order := orderByName(st, t)
 	for i, c := range cols {
-		ok = b.checkStore(st, t, &t.Columns[targets[i]], c, i) && ok
+		if b.checkStore(st, t, &t.Columns[targets[i]], c, i, order) {
+			continue
+		}
+		if ok = false; order != "" {
+			break // the other columns stand at the wrong places for the same reason
+		}
 	}
 	if v, constant := q.(*logical.Values); constant {
 		ok = b.noNulls(t, targets, v) && ok
@@ -281,6 +288,14 @@ func (b *Binder) columnCount(st *ast.Insert, t *catalog.Table, cols []logical.Co
 	if st.Columns == nil {
 		d.Label(st.Table.Sp, "%s", strings.Join(names, ", "))
 	}
+	if core, ok := st.Query.Body.(*ast.SelectCore); ok && len(cols) < len(targets) {
+		for _, it := range core.Items {
+			if it.Alias != nil && it.Expr != nil && strings.TrimSpace(it.Sp.File.Text[it.Expr.Span().End:it.Alias.Sp.Start]) == "" {
+				d.Label(it.Alias.Sp, "this is a name for what stands before it: is a comma missing?")
+				break
+			}
+		}
+	}
 	switch {
 	case len(cols) > len(targets):
 		d.Help("leave out %s", columnNames(cols[len(targets):]))
@@ -323,8 +338,56 @@ func itemSpan(q *ast.Query, i, n int) diag.Span {
 	return selectList(q)
 }
 
+// composes is functions whose texts are no numbers: a CAST would run, and fail.
+var composes = map[string]bool{"JSON_OBJECTAGG": true, "JSON_ARRAYAGG": true, "JSON_OBJECT": true, "JSON_ARRAY": true, "JSON_QUERY": true,
+	"LISTAGG": true, "DATE_FORMAT": true, "UUID": true, "MD5": true, "SHA256": true}
+
+// itemExpr is what column i of a query is computed by, nil where that is not known.
+func itemExpr(q *ast.Query, i int) ast.Expr {
+	switch c := q.Body.(type) {
+	case *ast.SelectCore:
+		if i < len(c.Items) && !slices.ContainsFunc(c.Items, func(it *ast.SelectItem) bool { return it.Star }) {
+			return c.Items[i].Expr
+		}
+	case *ast.Values:
+		if len(c.Rows) == 1 && i < len(c.Rows[0].Items) {
+			return c.Rows[0].Items[i]
+		}
+	}
+	return nil
+}
+
+// orderByName is the INSERT with the columns of the table that its query names, where that has all its columns from there, and in another
+// order; "" where it has not.
+func orderByName(st *ast.Insert, t *catalog.Table) string {
+	core, ok := st.Query.Body.(*ast.SelectCore)
+	if !ok || st.Columns != nil || len(st.Partition) > 0 {
+		return ""
+	}
+	var names, own []string
+	for _, f := range Writable(t) {
+		own = append(own, scalar.QuoteName(t.Columns[f].Name))
+	}
+	for _, it := range core.Items {
+		name := ""
+		if it.Alias != nil {
+			name = it.Alias.Name
+		} else if ref, plain := it.Expr.(*ast.ColumnRef); plain {
+			name = ref.Name.Parts[len(ref.Name.Parts)-1].Name
+		}
+		if name == "" || !slices.Contains(own, scalar.QuoteName(name)) {
+			return ""
+		}
+		names = append(names, scalar.QuoteName(name))
+	}
+	if slices.Equal(names, own) {
+		return ""
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s) ...", st.Table, strings.Join(names, ", "))
+}
+
 // checkStore reports a value that cannot go into a column.
-func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column, from logical.Column, i int) bool {
+func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column, from logical.Column, i int, order string) bool {
 	at := itemSpan(st.Query, i, len(Writable(t))-len(st.Partition))
 	if st.Columns != nil {
 		at = itemSpan(st.Query, i, len(st.Columns))
@@ -338,6 +401,23 @@ func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column
 	}
 	d := b.Diags.Errorf(codes.CannotStore, at, "cannot write %s into column %s %s of %s", from.Type.WithNullable(true), to.Name, to.Type.WithNullable(true), t.Name).
 		Label(to.Span, "declared as %s", to.Type)
+	if order != "" {
+		d.Help("columns go by their place, not by their name: write %s", order)
+		return false
+	}
+	if f, composed := itemExpr(st.Query, i).(*ast.Call); composed && composes[strings.ToUpper(f.Name.Name)] && to.Type.IsNumeric() {
+		d.Help("declare %s as %s, or write another value", to.Name, from.Type.WithNullable(true))
+		return false
+	}
+	if s, text := itemExpr(st.Query, i).(*ast.StringLit); text && !to.Type.IsString() {
+		if _, err := strconv.ParseFloat(s.Value, 64); err == nil && to.Type.IsNumeric() {
+			d.Help("write it without the quotes: %s", s.Value)
+			return false
+		} else if to.Type.IsNumeric() {
+			d.Help("a %s is written without quotes, as in 42", to.Type.WithNullable(true))
+			return false
+		}
+	}
 	if ok, _ := fn.CanCast(from.Type, to.Type); ok {
 		text := at.Text()
 		if strings.ContainsAny(text, "\n*") || len(text) > 40 {

@@ -316,7 +316,12 @@ func (x *exprBinder) frameBound(s *ast.WindowSpec, b ast.FrameBound, f *logical.
 	}
 	switch {
 	case !isInt || n < 0:
-		x.Diags.Errorf(codes.Over, v.Span(), "the size of a frame must be a constant")
+		d := x.Diags.Errorf(codes.Over, v.Span(), "the size of a frame must be a constant number or interval")
+		if !s.Rows {
+			d.Help("as in RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW")
+		} else {
+			d.Help("as in ROWS BETWEEN 10 PRECEDING AND CURRENT ROW")
+		}
 		return 0, false
 	case s.Rows && !v.Type().IsInteger():
 		x.Diags.Errorf(codes.Over, v.Span(), "ROWS counts rows, found %s", v.Type().WithNullable(true)).Help("for a span of time write RANGE")

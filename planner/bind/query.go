@@ -105,6 +105,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	b.checkHints(given, s)
 	in, s = dep.join(in, s)
 	if c.Where != nil {
+		since := len(b.Diags.All)
 		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
 		if k == nil && !hasSubquery(c.Where) {
 			if cond := x.condition(c.Where, "WHERE"); cond != nil {
@@ -113,6 +114,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 		} else if conds := x.conditions(c.Where, k); conds != nil {
 			in = conds.over(in, b)
 		}
+		b.explainAliases(c, "WHERE", since)
 		if len(s.cols) > 0 {
 			s.cols = in.Cols()[:len(s.cols)] // a join's time attributes depend on its condition
 		}
@@ -156,12 +158,14 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	var having scalar.Expr
 	var conds *conditions
 	if c.Having != nil {
+		since := len(b.Diags.All)
 		h := &exprBinder{Binder: b, scope: s, clause: "HAVING", agg: g}
 		if hasSubquery(c.Having) {
 			conds = h.conditions(c.Having, nil)
 		} else {
 			having = h.condition(c.Having, "HAVING")
 		}
+		b.explainAliases(c, "HAVING", since)
 	}
 	var hidden []scalar.Expr
 	if k != nil && ok {

@@ -134,7 +134,15 @@ func (b *Binder) windowArguments(t *ast.TableFunc, name string) (map[string]*ast
 			fits = len(a.Descriptor) == 1
 		}
 		if !fits {
-			b.Diags.Errorf(codes.WindowArgs, a.Sp, "this is not what %s takes as %s", name, p).Help("the form is %s", form)
+			d := b.Diags.Errorf(codes.WindowArgs, a.Sp, "this is not what %s takes as %s", name, p).Help("the form is %s", form)
+			if ref, ok := a.Expr.(*ast.ColumnRef); ok {
+				switch p {
+				case "DATA":
+					d.Helps = []string{"a table is named with the word in front: TABLE " + ref.Name.String()}
+				case "TIMECOL":
+					d.Helps = []string{"the time attribute is named as in DESCRIPTOR(" + ref.Name.String() + ")"}
+				}
+			}
 			return nil, false
 		}
 	}
@@ -211,8 +219,11 @@ func (b *Binder) windowSpec(args map[string]*ast.TableArg, name string, at diag.
 		w.Slide, ok2 = b.windowInterval(a.Expr, "the "+part)
 		ok = ok && ok2
 		if ok && w.Size%w.Slide != 0 {
-			b.Diags.Errorf(codes.WindowArgs, args["SIZE"].Sp, "the size of a %s window must be a multiple of its %s", name, part).
+			d := b.Diags.Errorf(codes.WindowArgs, args["SIZE"].Sp, "the size of a %s window must be a multiple of its %s", name, part).
 				Label(a.Sp, "%s does not go into %s", scalar.IntervalText(w.Slide), scalar.IntervalText(w.Size))
+			if w.Size < w.Slide {
+				d.Help("the %s comes first, then the size", part)
+			}
 			ok = false
 		}
 	}

@@ -262,7 +262,13 @@ func CheckValue(spec *catalog.OptionSpec, value string) error {
 		}
 	case catalog.OptDuration:
 		if _, e := ParseDuration(value); e != nil {
-			err = fmt.Errorf("'%s' expects a duration such as '5 s', found '%s'", spec.Key, value)
+			such := "5 s"
+			if n, weeks := strings.CutSuffix(strings.TrimRight(strings.ToLower(value), "s"), "week"); weeks {
+				if k, e := strconv.Atoi(strings.TrimSpace(n)); e == nil {
+					such = fmt.Sprintf("%d d", 7*k)
+				}
+			}
+			err = fmt.Errorf("'%s' expects a duration such as '%s', found '%s'", spec.Key, such, value)
 		}
 	case catalog.OptMemory:
 		if _, e := ParseMemory(value); e != nil {

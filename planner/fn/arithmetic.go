@@ -59,6 +59,17 @@ func operands(args []Arg) (a, b types.Type, err error) {
 }
 
 func mismatch(a, b types.Type) error {
+	time, other := a, b
+	if !time.IsTimestamp() && time.Kind != types.Date {
+		time, other = b, a
+	}
+	if (time.IsTimestamp() || time.Kind == types.Date) && (other.IsString() || other.IsNumeric()) {
+		span := "INTERVAL '5' MINUTE"
+		if time.Kind == types.Date {
+			span = "INTERVAL '1' DAY"
+		}
+		return fmt.Errorf("%s is no span of time; write one as in %s", other.WithNullable(true), span)
+	}
 	for _, t := range []types.Type{a, b} {
 		if t.IsString() {
 			return fmt.Errorf("%s is no number; CAST it, or use || to put strings together", t.WithNullable(true))

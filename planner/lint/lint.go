@@ -79,10 +79,10 @@ func Run(a *planner.Analysis, o Options) {
 	said := map[diag.Span]bool{}
 	var wrong []ast.Statement
 	for _, d := range a.Findings.All {
-		if refusal(d.Code) {
-			continue // what weir has not yet may have faults all the same
-		}
 		said[d.Span] = true
+		if refusal(d.Code) {
+			continue // what weir has not yet may have faults elsewhere all the same
+		}
 		if d.Severity == diag.Error {
 			p.sound = false
 			wrong = append(wrong, p.statementAt(d.Span))

@@ -18,7 +18,6 @@ var stateRules = []Rule{
 	{Code: "SQ7202", Name: "cross-join", run: crossJoin},
 	{Code: "SQ7203", Name: "match-without-within", run: matchWithoutWithin},
 	{Code: "SQ7204", Name: "distinct-without-end", run: distinctWithoutEnd},
-	{Code: "SQ7205", Name: "order-without-end", run: orderWithoutEnd},
 	{Code: "SQ7206", Name: "limit-without-order", run: limitWithoutOrder},
 	{Code: "SQ7207", Name: "changing-function-in-changes", run: changingFunction},
 	{Code: "SQ7208", Name: "ttl-too-short", run: ttlTooShort},
@@ -274,29 +273,6 @@ func bounded(n logical.Node) bool {
 		}
 	})
 	return all
-}
-
-func orderWithoutEnd(p *pass) {
-	each(p, func(q *ast.Query, above []ast.Node) {
-		if len(q.OrderBy) == 0 || q.Limit != nil || !written(above) || p.inBatch(q.Sp) {
-			return
-		}
-		core, ok := q.Body.(*ast.SelectCore)
-		if ok {
-			if r, isRef := q.OrderBy[0].Expr.(*ast.ColumnRef); isRef && !q.OrderBy[0].Desc {
-				rels := p.relations(core.From)
-				if t, c := column(rels, r); t != nil && isRowTime(t, c) {
-					return
-				}
-				if n := r.Name.Last().Name; n == "window_time" {
-					return
-				}
-			}
-		}
-		p.report(q.OrderBy[0].Sp.To(q.OrderBy[len(q.OrderBy)-1].Sp), "a stream cannot be put in this order").
-			At("rows that belong to the front may always come").
-			Help("order by the event time, ascending; or take the first of each group: ROW_NUMBER() OVER (...) <= n; or sort where the result is read")
-	})
 }
 
 func limitWithoutOrder(p *pass) {
