@@ -125,38 +125,41 @@ func (k *rowKernel) once(a, i int, take func(j int) bool) {
 	}
 }
 
-// has reports that row j of x is among the rows from .. to-1 of v.
-func has(v *batch.Vector, from, to int, x *batch.Vector, j int) bool {
+// search is the first of the rows from .. to-1 of v that is the same as row j of x, or -1.
+func search(v *batch.Vector, from, to int, x *batch.Vector, j int) int {
 	for r := from; r < to; r++ {
 		if sameValue(v, r, x, j) {
-			return true
+			return r
 		}
 	}
-	return false
+	return -1
+}
+
+// has reports that row j of x is among the rows from .. to-1 of v.
+func has(v *batch.Vector, from, to int, x *batch.Vector, j int) bool {
+	return search(v, from, to, x, j) >= 0
 }
 
 // entry adds an entry to the map under way; of a key that is there the value is replaced.
 func (k *rowKernel) entry(keys *batch.Vector, i int, values *batch.Vector, j int) {
 	key, value := k.out.Children[0], k.out.Children[1]
-	for r := k.from; r < key.Rows(); r++ {
-		if sameValue(key, r, keys, i) {
-			if value.Nulls.Has(r) {
-				value.Nulls.Clear(r)
-			}
-			value.SetFrom(r, values, j)
-			return
-		}
+	r := search(key, k.from, key.Rows(), keys, i)
+	if r < 0 {
+		key.AppendFrom(keys, i)
+		value.AppendFrom(values, j)
+		return
 	}
-	key.AppendFrom(keys, i)
-	value.AppendFrom(values, j)
+	if value.Nulls.Has(r) {
+		value.Nulls.Clear(r)
+	}
+	value.SetFrom(r, values, j)
 }
 
 // placeOf is the place of row j of x in the list at row i of v, from 1; 0: there is none.
 func placeOf(v *batch.Vector, i int, x *batch.Vector, j int) int {
-	for e := range int(v.Len[i]) {
-		if sameValue(v.Children[0], int(v.Off[i])+e, x, j) {
-			return e + 1
-		}
+	from := int(v.Off[i])
+	if r := search(v.Children[0], from, from+int(v.Len[i]), x, j); r >= 0 {
+		return r - from + 1
 	}
 	return 0
 }

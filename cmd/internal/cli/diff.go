@@ -154,10 +154,16 @@ func compareJobs(before, now *planner.Program) []verdict {
 
 func compareJob(old, now *physical.Job) verdict {
 	v := verdict{job: now.Name, state: "compatible", notes: columnChanges(old, now)}
-	a, b := shape(old), shape(now)
+	a, ids := shape(old)
+	b, more := shape(now)
+	for _, id := range more {
+		if _, both := a[id]; !both {
+			ids = append(ids, id)
+		}
+	}
 	kept := false // state other than positions
 	var changes []string
-	for _, id := range ids(old, now) {
+	for _, id := range ids {
 		was, is := a[id], b[id]
 		kept = kept || keepsState(was)
 		switch {
@@ -186,30 +192,20 @@ func compareJob(old, now *physical.Job) verdict {
 	return v
 }
 
-// shape is the lines of rules.Shape by operator.
-func shape(j *physical.Job) map[string]string {
-	out := map[string]string{}
+// shape is the lines of rules.Shape by operator; ids is the operators, in the order of the plan.
+func shape(j *physical.Job) (lines map[string]string, ids []string) {
+	lines = map[string]string{}
 	for line := range strings.SplitSeq(rules.Shape(j.Sinks), "\n") {
-		if words := strings.Fields(line); len(words) > 1 {
-			out[words[1]] = strings.TrimSpace(line)
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			continue
 		}
-	}
-	return out
-}
-
-// ids is the operators of both, in the order of the plans.
-func ids(old, now *physical.Job) []string {
-	var out []string
-	seen := map[string]bool{}
-	for _, j := range []*physical.Job{old, now} {
-		for line := range strings.SplitSeq(rules.Shape(j.Sinks), "\n") {
-			if words := strings.Fields(line); len(words) > 1 && !seen[words[1]] {
-				seen[words[1]] = true
-				out = append(out, words[1])
-			}
+		if _, seen := lines[words[1]]; !seen {
+			ids = append(ids, words[1])
 		}
+		lines[words[1]] = strings.TrimSpace(line)
 	}
-	return out
+	return lines, ids
 }
 
 // keepsState reports the line of an operator with keyed state: not of a source, whose position goes on anywhere, nor of a sink.
