@@ -85,9 +85,30 @@ var foreignConnectors = map[string]string{
 	"single_file": "write 'filesystem'", "file": "write 'filesystem'", "files": "write 'filesystem'",
 	"impulse": "write 'datagen'", "faker": "write 'datagen'",
 	"preview": "write 'print'", "stdout": "write 'print'",
-	"postgres-cdc": "let Debezium write the changes to Kafka: 'connector' = 'kafka' and 'format' = 'debezium-json' read them",
-	"mysql-cdc":    "let Debezium write the changes to Kafka: 'connector' = 'kafka' and 'format' = 'debezium-json' read them",
+	"postgres-cdc": readChanges, "mysql-cdc": readChanges, "oracle-cdc": readChanges, "sqlserver-cdc": readChanges, "mongodb-cdc": readChanges, "db2-cdc": readChanges,
+	"socket":          "write the lines into a topic or a file: 'connector' = 'kafka' or 'filesystem'",
+	"dynamic-kafka":   "write 'kafka', with the topics of one cluster: 'topic' = 'a;b', or 'topic-pattern'",
+	"confluent":       "write 'kafka' or 'upsert-kafka', with 'topic' and 'properties.bootstrap.servers'",
+	"elasticsearch-6": fromTopic, "elasticsearch-7": fromTopic, "elasticsearch-8": fromTopic, "opensearch": fromTopic, "hbase-1.4": fromTopic, "hbase-2.2": fromTopic,
+	"mongodb": fromTopic, "redis": fromTopic, "iceberg": fromTopic, "hudi": fromTopic, "paimon": fromTopic, "doris": fromTopic, "starrocks": fromTopic, "clickhouse": fromTopic,
+	"kinesis": throughKafka, "pulsar": throughKafka, "upsert-pulsar": throughKafka, "rabbitmq": throughKafka, "kinesis-legacy": throughKafka,
 }
+
+// What stands in several places of foreignConnectors.
+const (
+	readChanges  = "let Debezium write the changes to Kafka: 'connector' = 'kafka' and 'format' = 'debezium-json' read them"
+	fromTopic    = "write to a topic, 'connector' = 'upsert-kafka', and let Kafka Connect take the rows on from there"
+	throughKafka = "let Kafka Connect copy between it and a topic: 'connector' = 'kafka'"
+)
+
+// foreignFormats is what to do where records are in a format of Flink that weir has not.
+var foreignFormats = map[string]string{
+	"avro": readJSON, "avro-confluent": readJSON, "protobuf": readJSON, "json-registry": readJSON, "avro-registry": readJSON, "proto-registry": readJSON,
+	"debezium-avro-confluent": "let Debezium write JSON, and read 'debezium-json'",
+	"parquet":                 "weir reads and writes 'json', 'csv' and 'raw' files", "orc": "weir reads and writes 'json', 'csv' and 'raw' files",
+}
+
+const readJSON = "let its producers write JSON, or a Kafka Connect converter, and read 'json'; 'raw' gives the bytes as they are"
 
 // checkOptions checks the options of t against its connector and formats; at is the place of WITH.
 // It reports whether they are right.
@@ -191,7 +212,9 @@ func (s *Session) formats(t *catalog.Table, c *catalog.ConnectorSpec) []formatUs
 			}
 			sort.Strings(names)
 			d := s.diags.Errorf(codes.UnknownFormat, o.ValueSpan, "format '%s' is not known", o.Value)
-			if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, strings.ToLower(o.Value)+"-") }); i >= 0 {
+			if help, ok := foreignFormats[o.Value]; ok {
+				d.Help("%s", help).Note("known are %s", strings.Join(names, ", "))
+			} else if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, strings.ToLower(o.Value)+"-") }); i >= 0 {
 				d.Help("did you mean '%s'?", names[i])
 			} else if g, ok := diag.Suggest(o.Value, names); ok {
 				d.Help("did you mean '%s'?", g)
@@ -235,6 +258,11 @@ func (s *Session) checkOption(t *catalog.Table, c *catalog.ConnectorSpec, format
 	for i := range c.Options {
 		if !c.Options[i].Prefix {
 			known = append(known, c.Options[i].Key)
+		}
+	}
+	for key, prefix := range c.Formats {
+		if v, given := t.Options.Get(key); given && s.o.Registry.Formats[v] == nil && strings.HasPrefix(o.Key, prefix+v+".") {
+			return // of a format that is not known, which is said there
 		}
 	}
 	d := s.diags.Errorf(codes.UnknownOption, o.KeySpan, "option '%s' is not known to connector '%s'", o.Key, c.Name)
