@@ -191,7 +191,8 @@ func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, whe
 		}
 		if time.Since(start) > limit {
 			// A try that ran out of time says nothing; that there is no broker does, and what to do is another thing then.
-			if away := h.unreachable(start); away != nil && !waitable(err) {
+			code, _ := codeOf(err)
+			if away := h.unreachable(start); away != nil && (!waitable(err) || code == ck.ErrTimedOut) {
 				err = fmt.Errorf("no connection to Kafka: %w", away)
 				help = "start the broker, or mend 'properties.bootstrap.servers'; SET 'weir.connect.timeout' says how long to wait"
 			}

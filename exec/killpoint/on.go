@@ -4,6 +4,7 @@ package killpoint
 
 import (
 	"os"
+	ossignal "os/signal"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -49,10 +50,15 @@ func signal(s syscall.Signal) {
 // Hit is called when the process passes the point. Any goroutine.
 func Hit(point string) {
 	if stop.hit(point) {
+		// The signal may take a moment, and nothing must happen in it: this goroutine goes on when the process does.
+		goesOn := make(chan os.Signal, 1)
+		ossignal.Notify(goesOn, syscall.SIGCONT)
 		signal(syscall.SIGSTOP)
+		<-goesOn
+		ossignal.Stop(goesOn)
 	}
 	if kill.hit(point) {
 		signal(syscall.SIGKILL)
-		select {} // the signal may take a moment: nothing must happen in it
+		select {} // as above
 	}
 }

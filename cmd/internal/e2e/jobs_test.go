@@ -4,8 +4,9 @@ import "strings"
 
 // What the jobs have in common. $BROKER and $CHK are filled in by newJob, the topics of input and output by the tests.
 const (
+	jobName  = "job" // and so the folder of its state
 	settings = `
-SET 'pipeline.name' = 'job';
+SET 'pipeline.name' = '` + jobName + `';
 SET 'execution.checkpointing.interval' = '100 ms';
 SET 'execution.checkpointing.dir' = '$CHK';
 `

@@ -49,7 +49,7 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 				p.stopped()
 				copyState(t, j.state, cut)
 				p.kill()
-				torn += tear(t, rnd, filepath.Join(synced, s.name), filepath.Join(cut, s.name))
+				torn += tear(t, rnd, filepath.Join(synced, jobName), filepath.Join(cut, jobName))
 				if err := os.RemoveAll(j.state); err != nil {
 					t.Fatal(err)
 				}
@@ -109,6 +109,9 @@ func tear(t *testing.T, rnd *rand.Rand, synced, cut string) int {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := os.Stat(cut); err != nil {
+		t.Fatalf("the job has no state there: %v", err)
 	}
 	done := filepath.Join(cut, "committed.json")
 	switch rnd.IntN(4) {
