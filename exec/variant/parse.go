@@ -213,41 +213,52 @@ func (b *Builder) id(name []byte) int {
 	return id
 }
 
+// next reports whether another item of a list comes, and goes to it, or past the list's end. first: none was read so far.
+func (b *Builder) next(end byte, first bool) (bool, error) {
+	b.space()
+	switch c := b.peek(); {
+	case c == end:
+		b.at++
+		return false, nil
+	case first:
+		return true, nil
+	case c == ',':
+		b.at++
+		b.space()
+		return true, nil
+	}
+	return false, b.unexpected("a comma or " + string(end))
+}
+
 func (b *Builder) object(depth int) error {
 	start, first := len(b.data), len(b.members)
-	b.space()
-	if b.peek() != '}' {
-		for {
-			if b.peek() != '"' {
-				return b.unexpected("a name in quotes")
-			}
-			b.at++
-			name, err := b.str()
-			if err != nil {
-				return err
-			}
-			b.space()
-			if b.peek() != ':' {
-				return b.unexpected("a colon")
-			}
-			b.at++
-			b.space()
-			b.members = append(b.members, member{name, b.id(name), len(b.data) - start})
-			if err := b.value(depth + 1); err != nil {
-				return err
-			}
-			b.space()
-			if b.peek() != ',' {
-				break
-			}
-			b.at++
-			b.space()
+	for {
+		more, err := b.next('}', len(b.members) == first)
+		if err != nil {
+			return err
 		}
-		if b.peek() != '}' {
-			return b.unexpected("a comma or }")
+		if !more {
+			break
+		}
+		if b.peek() != '"' {
+			return b.unexpected("a name in quotes")
+		}
+		b.at++
+		name, err := b.str()
+		if err != nil {
+			return err
+		}
+		b.space()
+		if b.peek() != ':' {
+			return b.unexpected("a colon")
+		}
+		b.at++
+		b.space()
+		b.members = append(b.members, member{name, b.id(name), len(b.data) - start})
+		if err := b.value(depth + 1); err != nil {
+			return err
 		}
 	}
-	b.at++
 	err := b.endObject(start, b.members[first:])
 	b.members = b.members[:first]
 	return err
@@ -333,25 +344,19 @@ func appendSize(dst []byte, n int) []byte {
 
 func (b *Builder) array(depth int) error {
 	start, first := len(b.data), len(b.places)
-	b.space()
-	if b.peek() != ']' {
-		for {
-			b.places = append(b.places, len(b.data)-start)
-			if err := b.value(depth + 1); err != nil {
-				return err
-			}
-			b.space()
-			if b.peek() != ',' {
-				break
-			}
-			b.at++
-			b.space()
+	for {
+		more, err := b.next(']', len(b.places) == first)
+		if err != nil {
+			return err
 		}
-		if b.peek() != ']' {
-			return b.unexpected("a comma or ]")
+		if !more {
+			break
+		}
+		b.places = append(b.places, len(b.data)-start)
+		if err := b.value(depth + 1); err != nil {
+			return err
 		}
 	}
-	b.at++
 	err := b.endArray(start, b.places[first:])
 	b.places = b.places[:first]
 	return err
