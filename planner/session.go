@@ -260,15 +260,16 @@ func (s *Session) set(st *ast.Set) Result {
 		return r
 	}
 	key := st.KV.Key.Value
-	if now, old := config.Renamed[key]; old {
-		s.diags.Warnf(codes.SettingNoEffect, st.KV.Key.Sp, "'%s' is called '%s' now, which is set", key, now).Severity = diag.Note
-		key = now
+	spec := config.Lookup(key)
+	if spec != nil && spec.Key != key {
+		s.diags.Warnf(codes.SettingNoEffect, st.KV.Key.Sp, "'%s' is called '%s' now, which is set", key, spec.Key).Severity = diag.Note
+		key = spec.Key
 	}
 	value, ok := s.expand(st.KV.Value.Value, st.KV.Value.Sp)
 	if !ok {
 		return nil
 	}
-	if s.unset[st.KV.Value.Sp] && config.Lookup(key) != nil {
+	if s.unset[st.KV.Value.Sp] && spec != nil {
 		return &Done{Message: "'" + key + "' depends on the environment"}
 	}
 	err := cfg.Set(key, value, config.FromFile)
@@ -280,10 +281,8 @@ func (s *Session) set(st *ast.Set) Result {
 	case err != nil:
 		s.failed[key] = true
 		d := s.diags.Errorf(codes.SettingValue, st.KV.Value.Sp, "%s", err)
-		if spec := config.Lookup(key); spec != nil {
-			if g, ok := diag.Suggest(strings.ToUpper(st.KV.Value.Value), spec.Values); ok {
-				d.Help("did you mean '%s'?", g)
-			}
+		if g, ok := diag.Suggest(strings.ToUpper(st.KV.Value.Value), spec.Values); ok {
+			d.Help("did you mean '%s'?", g)
 		}
 		return nil
 	}
@@ -321,17 +320,14 @@ func (s *Session) reset(st *ast.Reset) Result {
 		s.sets = map[string]diag.Span{}
 		return &Done{Message: "all settings are back to their defaults"}
 	}
-	key := st.Key.Value
-	if now, old := config.Renamed[key]; old {
-		key = now
-	}
-	if config.Lookup(key) == nil {
-		s.unknownSetting(key, st.Key.Sp)
+	spec := config.Lookup(st.Key.Value)
+	if spec == nil {
+		s.unknownSetting(st.Key.Value, st.Key.Sp)
 		return nil
 	}
-	s.o.Config.Reset(key)
-	delete(s.sets, key)
-	return &Done{Message: "'" + key + "' is back to its default"}
+	s.o.Config.Reset(spec.Key)
+	delete(s.sets, spec.Key)
+	return &Done{Message: "'" + spec.Key + "' is back to its default"}
 }
 
 func (s *Session) createView(st *ast.CreateView) Result {

@@ -97,7 +97,7 @@ func (c *Config) Set(key, value string, from Origin) error {
 	if err := CheckValue(spec, value); err != nil {
 		return err
 	}
-	if c.values[key].origin == FromFlag && from != FromFlag {
+	if c.values[spec.Key].origin == FromFlag && from != FromFlag {
 		return nil
 	}
 	return c.put(c.values, spec, value, from)
@@ -220,8 +220,11 @@ func (c *Config) Settings() []string {
 	return slices.Compact(keys)
 }
 
-// Lookup is the declaration of key, nil when there is none.
+// Lookup is the declaration of key, nil when there is none. One of Flink's past is declared by the name of today, which the declaration has.
 func Lookup(key string) *catalog.OptionSpec {
+	if now, old := Renamed[key]; old {
+		key = now
+	}
 	for i := range Keys {
 		if Keys[i].Key == key {
 			return &Keys[i]

@@ -89,3 +89,17 @@ func TestEveryDefaultIsAValueOfItsKey(t *testing.T) {
 		}
 	}
 }
+
+// A key of Flink's past is the one of today, wherever it is set.
+func TestNamesOfThePast(t *testing.T) {
+	c := New()
+	if err := c.Set("state.checkpoints.dir", "file:///flag", FromFlag); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Set(CheckpointDir, "file:///file", FromFile); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.String(CheckpointDir); got != "file:///flag" {
+		t.Errorf("the directory is %s, want the command line's", got)
+	}
+}

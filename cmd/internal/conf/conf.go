@@ -374,7 +374,8 @@ func (l *loader) setting(key string, e entry, origin string) {
 		l.diags.Errorf(BadValue, cmp.Or(e.value, e.key), "%s", err)
 		return
 	}
-	l.c.values["settings."+key] = Value{Key: "settings." + key, Value: e.text, Origin: origin}
+	name := "settings." + spec.Key
+	l.c.values[name] = Value{Key: name, Value: e.text, Origin: origin}
 }
 
 // rule is the code of a rule that an entry names.
