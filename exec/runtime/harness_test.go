@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,6 +101,7 @@ type job struct {
 	dir   string
 	make  func() *physical.Job
 	opts  runtime.Options
+	turns map[string]int // how often the tables are read whose rows come in turns; nil: all rows come at once
 
 	failed error // what ended a run that dieAt expected to get further
 }
@@ -132,18 +134,21 @@ func (j *job) run() (runtime.Summary, error) {
 func (j *job) drive(r *runtime.Runner) (runtime.Summary, error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, errors.New("the test's time is over"))
 	defer cancel()
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
+	var beside sync.WaitGroup
+	beside.Go(func() {
 		for ctx.Err() == nil {
 			if _, err := r.Checkpoint(ctx); err != nil && ctx.Err() != nil {
 				return
 			}
 		}
-	}()
+	})
+	if j.turns != nil {
+		turns := j.world.Turns(j.turns)
+		beside.Go(func() { _ = turns(ctx, r.Settle) }) // it fails with the run, which says why
+	}
 	sum, err := r.Run(ctx)
 	cancel()
-	<-over
+	beside.Wait()
 	return sum, err
 }
 

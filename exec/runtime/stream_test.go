@@ -35,6 +35,8 @@ import (
 //
 //	sql                       tables of connector 'memory' (see runtimetest.Registry) and INSERTs
 //	rows table=t split=0      a row a line, values separated by |, NULL for NULL; a TIMESTAMP is h:mm:ss
+//	turns                     rows of several tables, their table and the kind of change in front: each is read when those before it
+//	                          have gone through the job, also when they are read again
 //	run [exact]               committed output by table, worked out by hand
 //
 // The job runs plain, then in every way that must not make a difference: in batches of one row, with an epoch
@@ -59,6 +61,9 @@ func TestStream(t *testing.T) {
 				d.MaybeScanArgs(t, "split", &split)
 				s.rows = append(s.rows, inputRows{table, split, strings.Split(strings.TrimSpace(d.Input), "\n")})
 				return ""
+			case "turns":
+				s.turns = strings.Split(strings.TrimSpace(d.Input), "\n")
+				return ""
 			case "run":
 				s.exact = d.HasArg("exact")
 				return s.runAll(t)
@@ -72,6 +77,7 @@ func TestStream(t *testing.T) {
 type streamTest struct {
 	sql   string
 	rows  []inputRows
+	turns []string // rows with their tables
 	exact bool
 }
 
@@ -133,8 +139,37 @@ func (s *streamTest) world(t *testing.T, job *physical.Job) *runtimetest.World {
 				w.Append(tb.Name, in.split, parseRow(t, tb, line))
 			}
 		}
+		for i, line := range s.turns {
+			head, row, _ := strings.Cut(line, "|")
+			if table, kind, _ := strings.Cut(strings.TrimSpace(head), " "); table == tb.Name {
+				w.AppendInTurn(tb.Name, 0, i+1, kindOf(t, kind), parseRow(t, tb, row))
+			}
+		}
 	}
 	return w
+}
+
+// kindOf reads the kind of a change; nothing is +I.
+func kindOf(t *testing.T, s string) batch.ChangeKind {
+	t.Helper()
+	for _, k := range []batch.ChangeKind{batch.Insert, batch.UpdateBefore, batch.UpdateAfter, batch.Delete} {
+		if s == "" || s == k.String() {
+			return k
+		}
+	}
+	t.Fatalf("%q is no kind of change", s)
+	return 0
+}
+
+// scansOf is how often a job reads each table.
+func scansOf(job *physical.Job) map[string]int {
+	out := map[string]int{}
+	for n := range job.Nodes() {
+		if s, ok := n.(*physical.Scan); ok {
+			out[s.Table.Name]++
+		}
+	}
+	return out
 }
 
 func scanned(job *physical.Job) []*catalog.Table {
@@ -389,6 +424,9 @@ func (s *streamTest) runOne(t *testing.T, v variant) string {
 	w := s.world(t, make())
 	w.BatchRows, w.Pace = v.batch, v.pace
 	j := newJob(t, w, make)
+	if s.turns != nil {
+		j.turns = scansOf(plan)
+	}
 	if v.die != "" && j.dieAt(v.die, v.nth) {
 		set = v.again
 		if v.disk {

@@ -214,6 +214,9 @@ func (r *reader) fill() (rows, onlyNews bool) {
 		if w.Pace > 0 && !r.src.in.unpaced {
 			end = min(end, s.sp.open)
 		}
+		if w.turns > 0 {
+			end = min(end, s.sp.until(s.at, w.turn))
+		}
 		take := min(end-s.at, max(1, most/n), most-r.out.N)
 		if s.idles {
 			r.news = append(r.news, exec.SplitProgress{Split: i, Watermark: exec.MinWatermark, Idle: true})

@@ -49,6 +49,8 @@ type World struct {
 	marker     *exec.Marker
 	owner      string
 	generation int // of the transactional id
+	turn       int // of the entries that may be read now; see Turns
+	turns      int // the last one that any entry has
 	claims     int
 	commits    int
 	told       map[string]map[string]int // by table and split: positions passed to Committed
@@ -103,6 +105,15 @@ type entry struct {
 	row   []types.Value // nil: progress
 	wm    exec.Watermark
 	idles bool
+	turn  int // it is not read before this turn
+}
+
+// until is where the entries of sp end that may be read in a turn, from an entry on that may.
+func (sp *split) until(from, turn int) int {
+	for from < len(sp.rows) && sp.rows[from].turn <= turn {
+		from++
+	}
+	return from
 }
 
 // New is an empty world.
@@ -145,6 +156,45 @@ func (w *World) Append(table string, split int, rows ...[]types.Value) {
 		es[i] = entry{row: r}
 	}
 	w.append(table, split, es)
+}
+
+// AppendInTurn adds a row of any kind that is not read before its turn, a number from 1 on; see Turns.
+func (w *World) AppendInTurn(table string, split, turn int, kind batch.ChangeKind, row []types.Value) {
+	w.mu.Lock()
+	w.turns = max(w.turns, turn)
+	w.mu.Unlock()
+	w.append(table, split, []entry{{kind: kind, row: row, turn: turn}})
+}
+
+// Turns goes back to the first turn, for a run of a job that is to begin, and returns what is to be called beside that run: it has the rows of
+// AppendInTurn read turn by turn, those of one when what came before, in all tables, has been read by every scan, and settle has returned. So
+// what is read again comes in the same order. It returns nil when there are no more turns, else the cause of ctx's end or the error of settle.
+func (w *World) Turns(scans map[string]int) func(ctx context.Context, settle func(context.Context) error) error {
+	begin := func(turn int) (last bool) {
+		w.mu.Lock()
+		w.turn = turn
+		last = turn >= w.turns
+		w.mu.Unlock()
+		for t := range scans {
+			w.Wake(t)
+		}
+		return last
+	}
+	last := begin(0)
+	return func(ctx context.Context, settle func(context.Context) error) error {
+		for turn := 1; !last; turn++ {
+			for t, n := range scans {
+				if err := w.AwaitRead(ctx, t, n); err != nil {
+					return err
+				}
+			}
+			if err := settle(ctx); err != nil {
+				return err
+			}
+			last = begin(turn)
+		}
+		return nil
+	}
 }
 
 // AppendChange adds a row of any kind to a split.
@@ -224,7 +274,7 @@ func (w *World) End(table string) {
 	w.Wake(table)
 }
 
-// AwaitRead returns when everything in the table has been given to each of the scans that read it, or with the cause of
+// AwaitRead returns when everything in the table whose turn has come has been given to each of the scans that read it, or with the cause of
 // ctx's end. Runner.Settle then tells when it has been processed.
 func (w *World) AwaitRead(ctx context.Context, table string, scans int) error {
 	stop := context.AfterFunc(ctx, func() {
@@ -236,7 +286,7 @@ func (w *World) AwaitRead(ctx context.Context, table string, scans int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in := w.inputs[table]
-	for !in.read(scans) {
+	for !in.read(scans, w.turn) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -245,12 +295,12 @@ func (w *World) AwaitRead(ctx context.Context, table string, scans int) error {
 	return nil
 }
 
-// read reports whether each split has been read to its present end, as many times as there are scans.
-func (in *input) read(scans int) bool {
+// read reports whether each split has been read as far as it may in a turn, as many times as there are scans.
+func (in *input) read(scans, turn int) bool {
 	there := 0
 	for r := range in.readers {
 		for _, s := range r.splits {
-			if s.at < len(s.sp.rows) && !s.paused || s.idles {
+			if s.at < s.sp.until(s.at, turn) && !s.paused || s.idles {
 				return false
 			}
 			there++
