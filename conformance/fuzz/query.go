@@ -83,12 +83,7 @@ func Generate(c *Choices) Case {
 	out.Apart = g.timed && all > 1 || g.uses["windows of changes"]
 	g.ahead = g.ahead || g.inTime && out.Twice // whether a row with the watermark's time meets itself is up to which of the scans comes first
 	out.Rows = g.rows()
-	if g.batch {
-		g.uses["batch"] = true
-		out.Tables = "SET 'execution.runtime-mode' = 'batch';\n"
-	} else {
-		out.Tables, out.MiniBatch = g.settings()
-	}
+	out.Tables, out.MiniBatch = g.settings()
 	var tables []string
 	for _, t := range g.tables {
 		tables = append(tables, t.String())
@@ -101,17 +96,29 @@ func Generate(c *Choices) Case {
 	return out
 }
 
-// settings are those that may change how an engine goes about a query. Where a watermark decides over rows there are no mini-batches: they
+// settings are those that say, or may change, how an engine goes about a query. Where a watermark decides over rows there are no mini-batches: they
 // hold watermarks back in Flink, so that other rows are late.
 func (g *generator) settings() (text string, miniBatch bool) {
 	set := func(use, key, value string) {
 		g.uses[use] = true
 		text += fmt.Sprintf("SET '%s' = '%s';\n", key, value)
 	}
-	if miniBatch = !g.timed && g.c.chance(20); miniBatch {
+	if g.batch {
+		set("batch", "execution.runtime-mode", "batch")
+	}
+	if strategy := pick(g.c, []string{"", "", "TWO_PHASE", "ONE_PHASE"}); strategy != "" {
+		set(strategy, "table.optimizer.agg-phase-strategy", strategy)
+	}
+	if miniBatch = !g.batch && !g.timed && g.c.chance(30); miniBatch {
 		set("mini-batch", "table.exec.mini-batch.enabled", "true")
 		set("mini-batch", "table.exec.mini-batch.allow-latency", "50 ms")
 		set("mini-batch", "table.exec.mini-batch.size", pick(g.c, []string{"2", "5", "1000"}))
+		if g.c.chance(25) {
+			set("DISTINCT in two steps", "table.optimizer.distinct-agg.split.enabled", "true")
+		}
+	}
+	if g.batch {
+		return text, false
 	}
 	if g.c.chance(10) {
 		set("state TTL", "table.exec.state.ttl", "1 h")
