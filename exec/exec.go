@@ -379,6 +379,8 @@ type Connectors interface {
 	Sink(sink *physical.Sink, cfg *config.Config, log *slog.Logger) (SinkSpec, error)
 	// Lookup makes the lookups of a join whose table is not read as a whole (physical.FullCache).
 	Lookup(join *physical.LookupJoin, cfg *config.Config, log *slog.Logger) (LookupSpec, error)
+	// Search makes the searches of a table whose connector searches it by itself (catalog.ConnectorSpec.OwnSearch).
+	Search(search *physical.VectorSearch, cfg *config.Config, log *slog.Logger) (SearchSpec, error)
 }
 
 // Connector is one registered connector.
@@ -387,6 +389,7 @@ type Connector struct {
 	Source func(scan *physical.Scan, cfg *config.Config, log *slog.Logger) (SourceSpec, error)
 	Sink   func(sink *physical.Sink, cfg *config.Config, log *slog.Logger) (SinkSpec, error)
 	Lookup func(join *physical.LookupJoin, cfg *config.Config, log *slog.Logger) (LookupSpec, error)
+	Search func(search *physical.VectorSearch, cfg *config.Config, log *slog.Logger) (SearchSpec, error)
 }
 
 // Registry is Connectors from a list.
@@ -418,6 +421,16 @@ func (r Registry) Lookup(n *physical.LookupJoin, cfg *config.Config, log *slog.L
 		return nil, unknownConnector(t, "look rows up by")
 	}
 	return c.Lookup(n, cfg, log)
+}
+
+// Search makes the searches of a table.
+func (r Registry) Search(n *physical.VectorSearch, cfg *config.Config, log *slog.Logger) (SearchSpec, error) {
+	t := n.Lookup.Table
+	c, ok := r[t.Connector]
+	if !ok || c.Search == nil {
+		return nil, unknownConnector(t, "search by vectors in")
+	}
+	return c.Search(n, cfg, log)
 }
 
 func unknownConnector(t *catalog.Table, verb string) error {

@@ -131,6 +131,13 @@ func (s *Session) checkSources(b *bind.Binder) {
 				Label(u.Table.NameSpan, "defined here")
 			continue
 		}
+		if w := u.Table.Watermark; w != nil && w.OfSource() && !s.makesWatermarks(u.Table) {
+			s.diags.Errorf(codes.Watermark, w.Expr.Span(), "connector '%s' makes no watermarks of its own", u.Table.Connector).
+				At("it would never say how far event time has come").Label(u.At, "the table is read here").
+				Note("Flink refuses this too").
+				Help("compute it of the row time: WATERMARK FOR %[1]s AS %[1]s - INTERVAL '5' SECOND", scalar.QuoteName(u.Table.Columns[w.Column].Name))
+			continue
+		}
 		s.checkTable(u.Table, catalog.UseSource)
 		s.checkLate(u.Table, u.At)
 		if s.o.Config.String(config.RuntimeMode) == "BATCH" && !s.bounded(u.Table) {

@@ -74,9 +74,10 @@ func testRegistry() *catalog.Registry {
 	looks := func(name string, whole bool) *catalog.ConnectorSpec {
 		return &catalog.ConnectorSpec{
 			Name: name, Source: true, SourceMode: mode(catalog.InsertOnly), SinkMode: mode(catalog.InsertOnly),
-			Options: []catalog.OptionSpec{{Key: "lookup.cache"}, {Key: "lookup.partial-cache.max-rows", Type: catalog.OptLong}},
+			Options: []catalog.OptionSpec{{Key: "lookup.cache"}, {Key: "lookup.partial-cache.max-rows", Type: catalog.OptLong}, {Key: catalog.SearchMetric}},
 			Bounded: func(*catalog.Table) bool { return true },
 			Lookup:  func(*catalog.Table) bool { return true }, FullLookup: whole,
+			Search: func(*catalog.Table) bool { return true }, OwnSearch: !whole, SourceWatermark: !whole,
 		}
 	}
 	r := &catalog.Registry{Connectors: map[string]*catalog.ConnectorSpec{}, Formats: map[string]*catalog.FormatSpec{}}

@@ -64,7 +64,7 @@ func NewSession(o Options) *Session {
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
 		spaces: newSpaces(), defs: map[string]*ast.CreateTable{}, copied: map[*ast.Like]*catalog.Table{}, sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
 	}
-	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup, ReadsFields: o.Registry.ReadsFields,
+	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup, OwnSearch: s.ownSearch, ReadsFields: o.Registry.ReadsFields,
 		LateTarget: s.lateTarget}
 	return s
 }
@@ -485,6 +485,18 @@ func (s *Session) sinkMode(t *catalog.Table) catalog.ChangeMode {
 func (s *Session) fullLookup(t *catalog.Table) bool {
 	c := s.connector(t)
 	return c != nil && c.FullLookup
+}
+
+// makesWatermarks reports a table whose connector makes watermarks by itself.
+func (s *Session) makesWatermarks(t *catalog.Table) bool {
+	c := s.connector(t)
+	return c != nil && c.SourceWatermark
+}
+
+// ownSearch reports a table whose connector searches it by vectors.
+func (s *Session) ownSearch(t *catalog.Table) bool {
+	c := s.connector(t)
+	return c != nil && c.OwnSearch
 }
 
 func (s *Session) bounded(t *catalog.Table) bool {

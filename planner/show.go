@@ -39,7 +39,7 @@ func (s *Session) show(st *ast.Show) Result {
 	case "FUNCTIONS":
 		var names []string
 		for n, f := range s.o.Functions {
-			if f.Kind != fn.WindowTVF && n[0] >= 'A' && n[0] <= 'Z' && !strings.Contains(n, " ") && f.Unsupported == "" {
+			if f.Kind != fn.TableFunction && n[0] >= 'A' && n[0] <= 'Z' && !strings.Contains(n, " ") {
 				names = append(names, n)
 			}
 		}

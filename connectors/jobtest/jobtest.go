@@ -137,6 +137,10 @@ func (b both) Lookup(n *physical.LookupJoin, c *config.Config, l *slog.Logger) (
 	return b.others.Lookup(n, c, l)
 }
 
+func (b both) Search(n *physical.VectorSearch, c *config.Config, l *slog.Logger) (exec.SearchSpec, error) {
+	return b.others.Search(n, c, l)
+}
+
 // values is whole numbers where they are such, and strings, which may stand in quotes.
 func values(line string) []types.Value {
 	var row []types.Value

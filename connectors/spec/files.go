@@ -41,7 +41,11 @@ func filesystem() *c.ConnectorSpec {
 		opt("sink.partition-commit.policy.class.parameters", c.OptString, "", "Of a Java class; not supported.", "a;b"),
 		opt("sink.shuffle-by-partition.enable", c.OptBool, "false", "Accepted for compatibility, as Flink's filesystem does; it is for Hive tables.", "true"),
 	}
-	opts = append(append(opts, fullCacheOptions()...), sourceOptions()...)
+	opts = append(append(append(opts, fullCacheOptions()...), searchOption()), sourceOptions()...)
+	asAWhole := func(t *c.Table) bool {
+		_, monitored := t.Options.Get("source.monitor-interval")
+		return !monitored && byFormat(t) == c.InsertOnly
+	}
 	return &c.ConnectorSpec{
 		Name: "filesystem", Doc: "Reads and writes files of lines in a directory; written files appear, whole, with the checkpoint.",
 		Source: true, Sink: true, Options: opts,
@@ -52,12 +56,8 @@ func filesystem() *c.ConnectorSpec {
 			{Key: "file.modification-time", Type: types.MakeTimestampLTZ(3).NotNull(), Doc: "When the file was last changed."},
 		},
 		Formats: map[string]string{"format": ""},
-		Lookup: func(t *c.Table) bool {
-			_, monitored := t.Options.Get("source.monitor-interval")
-			return !monitored && byFormat(t) == c.InsertOnly
-		},
-		FullLookup: true,
-		Overwrite:  true,
+		Lookup:  asAWhole, FullLookup: true, Search: asAWhole,
+		Overwrite: true,
 		FormatColumns: func(t *c.Table, _ string) []int {
 			var out []int
 			for _, i := range t.Physical() {

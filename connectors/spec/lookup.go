@@ -28,6 +28,11 @@ func fullCacheOptions() []c.OptionSpec {
 	}
 }
 
+// searchOption is of every table that VECTOR_SEARCH can search.
+func searchOption() c.OptionSpec {
+	return enum(c.SearchMetric, "COSINE", "What makes vectors similar in VECTOR_SEARCH, and its score: the cosine of the angle between them, their inner product, or their Euclidean distance (L2), of which the least comes first.", "COSINE", "INNER_PRODUCT", "L2")
+}
+
 // lookupOptions checks the options of lookups against one another.
 func (k *checker) lookupOptions() {
 	k.positive("lookup.partial-cache.max-rows", "lookup.full-cache.timed-reload.interval-in-days")

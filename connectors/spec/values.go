@@ -21,8 +21,9 @@ func values() *c.ConnectorSpec {
 		opt("disable-lookup", c.OptBool, "false", "Whether rows cannot be asked for by key.", "true"),
 		opt("bounded", c.OptBool, "false", "Whether the table ends: what is needed of a table that a batch job reads.", "true"),
 	}
+	opts = append(opts, opt("enable-vector-search", c.OptBool, "false", "Whether VECTOR_SEARCH can search the table.", "true"), searchOption())
 	for _, o := range [][2]string{{"data-id", "1"}, {"terminating", "false"}, {"runtime-source", "NewSource"}, {"runtime-sink", "SinkFunction"},
-		{"async", "true"}, {"filterable-fields", "a"}, {"partition-list", "b:1;b:2"}, {"readable-metadata", "ts:TIMESTAMP(3)"}, {"writable-metadata", "ts:TIMESTAMP(3)"},
+		{"async", "true"}, {"latency", "1000"}, {"filterable-fields", "a"}, {"partition-list", "b:1;b:2"}, {"readable-metadata", "ts:TIMESTAMP(3)"}, {"writable-metadata", "ts:TIMESTAMP(3)"},
 		{"enable-projection-push-down", "false"}, {"enable-watermark-push-down", "true"}, {"source.produces-delete-by-key", "true"}, {"sink.supports-delete-by-key", "true"}} {
 		opts = append(opts, opt(o[0], c.OptString, "", "Accepted for tables of Flink's tests; has no effect.", o[1]))
 	}
@@ -31,7 +32,12 @@ func values() *c.ConnectorSpec {
 		Name: "values", Doc: "Has the rows that a test of `weir test` gives it, and keeps those that are written; it has none outside of tests.",
 		Source: true, Sink: true, Options: opts, AnyMetadata: true, Overwrite: true, Fresh: true,
 		Lookup: func(t *c.Table) bool { v, _ := t.Options.Get("disable-lookup"); return !strings.EqualFold(v, "true") },
-		Check:  checkValues, SourceMode: valuesSource, SinkMode: valuesSink, Transactional: notTransactional,
+		Search: func(t *c.Table) bool {
+			v, _ := t.Options.Get("enable-vector-search")
+			return strings.EqualFold(v, "true") && valuesSource(t) == c.InsertOnly
+		},
+		OwnSearch: true, SourceWatermark: true,
+		Check: checkValues, SourceMode: valuesSource, SinkMode: valuesSink, Transactional: notTransactional,
 		Bounded: func(t *c.Table) bool { v, _ := t.Options.Get("bounded"); return strings.EqualFold(v, "true") },
 	}
 }

@@ -24,6 +24,9 @@ func Connector() exec.Connector {
 		Lookup: func(n *physical.LookupJoin, _ *config.Config, _ *slog.Logger) (exec.LookupSpec, error) {
 			return nil, outside(n.Lookup.Table.Name)
 		},
+		Search: func(n *physical.VectorSearch, _ *config.Config, _ *slog.Logger) (exec.SearchSpec, error) {
+			return nil, outside(n.Lookup.Table.Name)
+		},
 	}
 }
 

@@ -22,6 +22,7 @@ var timeKernels = map[string]builder{
 	"LOCALTIMESTAMP":        now(func(x *ctx) int64 { return datetime.Truncate(x.zone.Local(x.clock()), 3) }),
 	"EXTRACT":               extract,
 	"CURRENT_WATERMARK":     currentWatermark,
+	"SOURCE_WATERMARK":      sourceWatermark,
 	"YEAR":                  part(datetime.Year), "QUARTER": part(datetime.Quarter), "MONTH": part(datetime.Month), "WEEK": part(datetime.Week),
 	"DAYOFYEAR": part(datetime.DOY), "DAYOFMONTH": part(datetime.DayUnit), "DAYOFWEEK": part(datetime.DOW),
 	"HOUR": part(datetime.HourUnit), "MINUTE": part(datetime.MinuteUnit), "SECOND": part(datetime.SecondUnit),
@@ -47,6 +48,9 @@ var currentWatermark = withNulls(func(k *rowKernel, i int) error {
 	}
 	return k.setNull(i)
 })
+
+// sourceWatermark is what rows say of a watermark that their source makes: nothing.
+var sourceWatermark = withNulls(func(k *rowKernel, i int) error { return k.setNull(i) })
 
 // timeArg reads argument a as a timestamp of the local clock.
 func timeArg(t types.Type, a int) func(k *rowKernel, i int) int64 {

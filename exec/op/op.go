@@ -16,6 +16,8 @@ type Env struct {
 	Expr expr.Env // of the expressions of Calc
 	// Lookup is what a LookupJoin asks; nil where there is none.
 	Lookup func(*physical.LookupJoin) (exec.LookupSpec, error)
+	// Search is what a VectorSearch asks; nil where there is none.
+	Search func(*physical.VectorSearch) (exec.SearchSpec, error)
 	// TestClock: time passes only when a test says so. Nobody can wait for it, so that pauses are over at once.
 	TestClock bool
 }
@@ -96,6 +98,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newTemporalJoin(n, env)
 	case *physical.LookupJoin:
 		return newLookupJoin(n, env)
+	case *physical.VectorSearch:
+		return newVectorSearch(n, env)
 	}
 	return nil, fmt.Errorf("this is a bug: a plan node of type %T is no operator", node)
 }

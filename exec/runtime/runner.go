@@ -83,6 +83,7 @@ type Runner struct {
 	sources     []*source
 	sinks       []*sink
 	lookups     map[*physical.LookupJoin]exec.LookupSpec
+	searches    map[*physical.VectorSearch]exec.SearchSpec
 	committing  exec.CommitterSpec // nil: no transactional sink
 	store       *state.Store
 	tempDir     string
@@ -147,6 +148,7 @@ func New(job *physical.Job, o Options) (*Runner, error) {
 		return nil, exec.Fatalf("correct the setting", "read the restart strategy", err)
 	}
 	r.lookups = map[*physical.LookupJoin]exec.LookupSpec{}
+	r.searches = map[*physical.VectorSearch]exec.SearchSpec{}
 	r.view.init(job.Name)
 	return r, nil
 }
@@ -260,6 +262,8 @@ func (r *Runner) open() error {
 		switch n := n.(type) {
 		case *physical.LookupJoin:
 			err = r.openLookup(n)
+		case *physical.VectorSearch:
+			err = r.openSearch(n)
 		case *physical.Sink:
 			err = r.openSink(n)
 		default:
@@ -345,6 +349,11 @@ func (r *Runner) close(ok bool) error {
 		}
 	}
 	for n, s := range r.lookups {
+		if err := s.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close table %s: %w", n.Lookup.Table.Name, err))
+		}
+	}
+	for n, s := range r.searches {
 		if err := s.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close table %s: %w", n.Lookup.Table.Name, err))
 		}

@@ -128,7 +128,7 @@ func (s *streamTest) world(t *testing.T, job *physical.Job) *runtimetest.World {
 			splits, _ = strconv.Atoi(v) // checked by the planner
 		}
 		w.Table(tb.Name, true, splits)
-		if tb.Options.Lookup("lookup") != nil {
+		if tb.Options.Lookup("lookup") != nil || tb.Options.Lookup("search") != nil {
 			w.Unpaced(tb.Name)
 		}
 		for _, in := range s.rows {
@@ -180,6 +180,8 @@ func scanned(job *physical.Job) []*catalog.Table {
 		case *physical.Scan:
 			read = n.Table
 		case *physical.LookupJoin:
+			read = n.Lookup.Table
+		case *physical.VectorSearch:
 			read = n.Lookup.Table
 		}
 		if read != nil && !slices.ContainsFunc(out, func(t *catalog.Table) bool { return t.Name == read.Name }) {

@@ -42,6 +42,7 @@ var Codes = map[string]string{
 	"SQ2022": "a window's function is used without its window",
 	"SQ2023": "a use of OVER or QUALIFY that has no meaning",
 	"SQ2024": "this needs event time",
+	"SQ2025": "this VECTOR_SEARCH cannot be made",
 	"SQ2030": "a WATERMARK does not fit its column",
 	"SQ2031": "a PRIMARY KEY is not possible like this, or missing",
 	"SQ2032": "a computed column is not possible like this",

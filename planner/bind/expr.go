@@ -666,9 +666,6 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 		return x.groupingCall(e, name)
 	case auxiliary[name] != "":
 		return x.auxiliaryCall(e, name)
-	case f != nil && f.Unsupported != "" && f.Kind != fn.WindowTVF:
-		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not supported yet", name).Note("%s", f.Unsupported)
-		return nil
 	case f != nil && f.Kind == fn.Aggregate && x.match != nil:
 		return x.matchAggregate(e, f)
 	case f != nil && f.Kind == fn.Aggregate:
@@ -676,7 +673,10 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	case f != nil && f.Kind == fn.Window:
 		x.Diags.Errorf(codes.Over, e.Sp, "%s needs OVER (PARTITION BY ... ORDER BY ...)", name)
 		return nil
-	case f != nil && f.Kind == fn.WindowTVF:
+	case f != nil && f.Kind == fn.TableFunction && name == vectorSearch:
+		x.Diags.Errorf(codes.Search, e.Sp, "%s is not a function of a row", name).Help("it stands in FROM: FROM q, %s", f.Syntax)
+		return nil
+	case f != nil && f.Kind == fn.TableFunction:
 		x.Diags.Errorf(codes.WindowFunction, e.Sp, "%s is not a function of a row", name).
 			Help("it stands in FROM: FROM TABLE(%s(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)), or in GROUP BY", name)
 		return nil
@@ -685,6 +685,10 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 		return nil
 	case name == fn.CurrentWatermark:
 		return x.currentWatermark(e)
+	case name == fn.SourceWatermark:
+		x.Diags.Errorf(codes.Watermark, e.Sp, "%s() stands alone in a WATERMARK, and nowhere else", name).
+			Help("write WATERMARK FOR ts AS %s() in the definition of the table", name)
+		return nil
 	case name == "ARRAY" || name == "MAP":
 		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not known", e.Name.Name).Help("it is written in square brackets: %s", f.Syntax)
 		return nil

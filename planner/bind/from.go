@@ -7,6 +7,7 @@ import (
 	"weir/parser/diag"
 	"weir/planner/catalog"
 	"weir/planner/codes"
+	"weir/planner/fn"
 	"weir/planner/logical"
 	"weir/planner/scalar"
 	"weir/planner/types"
@@ -193,8 +194,7 @@ func (b *Binder) scan(t *catalog.Table, at diag.Span) logical.Node {
 		}
 	}
 	if w := t.Watermark; w != nil {
-		over := b.tableScope(t)
-		e := b.scalarOver(w.Expr, over, "a WATERMARK")
+		e := b.watermark(t)
 		if e == nil {
 			return nil
 		}
@@ -289,11 +289,20 @@ func (b *Binder) namesComputed(t *catalog.Table, name string) bool {
 
 // WatermarkType types the expression of t's watermark; ok is false after a finding.
 func (b *Binder) WatermarkType(t *catalog.Table) (types.Type, bool) {
-	e := b.scalarOver(t.Watermark.Expr, b.tableScope(t), "a WATERMARK")
+	e := b.watermark(t)
 	if e == nil {
 		return types.Type{}, false
 	}
 	return e.Type(), true
+}
+
+// watermark is the expression of t's watermark over its columns; nil after findings.
+func (b *Binder) watermark(t *catalog.Table) scalar.Expr {
+	w := t.Watermark
+	if !w.OfSource() {
+		return b.scalarOver(w.Expr, b.tableScope(t), "a WATERMARK")
+	}
+	return &scalar.Call{Func: b.Functions[fn.SourceWatermark], Typ: b.readType(&t.Columns[w.Column]).WithNullable(true), Sp: w.Expr.Span()}
 }
 
 // MetadataType is the type in which t's connector or its value format hands over a metadata column.

@@ -33,6 +33,12 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 		}
 		return b.joinUnnest(t, u, left, ls)
 	}
+	if f, ok := isSearch(t.Right); ok {
+		if left == nil {
+			return nil, nil
+		}
+		return b.joinSearch(t, f, left, ls)
+	}
 	b.versioned = versioned(t)
 	right, rs := b.from(t.Right)
 	if left == nil || right == nil {

@@ -86,9 +86,6 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 	case f == nil:
 		x.unknownFunction(e)
 		return nil
-	case f.Unsupported != "":
-		x.Diags.Errorf(codes.UnknownFunction, e.Name.Sp, "function %s is not supported yet", name).Note("%s", f.Unsupported)
-		return nil
 	case f.Kind != fn.Aggregate && f.Kind != fn.Window:
 		x.Diags.Errorf(codes.Over, e.Sp, "%s has no meaning with OVER: it is neither an aggregate nor a ranking", name)
 		return nil

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,41 +15,26 @@ import (
 	"weir/planner/types"
 )
 
-// windowParams is the parameters of the window table functions behind DATA and TIMECOL, in order.
-var windowParams = map[string][]string{
-	"TUMBLE":   {"SIZE", "OFFSET"},
-	"HOP":      {"SLIDE", "SIZE", "OFFSET"},
-	"CUMULATE": {"STEP", "SIZE", "OFFSET"},
-	"SESSION":  {"GAP"},
-}
-
-// windowForms is how the window table functions are written.
-var windowForms = map[string]string{
-	"TUMBLE":   "TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset])",
-	"HOP":      "HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset])",
-	"CUMULATE": "CUMULATE(TABLE t, DESCRIPTOR(ts), step, size [, offset])",
-	"SESSION":  "SESSION(TABLE t [PARTITION BY key, ...], DESCRIPTOR(ts), gap)",
-}
-
 // tableFunc binds TABLE(TUMBLE(...)) and its kin.
 func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 	name := strings.ToUpper(t.Name.Name)
-	switch name {
-	case "TUMBLE", "HOP", "CUMULATE", "SESSION":
-	default:
+	if name == vectorSearch {
+		return b.searchAlone(t)
+	}
+	if tableFunctions[name] == nil {
 		d := b.Diags.Errorf(codes.UnknownFunction, t.Name.Sp, "table function %s is not known", t.Name.Name)
 		if s, ok := foreignFunctions[name]; ok {
 			d.Help("%s", s)
 		} else if t.Lateral {
 			d.Help("a list is taken apart by CROSS JOIN UNNEST(list) AS u (element); what else is computed of one row stands in SELECT")
-		} else if s, ok := diag.Suggest(name, []string{"TUMBLE", "HOP", "CUMULATE", "SESSION"}); ok {
+		} else if s, ok := diag.Suggest(name, slices.Sorted(maps.Keys(tableFunctions))); ok {
 			d.Help("did you mean %s?", s)
 		} else {
-			d.Help("TUMBLE, HOP, CUMULATE and SESSION are known")
+			d.Help("TUMBLE, HOP, CUMULATE, SESSION and VECTOR_SEARCH are known")
 		}
 		return nil, nil
 	}
-	args, ok := b.windowArguments(t, name)
+	args, ok := b.tableArguments(t, name)
 	if !ok {
 		return nil, nil
 	}
@@ -80,73 +66,6 @@ func inputName(a *ast.TableArg) string {
 		return a.Table.Last().Name
 	}
 	return ""
-}
-
-// windowArguments puts positional and named arguments under their names.
-func (b *Binder) windowArguments(t *ast.TableFunc, name string) (map[string]*ast.TableArg, bool) {
-	order := append([]string{"DATA", "TIMECOL"}, windowParams[name]...)
-	form := windowForms[name]
-	args := map[string]*ast.TableArg{}
-	for i, a := range t.Args {
-		var p string
-		switch {
-		case a.Param != nil:
-			p = strings.ToUpper(a.Param.Name)
-			known := false
-			for _, o := range order {
-				known = known || o == p
-			}
-			if !known {
-				d := b.Diags.Errorf(codes.WindowArgs, a.Param.Sp, "%s has no parameter %s", name, a.Param.Name)
-				if s, ok := diag.Suggest(p, order); ok {
-					d.Help("did you mean %s?", s)
-				} else {
-					d.Help("its parameters are %s", strings.Join(order, ", "))
-				}
-				return nil, false
-			}
-		case i >= len(order):
-			b.Diags.Errorf(codes.WindowArgs, a.Sp, "%s has too many arguments", name).Help("the form is %s", form)
-			return nil, false
-		default:
-			p = order[i]
-		}
-		if args[p] != nil {
-			b.Diags.Errorf(codes.WindowArgs, a.Sp, "parameter %s is given twice", p)
-			return nil, false
-		}
-		args[p] = a
-	}
-	for _, p := range order {
-		if p == "OFFSET" {
-			continue // the only one that may be left out
-		}
-		a := args[p]
-		if a == nil {
-			b.Diags.Errorf(codes.WindowArgs, t.Sp, "%s lacks its argument %s", name, p).Help("the form is %s", form)
-			return nil, false
-		}
-		fits := a.Expr != nil
-		switch p {
-		case "DATA":
-			fits = a.Table != nil || a.Query != nil
-		case "TIMECOL":
-			fits = len(a.Descriptor) == 1
-		}
-		if !fits {
-			d := b.Diags.Errorf(codes.WindowArgs, a.Sp, "this is not what %s takes as %s", name, p).Help("the form is %s", form)
-			if ref, ok := a.Expr.(*ast.ColumnRef); ok {
-				switch p {
-				case "DATA":
-					d.Helps = []string{"a table is named with the word in front: TABLE " + ref.Name.String()}
-				case "TIMECOL":
-					d.Helps = []string{"the time attribute is named as in DESCRIPTOR(" + ref.Name.String() + ")"}
-				}
-			}
-			return nil, false
-		}
-	}
-	return args, true
 }
 
 func (b *Binder) windowInput(a *ast.TableArg, name string) logical.Node {

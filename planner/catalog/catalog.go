@@ -53,6 +53,12 @@ type Watermark struct {
 	Span   diag.Span
 }
 
+// OfSource reports SOURCE_WATERMARK(): the connector makes the watermark.
+func (w *Watermark) OfSource() bool {
+	c, ok := w.Expr.(*ast.Call)
+	return ok && strings.EqualFold(c.Name.Name, "SOURCE_WATERMARK") && len(c.Args) == 0
+}
+
 // Option is one property of WITH, as written.
 type Option struct {
 	Key, Value         string
@@ -229,8 +235,12 @@ type ConnectorSpec struct {
 	Lookup func(t *Table) bool
 	// FullLookup: rows are asked for in memory, where the table is kept as a whole, whatever 'lookup.cache' says.
 	FullLookup bool
-	Options    []OptionSpec
-	Metadata   []MetadataSpec
+	// Search reports a table whose rows can be found by the similarity of a vector (VECTOR_SEARCH); nil: none. OwnSearch: the connector finds
+	// them; otherwise the table is read as a whole and searched in memory.
+	Search    func(t *Table) bool
+	OwnSearch bool
+	Options   []OptionSpec
+	Metadata  []MetadataSpec
 	// AnyMetadata is set for a connector that takes every metadata key, in the type that the column is declared in.
 	AnyMetadata bool
 	// Formats lists the option keys that name formats, with the prefix of that format's options:
@@ -252,6 +262,8 @@ type ConnectorSpec struct {
 	Fields bool
 	// Overwrite: INSERT OVERWRITE replaces what is there, in batch jobs; with Fresh in streams too, since there is nothing when a job begins.
 	Overwrite, Fresh bool
+	// SourceWatermark: the connector makes watermarks by itself, for WATERMARK FOR ts AS SOURCE_WATERMARK().
+	SourceWatermark bool
 	// Bounded reports whether reading the table ends by itself.
 	Bounded func(t *Table) bool
 	// Transactional reports whether writing the table goes through a transaction of a cluster that
@@ -333,3 +345,6 @@ const (
 	AlignmentDrift    = "scan.watermark.alignment.max-drift"
 	AlignmentInterval = "scan.watermark.alignment.update-interval"
 )
+
+// SearchMetric is the option that says how similar two vectors are, of tables that VECTOR_SEARCH searches.
+const SearchMetric = "vector-search.metric"

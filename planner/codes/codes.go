@@ -23,6 +23,7 @@ const (
 	WindowFunction    = "SQ2022"
 	Over              = "SQ2023"
 	NeedsEventTime    = "SQ2024"
+	Search            = "SQ2025"
 	Match             = "SQ2040"
 	Watermark         = "SQ2030"
 	PrimaryKey        = "SQ2031"

@@ -124,6 +124,8 @@ func Kind(n physical.Node) string {
 		return "TemporalJoin"
 	case *physical.LookupJoin:
 		return "LookupJoin"
+	case *physical.VectorSearch:
+		return "VectorSearch"
 	case *physical.WindowJoin:
 		return "WindowJoin"
 	case *physical.Exchange:
@@ -288,6 +290,8 @@ func arguments(n physical.Node) []string {
 		}
 	case *physical.LookupJoin:
 		args = append(args, lookupArgs(n)...)
+	case *physical.VectorSearch:
+		args = append(args, searchArgs(n)...)
 	case *physical.TemporalJoin:
 		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
 		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
@@ -503,6 +507,30 @@ func lookupArgs(n *physical.LookupJoin) []string {
 	}
 	if l.Retry > 0 {
 		args = append(args, fmt.Sprintf("again=%d times after %s", l.Retry, length(l.Delay.Microseconds())))
+	}
+	return args
+}
+
+// searchArgs is what a search by vectors does.
+func searchArgs(n *physical.VectorSearch) []string {
+	l := &n.Lookup
+	kind := "inner"
+	if n.Outer {
+		kind = "left"
+	}
+	var cols []string
+	for _, c := range l.Columns {
+		cols = append(cols, scalar.QuoteName(c.Name))
+	}
+	args := []string{kind, scalar.QuoteName(l.Table.Name), "connector=" + l.Table.Connector, "search=" + scalar.QuoteName(l.Columns[n.Search].Name),
+		"query=" + scalar.QuoteName(n.Input.Base().Columns[n.Query].Name), fmt.Sprintf("top=%d", n.TopK), "metric=" + n.Metric.String(), "columns=[" + strings.Join(cols, ", ") + "]"}
+	if l.Concurrent {
+		args = append(args, "async")
+	} else {
+		args = append(args, "sync")
+	}
+	if l.Cache.Mode != physical.NoCache {
+		args = append(args, "cache="+l.Cache.Mode.String())
 	}
 	return args
 }

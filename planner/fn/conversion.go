@@ -1,7 +1,7 @@
 package fn
 
 func conversionFuncs() []*Func {
-	note := unsupported("it is written with AS: CAST(x AS type)")
+	note := refused("it is written with AS: CAST(x AS type)")
 	return []*Func{
 		{
 			Name: "CAST", Family: "conversion", Syntax: "CAST(x AS type)", Deterministic: true, Resolve: note,

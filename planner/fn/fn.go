@@ -14,10 +14,10 @@ type Kind uint8
 
 // The kinds.
 const (
-	Scalar    Kind = iota // one value from the arguments of one row
-	Aggregate             // one value from many rows
-	WindowTVF             // TUMBLE, HOP, CUMULATE, SESSION: a table from a table
-	Window                // ROW_NUMBER, LAG: one value from a row's place among others; with OVER only
+	Scalar        Kind = iota // one value from the arguments of one row
+	Aggregate                 // one value from many rows
+	TableFunction             // TUMBLE, HOP, CUMULATE, SESSION, VECTOR_SEARCH: a table from a table
+	Window                    // ROW_NUMBER, LAG: one value from a row's place among others; with OVER only
 )
 
 // NullRule says what NULL arguments do to a scalar function.
@@ -57,10 +57,6 @@ type Func struct {
 
 	// OfStream: what it gives is the stream's and not that of its arguments, so that examples are not run by themselves.
 	OfStream bool
-
-	// Unsupported is why weir does not have this function of Flink's, and what to do instead; empty for
-	// functions that work. Resolve of such a function fails with it.
-	Unsupported string
 
 	// Examples are SQL and the value as CAST(.. AS STRING) prints it, NULL for null.
 	Examples []Example

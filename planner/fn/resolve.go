@@ -232,7 +232,7 @@ func castAll(args []Arg, from int) (types.Type, []types.Type, error) {
 	return t, casts, nil
 }
 
-// unsupported is Resolve of a function that weir does not have.
-func unsupported(why string) ResolveFunc {
+// refused is Resolve of a function that is not called like others.
+func refused(why string) ResolveFunc {
 	return func([]Arg) (types.Type, []types.Type, error) { return types.Type{}, nil, errors.New(why) }
 }

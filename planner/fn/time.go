@@ -9,6 +9,9 @@ import (
 // CurrentWatermark is the name of the function that gives the watermark. It is computed by a Calc, from what the rows before have made it.
 const CurrentWatermark = "CURRENT_WATERMARK"
 
+// SourceWatermark is the watermark of a table whose connector knows it. It stands in the definition of the table alone.
+const SourceWatermark = "SOURCE_WATERMARK"
+
 // Units of time, upper case as the planner passes them.
 var (
 	extractUnits = []string{
@@ -60,6 +63,13 @@ func timeFuncs() []*Func {
 				return types.MakeTimestamp(3).WithNullable(true)
 			}, param{what: "a row-time attribute", ok: types.Type.IsTimestamp, null: types.MakeTimestamp(3)}).nulls(always)),
 			Examples: examples("CURRENT_WATERMARK(order_time)", "2026-01-01 00:04:55.000"),
+		},
+		{
+			Name: SourceWatermark, Family: "time", Syntax: "SOURCE_WATERMARK()",
+			Doc:   "The watermark that the connector itself makes: WATERMARK FOR ts AS SOURCE_WATERMARK(). Connector 'values' has one, as tests say; those of Kafka and of files have none, as in Flink.",
+			Nulls: NullsToKernel, OfStream: true,
+			Resolve:  resolve(form(is(types.MakeTimestamp(3))).nulls(always)),
+			Examples: examples("SOURCE_WATERMARK()", "2026-01-01 00:04:55.000"),
 		},
 		f("EXTRACT", "EXTRACT(unit FROM t)", "A part of a time or interval as a number. WEEK is ISO's; DOW is 1 for Sunday, ISODOW 1 for Monday; EPOCH is the seconds from 1970 to the local time.",
 			resolve(form(is(types.TBigInt), partUnit, aTime), form(is(types.TBigInt), partUnit, anInterval)),

@@ -8,17 +8,25 @@ import (
 
 // windowFuncs are known by name only: the planner types their arguments, which are tables and descriptors.
 func windowFuncs() []*Func {
-	f := func(name, syntax, doc string) *Func {
-		return &Func{
-			Name: name, Kind: WindowTVF, Family: "window", Syntax: syntax, Doc: doc, Deterministic: true,
-			Resolve: unsupported("it is a table function and stands in FROM: " + syntax),
-		}
-	}
+	f := func(name, syntax, doc string) *Func { return tableFunc("window", name, syntax, doc) }
 	return []*Func{
 		f("TUMBLE", "TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), size [, offset]))", "Every row with window_start, window_end and window_time of the window of a fixed size that it is in."),
 		f("HOP", "TABLE(HOP(TABLE t, DESCRIPTOR(time), slide, size [, offset]))", "Every row once for each window of a fixed size that it is in; a window begins every slide."),
 		f("CUMULATE", "TABLE(CUMULATE(TABLE t, DESCRIPTOR(time), step, size [, offset]))", "Every row once for each window that it is in; the windows begin every size and grow by a step up to it."),
 		f("SESSION", "TABLE(SESSION(TABLE t [PARTITION BY key, ...], DESCRIPTOR(time), gap))", "Every row with the bounds of its session, when that has ended: rows of one key that are no more than a gap apart."),
+	}
+}
+
+// searchFuncs find rows of a table by something else than their key.
+func searchFuncs() []*Func {
+	return []*Func{tableFunc("search", "VECTOR_SEARCH", "LATERAL TABLE(VECTOR_SEARCH(TABLE t, DESCRIPTOR(vector), query_vector, top_k [, MAP['key', 'value', ...]]))",
+		"Every row beside the top_k rows of t whose vector is the most similar to its own, and their score. Without a table before it the vector is a constant.")}
+}
+
+func tableFunc(family, name, syntax, doc string) *Func {
+	return &Func{
+		Name: name, Kind: TableFunction, Family: family, Syntax: syntax, Doc: doc, Deterministic: true,
+		Resolve: refused("it is a table function and stands in FROM: " + syntax),
 	}
 }
 
@@ -53,21 +61,4 @@ func rankFuncs() []*Func {
 		f("LEAD", "LEAD(x [, offset [, default]]) OVER ([PARTITION BY ...] ORDER BY ...)", "The value of x so many rows (1 when not given) behind this one; the default, or NULL, where there is none. In batch jobs.", shifted),
 		f("LAG", "LAG(x [, offset [, default]]) OVER ([PARTITION BY ...] ORDER BY ...)", "The value of x so many rows (1 when not given) before this one; the default, or NULL, where there is none.", shifted),
 	}
-}
-
-// refusedFuncs are functions of Flink's that weir does not have.
-func refusedFuncs() []*Func {
-	f := func(kind Kind, name, syntax, why string) *Func {
-		return &Func{Name: name, Kind: kind, Family: "refused", Syntax: syntax, Unsupported: why, Resolve: unsupported(why)}
-	}
-	var out []*Func
-	for _, r := range []struct {
-		kind              Kind
-		name, syntax, why string
-	}{
-		{Scalar, "SOURCE_WATERMARK", "SOURCE_WATERMARK()", "no connector has watermarks of its own, and Flink's for Kafka has none either; write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, and for the time of Kafka's records ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'"},
-	} {
-		out = append(out, f(r.kind, r.name, r.syntax, r.why))
-	}
-	return out
 }

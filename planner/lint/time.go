@@ -90,7 +90,7 @@ func hasInterval(n ast.Node) (found bool) {
 func watermarkOtherColumn(p *pass) {
 	each(p, func(st *ast.CreateTable, _ []ast.Node) {
 		w := st.Watermark
-		if w == nil || len(w.Column.Parts) != 1 {
+		if w == nil || len(w.Column.Parts) != 1 || (&catalog.Watermark{Expr: w.Expr}).OfSource() {
 			return
 		}
 		own := false

@@ -149,6 +149,8 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.expand(n, before)
 	case *logical.Unnest:
 		return b.unnest(n)
+	case *logical.VectorSearch:
+		return b.search(n)
 	case *logical.Replicate:
 		return b.replicate(n)
 	case *logical.Over:

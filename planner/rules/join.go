@@ -16,8 +16,14 @@ import (
 func (o *Optimizer) joins(n logical.Node) logical.Node {
 	switch x := n.(type) {
 	case *logical.Calc:
-		if j, ok := x.Input.(*logical.Join); ok && x.Filter != nil {
-			n = o.sinkFilter(x, j)
+		if x.Filter == nil {
+			break
+		}
+		switch in := x.Input.(type) {
+		case *logical.Join:
+			n = o.sinkFilter(x, in)
+		case *logical.VectorSearch:
+			n = o.beforeSearch(x, in)
 		}
 	case *logical.Join:
 		n = o.joinKeys(o.sinkCondition(x))

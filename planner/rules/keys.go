@@ -97,6 +97,12 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		t := b.traitsOf(n.Inputs()[0])
 		t.keys = nil
 		return t
+	case *logical.VectorSearch:
+		t := b.traitsOf(n.Input)
+		if n.TopK > 1 {
+			t.keys = nil
+		}
+		return t
 	case *logical.Match:
 		return traits{}
 	case *logical.Over:

@@ -151,8 +151,16 @@ func (b *builder) lookupOptions(l *physical.Lookup, h *logical.LookupHint, updat
 		l.Timeout = b.cfg.Duration(config.AsyncLookupTimeout)
 	}
 	l.Retry, l.Delay, l.Shuffle = h.Retry, h.Delay, h.Shuffle
+	l.Cache = lookupCache(l.Table, b.o.FullLookup != nil && b.o.FullLookup(l.Table))
+	if l.Cache.Mode == physical.FullCache {
+		l.Retry = 0 // what is in memory does not change by being asked again
+	}
+}
+
+// lookupCache reads what the options of t say is kept of it; whole: it is kept as a whole, whatever they say.
+func lookupCache(t *catalog.Table, whole bool) (c physical.LookupCache) {
 	get := func(key, def string) string {
-		if v, ok := l.Table.Options.Get(key); ok {
+		if v, ok := t.Options.Get(key); ok {
 			return strings.TrimSpace(v)
 		}
 		return def
@@ -164,11 +172,9 @@ func (b *builder) lookupOptions(l *physical.Lookup, h *logical.LookupHint, updat
 		}
 		return d
 	}
-	c := &l.Cache
 	switch mode := strings.ToUpper(get("lookup.cache", "NONE")); {
-	case mode == "FULL" || b.o.FullLookup != nil && b.o.FullLookup(l.Table):
+	case mode == "FULL" || whole:
 		c.Mode = physical.FullCache
-		l.Retry = 0 // what is in memory does not change by being asked again
 		if strings.EqualFold(get("lookup.full-cache.reload-strategy", "PERIODIC"), "TIMED") {
 			c.AtTime, _ = catalog.TimeOfDay(get("lookup.full-cache.timed-reload.iso-time", "00:00"))
 			c.Days, _ = strconv.Atoi(get("lookup.full-cache.timed-reload.interval-in-days", "1"))
@@ -186,4 +192,5 @@ func (b *builder) lookupOptions(l *physical.Lookup, h *logical.LookupHint, updat
 		c.AfterWrite = duration("lookup.cache.ttl")
 		c.Missing = !strings.EqualFold(get("lookup.cache.caching-missing-key", "true"), "false")
 	}
+	return c
 }

@@ -90,6 +90,8 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		return logical.NewReplicate(in, to[n.Times], n.Sp), at
 	case *logical.Unnest:
 		return o.pruneUnnest(n, need)
+	case *logical.VectorSearch:
+		return o.pruneSearch(n, need)
 	case *logical.Over:
 		return o.pruneOver(n, need)
 	case *logical.Match:

@@ -26,6 +26,7 @@ type Optimizer struct {
 	Functions  fn.Catalog
 	SourceMode func(t *catalog.Table) catalog.ChangeMode
 	FullLookup func(t *catalog.Table) bool // of a table that is looked up in memory only; nil: none is
+	OwnSearch  func(t *catalog.Table) bool // of a table whose connector searches it by vectors; nil: none does
 	// ReadsFields reports that a Scan of t may ask for some fields only of column i, a ROW.
 	ReadsFields func(t *catalog.Table, i int) bool
 
@@ -93,6 +94,8 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		return logical.NewReplicate(ins[0], n.Times, n.Sp)
 	case *logical.Unnest:
 		return n.With(ins[0], n.List, n.Parts)
+	case *logical.VectorSearch:
+		return n.WithInput(ins[0], n.Query)
 	case *logical.Match:
 		c := *n
 		c.Input = ins[0]

@@ -104,9 +104,7 @@ func formatEntries() []entry {
 func functionEntries() []entry {
 	var out []entry
 	for _, f := range fn.Builtins() {
-		if f.Unsupported == "" {
-			out = append(out, entry{Name: f.Name, Doc: f.Doc, Syntax: f.Syntax, Type: f.Family, Examples: f.Examples})
-		}
+		out = append(out, entry{Name: f.Name, Doc: f.Doc, Syntax: f.Syntax, Type: f.Family, Examples: f.Examples})
 	}
 	return out
 }

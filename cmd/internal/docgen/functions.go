@@ -32,16 +32,12 @@ var families = []struct{ name, title string }{
 	{"hash", "Hashes and identifiers"},
 	{"aggregate", "Aggregates"},
 	{"window", "Windows"},
+	{"search", "Search"},
 }
 
 func functions() string {
 	by := map[string][]*fn.Func{}
-	var refused []*fn.Func
 	for _, f := range fn.Builtins() {
-		if f.Unsupported != "" {
-			refused = append(refused, f)
-			continue
-		}
 		by[f.Family] = append(by[f.Family], f)
 	}
 	p := &page{}
@@ -65,6 +61,8 @@ func functions() string {
 			p.line("With `GROUP BY`, or over all rows without it; `FILTER (WHERE condition)` behind one counts some rows only. Rows whose value is NULL do not count.\n")
 		case "window":
 			p.line("Window functions stand in `FROM` and give a table.\n")
+		case "search":
+			p.line("It stands in `FROM`, behind the rows that search: `FROM q, LATERAL TABLE(...)`, or `LEFT JOIN LATERAL TABLE(...) ON TRUE`. Keys of the `MAP` are `async`, `max-concurrent-operations`, `timeout`, `output-mode` and `vector-search.metric`.\n")
 		}
 		examples := slices.ContainsFunc(list, func(f *fn.Func) bool { return len(f.Examples) > 0 })
 		if examples {
@@ -79,13 +77,6 @@ func functions() string {
 			}
 			p.row(cells...)
 		}
-	}
-	p.line("\n## Flink's functions that weir does not have\n")
-	p.line("A call is refused with these words.\n")
-	p.table("function", "what weir says")
-	sort.Slice(refused, func(i, j int) bool { return refused[i].Name < refused[j].Name })
-	for _, f := range refused {
-		p.row(code(f.Name), f.Unsupported)
 	}
 	return p.String()
 }

@@ -182,7 +182,7 @@ func (s *Shell) sqlCandidates(before, after string) (word string, all []candidat
 		switch last.Key {
 		case "FROM", "JOIN":
 			for _, f := range sorted(s.o.Planner.Functions) {
-				if fun := s.o.Planner.Functions[f]; fun.Kind == fn.WindowTVF && fun.Unsupported == "" {
+				if fun := s.o.Planner.Functions[f]; fun.Kind == fn.TableFunction {
 					all = append(all, candidate{"TABLE(" + f + "(", fun.Doc, "windows"})
 				}
 			}
@@ -294,7 +294,7 @@ func starts() (all []candidate) {
 // words is the functions and keywords.
 func words(functions fn.Catalog) (all []candidate) {
 	for _, n := range sorted(functions) {
-		if f := functions[n]; callable(n, f) && f.Kind != fn.WindowTVF {
+		if f := functions[n]; callable(n, f) && f.Kind != fn.TableFunction {
 			all = append(all, candidate{n + "(", f.Syntax + ": " + f.Doc, "functions"})
 		}
 	}

@@ -57,7 +57,7 @@ func (s *Shell) functionNames() (names []string) {
 
 // callable reports whether f is called as NAME(...); operators such as AND are functions too, but not called like one.
 func callable(name string, f *fn.Func) bool {
-	return strings.Contains(f.Syntax, name+"(") && f.Unsupported == ""
+	return strings.Contains(f.Syntax, name+"(")
 }
 
 // settingKeys is the keys of all settings.
@@ -130,9 +130,6 @@ func (s *Shell) functions(arg string) error {
 func (s *Shell) describeFunction(f *fn.Func) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s%s\n  %s\n", paint(s.color(), colorHead), f.Syntax, paint(s.color(), colorReset), f.Doc)
-	if f.Unsupported != "" {
-		fmt.Fprintf(&b, "  not supported: %s\n", f.Unsupported)
-	}
 	for _, e := range f.Examples {
 		fmt.Fprintf(&b, "  %s  is  %s\n", e.SQL, e.Result)
 	}

@@ -520,6 +520,8 @@ func readBy(n physical.Node) (t *catalog.Table, looked bool) {
 		return n.Table, false
 	case *physical.LookupJoin:
 		return n.Lookup.Table, true
+	case *physical.VectorSearch:
+		return n.Lookup.Table, true
 	}
 	return nil, false
 }

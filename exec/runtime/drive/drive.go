@@ -76,6 +76,8 @@ func New(plan *physical.Job, o Options) (*Job, error) {
 			j.Scans[n.Table.Name]++
 		case *physical.LookupJoin:
 			j.looked[n.Lookup.Table.Name] = true
+		case *physical.VectorSearch:
+			j.looked[n.Lookup.Table.Name] = true
 		}
 	}
 	for t := range j.Scans {

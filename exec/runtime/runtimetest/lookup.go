@@ -7,6 +7,8 @@ import (
 
 	"weir/exec"
 	"weir/exec/batch"
+	"weir/exec/lookup"
+	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/physical"
 	"weir/planner/types"
@@ -23,6 +25,17 @@ func (w *World) Lookup(n *physical.LookupJoin, _ *config.Config, _ *slog.Logger)
 		return nil, fmt.Errorf("table %s is not in the test's world", n.Lookup.Table.Name)
 	}
 	return &lookupTable{w, in, n}, nil
+}
+
+// Search makes the searches of a table: of the rows that Lookup finds.
+func (w *World) Search(n *physical.VectorSearch, _ *config.Config, _ *slog.Logger) (exec.SearchSpec, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in := w.inputs[n.Lookup.Table.Name]
+	if in == nil {
+		return nil, fmt.Errorf("table %s is not in the test's world", n.Lookup.Table.Name)
+	}
+	return &searchTable{w, in, n}, nil
 }
 
 // lookupTable is a table in the memory of a test that is asked for rows.
@@ -44,13 +57,7 @@ func (l *lookupTable) Find(_ context.Context, keys, out *batch.Batch) error {
 	for _, k := range encoded(keys, firstColumns(len(keys.Cols))) {
 		wanted[k] = true
 	}
-	all := batch.New(physical.Types(l.n.Lookup.Columns), 16)
-	for _, row := range l.rows() {
-		for c, f := range l.n.Lookup.Fields {
-			all.Cols[c].AppendValue(row[f])
-		}
-		all.N++
-	}
+	all := l.w.present(l.in, &l.n.Lookup)
 	for i, k := range encoded(all, l.n.Lookup.Keys) {
 		if wanted[k] {
 			out.AppendRows(all, []int32{int32(i)})
@@ -59,11 +66,43 @@ func (l *lookupTable) Find(_ context.Context, keys, out *batch.Batch) error {
 	return nil
 }
 
-// rows is what the table holds now, in the order in which the rows came.
-func (l *lookupTable) rows() [][]types.Value {
-	l.w.mu.Lock()
-	defer l.w.mu.Unlock()
-	t := l.n.Lookup.Table
+// searchTable is a table in the memory of a test that is searched.
+type searchTable struct {
+	w  *World
+	in *input
+	n  *physical.VectorSearch
+}
+
+func (s *searchTable) Search(*exec.TaskContext) (exec.Search, error) { return s, nil }
+func (*searchTable) Close() error                                    { return nil }
+
+func (s *searchTable) Nearest(_ context.Context, query []float64, out *batch.Batch) error {
+	if err := s.w.fault("lookup"); err != nil {
+		return err
+	}
+	t := lookup.NewVectorTable(s.n)
+	if err := t.Add(s.w.present(s.in, &s.n.Lookup)); err != nil {
+		return err
+	}
+	return t.Nearest(query, out)
+}
+
+// present is the columns of l of the rows that the table has now.
+func (w *World) present(in *input, l *physical.Lookup) *batch.Batch {
+	all := batch.New(physical.Types(l.Columns), 16)
+	for _, row := range w.rows(in, l.Table) {
+		for c, f := range l.Fields {
+			all.Cols[c].AppendValue(row[f])
+		}
+		all.N++
+	}
+	return all
+}
+
+// rows is what a table holds now, in the order in which the rows came.
+func (w *World) rows(in *input, t *catalog.Table) [][]types.Value {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	name := Format
 	if t.PrimaryKey != nil {
 		name = func(row []types.Value) string {
@@ -79,7 +118,7 @@ func (l *lookupTable) rows() [][]types.Value {
 		row  []types.Value
 	}
 	var rows []kept
-	for _, s := range l.in.splits {
+	for _, s := range in.splits {
 		for _, e := range s.rows {
 			if e.row == nil {
 				continue

@@ -2,6 +2,7 @@ package runtimetest
 
 import (
 	"weir/planner/catalog"
+	"weir/planner/physical"
 )
 
 // Registry declares the connector 'memory' to the planner. Options of a table:
@@ -34,6 +35,8 @@ func Registry() *catalog.Registry {
 			{Key: "lookup.partial-cache.cache-missing-key", Type: catalog.OptBool, Default: "true"},
 			{Key: "lookup.partial-cache.expire-after-write", Type: catalog.OptDuration},
 			{Key: "lookup.partial-cache.expire-after-access", Type: catalog.OptDuration},
+			{Key: "search", Type: catalog.OptBool, Default: "false", Doc: "Whether the table can be searched by vectors."},
+			{Key: catalog.SearchMetric, Type: catalog.OptEnum, Values: physical.MetricNames(), Default: physical.Cosine.String()},
 			{Key: "scan.parallelism", Type: catalog.OptInt},
 			{Key: "sink.parallelism", Type: catalog.OptInt},
 			{Key: catalog.IdleTimeout, Type: catalog.OptDuration},
@@ -43,9 +46,12 @@ func Registry() *catalog.Registry {
 			{Key: catalog.EmitStrategy, Type: catalog.OptEnum, Values: []string{"on-periodic", "on-event"}, Default: "on-periodic"},
 		},
 		SourceMode: mode, SinkMode: mode,
-		Lookup:        func(t *catalog.Table) bool { return get(t, "lookup") == "true" },
-		Bounded:       func(t *catalog.Table) bool { return get(t, "bounded") != "false" },
-		Transactional: func(*catalog.Table) (bool, string) { return false, "" },
+		Lookup:          func(t *catalog.Table) bool { return get(t, "lookup") == "true" },
+		Search:          func(t *catalog.Table) bool { return get(t, "search") == "true" },
+		OwnSearch:       true,
+		SourceWatermark: true,
+		Bounded:         func(t *catalog.Table) bool { return get(t, "bounded") != "false" },
+		Transactional:   func(*catalog.Table) (bool, string) { return false, "" },
 	}
 	return &catalog.Registry{Connectors: map[string]*catalog.ConnectorSpec{"memory": memory}, Formats: map[string]*catalog.FormatSpec{}}
 }
