@@ -183,7 +183,7 @@ func (s *Shell) sqlCandidates(before, after string) (word string, all []candidat
 		case "FROM", "JOIN":
 			for _, f := range sorted(s.o.Planner.Functions) {
 				if fun := s.o.Planner.Functions[f]; fun.Kind == fn.TableFunction {
-					all = append(all, candidate{"TABLE(" + f + "(", fun.Doc, "windows"})
+					all = append(all, candidate{"TABLE(" + f + "(", fun.Doc, "functions"})
 				}
 			}
 		case "DESCRIBE", "DESC":
