@@ -259,12 +259,12 @@ func (a *attempt) epoch(durable bool) error {
 	if r.durable {
 		r.view.epoch(e, r.clock.Now(), took, true)
 	}
-	r.log.Debug("epoch committed", "job", r.job.Name, "epoch", e, "took", took, "align", steps.align, "pause", steps.pause, "prepare", steps.prepare, "commit", steps.commit, "record", steps.record)
+	r.log.Debug("epoch committed", "job", r.job.Name, "epoch", e, "took", took, "align", steps.align, "pause", steps.pause, "prepare", steps.prepare, "flush", steps.flush, "commit", steps.commit, "record", steps.record)
 	return nil
 }
 
 // epochSteps is how long the parts of an epoch took. pause is the longest time for which the barrier kept a task from rows.
-type epochSteps struct{ align, pause, prepare, commit, record time.Duration }
+type epochSteps struct{ align, pause, prepare, flush, commit, record time.Duration }
 
 // expired marks err when the transaction timed out under it, and makes it final when that goes on and on.
 func (a *attempt) expired(e exec.Epoch, opened time.Time, err error) error {
@@ -306,7 +306,7 @@ func (a *attempt) makeEpoch(e exec.Epoch, durable bool, steps *epochSteps) error
 		a.last = e
 		return a.commitSides(m)
 	}
-	if err := a.prepareWithSinks(m, frozen); err != nil {
+	if err := a.prepareWithSinks(m, frozen, steps); err != nil {
 		return err
 	}
 	lap(&steps.prepare)
@@ -434,7 +434,7 @@ type sinkTask struct {
 
 // prepareWithSinks is step 3, with the flush of the sinks beside it or before it. Before it: where
 // the manifest holds what the flush returns, or where the manifest itself is the commit point.
-func (a *attempt) prepareWithSinks(m *state.Manifest, frozen []*state.Frozen) error {
+func (a *attempt) prepareWithSinks(m *state.Manifest, frozen []*state.Frozen, steps *epochSteps) error {
 	early := func(s *sinkTask) bool { return a.committer == nil || s.sink.recover != nil }
 	sides, err := a.flush(m.Epoch, early)
 	if err != nil {
@@ -445,7 +445,9 @@ func (a *attempt) prepareWithSinks(m *state.Manifest, frozen []*state.Frozen) er
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		began := a.r.clock.Now()
 		_, flushErr = a.flush(m.Epoch, func(s *sinkTask) bool { return !early(s) })
+		steps.flush = a.r.clock.Now().Sub(began)
 	}()
 	err = a.prepare(m, frozen)
 	if err != nil {
