@@ -15,6 +15,8 @@ import (
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"weir/connectors/kafka/kafkatest/realkafka"
 )
 
 // latencyCase is one way in which records travel.
@@ -27,10 +29,15 @@ type latencyCase struct {
 
 var latencyCases = []latencyCase{
 	{name: "direct"},
-	{name: "at-least-once", weir: true, interval: "5 s", edit: []string{"'exactly-once'", "'at-least-once'"}},
-	{name: "exactly-once, 20 ms", weir: true, interval: "20 ms"},
-	{name: "exactly-once, 100 ms", weir: true, interval: "100 ms"},
+	{name: "at-least-once", weir: true, interval: "5 s", edit: append([]string{"'exactly-once'", "'at-least-once'"}, onlyLocal...)},
+	{name: "exactly-once, 20 ms", weir: true, interval: "20 ms", edit: onlyLocal},
+	{name: "exactly-once, 100 ms", weir: true, interval: "100 ms", edit: onlyLocal},
+	{name: "exactly-once, 20 ms, checkpoints in a folder", weir: true, interval: "20 ms"},
 }
+
+// onlyLocal leaves the state where it is without further settings, in the state directory: each epoch is synced there. Checkpoints in a
+// folder, for a start on another machine, are files of their own, each with its name: syncs of the file system's journal.
+var onlyLocal = []string{"SET 'execution.checkpointing.dir' = 'file:///tmp/weir/chk';\n", ""}
 
 // delays are latencies, sorted.
 type delays []time.Duration
@@ -53,7 +60,7 @@ func (d delays) String() string {
 // Producer and consumer are in this process and share its clock.
 func latency(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("latency", flag.ContinueOnError)
-	o := options{records: 4}
+	o := options{records: 4, java: realkafka.Production}
 	rate := f.Int("rate", 50_000, "records a second")
 	took := f.Duration("for", 20*time.Second, "how long to measure, a case and round")
 	only := f.String("case", "", "only the case of this `name`: direct, 'at-least-once', 'exactly-once, 20 ms', ...")

@@ -46,6 +46,7 @@ type options struct {
 	jobs    string
 	peers   string
 	kafka   string
+	java    []string // further Java options of the broker that is started
 	starts  int
 	profile string
 	write   bool
@@ -154,7 +155,7 @@ func openBench(ctx context.Context, o options) (_ *bench, _ func(), err error) {
 	}
 	if b.servers == "" {
 		say("starting Apache Kafka %s", realkafka.Version)
-		broker, err := realkafka.Start()
+		broker, err := realkafka.Start(o.java...)
 		if err != nil {
 			return nil, nil, err
 		}

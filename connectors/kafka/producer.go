@@ -66,7 +66,7 @@ func prompt(conf ck.ConfigMap) ck.ConfigMap {
 	if _, ok := conf["queue.buffering.max.ms"]; ok { // the same by another name
 		return conf
 	}
-	return unless(conf, "linger.ms", 1)
+	return unless(conf, "linger.ms", "0.3")
 }
 
 // idempotent reports whether a producer may be made idempotent: as in Java, what the user has set must not stand against it.
