@@ -175,6 +175,9 @@ class Case {
         if ("true".equals(t.getOptions().get("lookup")) || connector.equals("jdbc")) {
             o.put("lookup", "true");
         }
+        if ("true".equals(t.getOptions().get("search")) || "true".equals(t.getOptions().get("enable-vector-search"))) {
+            o.put("search", t.getOptions().getOrDefault("vector-search.metric", "COSINE"));
+        }
         return new CreateTableOperation(create.getTableIdentifier(), t.copy(o), create.isIgnoreIfExists(), create.isTemporary());
     }
 

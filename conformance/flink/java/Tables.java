@@ -36,15 +36,19 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
     private static final ConfigOption<String> CASE = ConfigOptions.key("case").stringType().noDefaultValue();
     private static final ConfigOption<String> NAME = ConfigOptions.key("name").stringType().noDefaultValue();
     private static final ConfigOption<String> LOOKUP = ConfigOptions.key("lookup").stringType().defaultValue("false");
+    private static final ConfigOption<String> SEARCH = ConfigOptions.key("search").stringType().defaultValue("");
     private static final ConfigOption<String> CHANGES = ConfigOptions.key("changes").stringType().noDefaultValue();
 
     @Override public String factoryIdentifier() { return IDENTIFIER; }
     @Override public Set<ConfigOption<?>> requiredOptions() { return Set.of(CASE, NAME, CHANGES); }
-    @Override public Set<ConfigOption<?>> optionalOptions() { return Set.of(LOOKUP); }
+    @Override public Set<ConfigOption<?>> optionalOptions() { return Set.of(LOOKUP, SEARCH); }
 
     @Override
     public DynamicTableSource createDynamicTableSource(Context context) {
         Def def = new Def(context);
+        if (!def.metric.isEmpty()) {
+            return new Search(def);
+        }
         return def.lookup ? new Lookup(def) : new Source(def, null, List.of());
     }
 
@@ -56,6 +60,7 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
     /** What a table's definition says. */
     static class Def {
         final String key, name, changes;
+        final String metric; // of a table that is searched by vectors; otherwise empty
         final ResolvedSchema schema;
         final DataType physical;
         final ZoneId zone;
@@ -68,6 +73,7 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
             name = o.get("name");
             changes = o.get("changes");
             lookup = "true".equals(o.get("lookup"));
+            metric = o.getOrDefault("search", "");
             schema = context.getCatalogTable().getResolvedSchema();
             physical = context.getPhysicalRowDataType();
             String z = context.getConfiguration().get(org.apache.flink.table.api.config.TableConfigOptions.LOCAL_TIME_ZONE);
@@ -115,7 +121,7 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
         }
     }
 
-    static class Source implements ScanTableSource, SupportsWatermarkPushDown, SupportsReadingMetadata {
+    static class Source implements ScanTableSource, SupportsWatermarkPushDown, SupportsSourceWatermark, SupportsReadingMetadata {
         private final Def def;
         private WatermarkStrategy<RowData> watermarks;
         private List<String> keys;
@@ -128,6 +134,7 @@ public class Tables implements DynamicTableSourceFactory, DynamicTableSinkFactor
 
         @Override public ChangelogMode getChangelogMode() { return def.mode(); }
         @Override public void applyWatermark(WatermarkStrategy<RowData> w) { watermarks = w; }
+        @Override public void applySourceWatermark() { } // the case's own watermarks are put out in any case
         @Override public Map<String, DataType> listReadableMetadata() { return def.metadata(false); }
         @Override public void applyReadableMetadata(List<String> keys, DataType produced) { this.keys = keys; }
         @Override public DynamicTableSource copy() { return new Source(def, watermarks, keys); }
