@@ -101,16 +101,22 @@ func (p *parser) exprAt(level int) ast.Expr {
 // quantified takes ANY|SOME|ALL (list) or (query) behind x and a comparison.
 func (p *parser) quantified(start int, x ast.Expr, op string, at diag.Span) ast.Expr {
 	e := &ast.Quantified{X: x, Op: op, OpSpan: at, Word: p.next().Key}
-	if p.queryAhead(p.i) {
-		p.next()
-		e.Query = p.query()
-	} else {
-		p.next()
-		e.List = p.exprs()
-	}
-	p.closing("a comma or )")
+	e.List, e.Query = p.listOrQuery()
 	e.At = p.from(start)
 	return e
+}
+
+// listOrQuery takes (list) or (query); ( is there.
+func (p *parser) listOrQuery() (list []ast.Expr, q *ast.Query) {
+	isQuery := p.queryAhead(p.i)
+	p.next()
+	if isQuery {
+		q = p.query()
+	} else {
+		list = p.exprs()
+	}
+	p.closing("a comma or )")
+	return list, q
 }
 
 // isTest takes IS [NOT] ... behind x.
@@ -158,14 +164,7 @@ func (p *parser) rangeOp(start int, x ast.Expr, not bool) ast.Expr {
 			p.unexpected("( behind IN")
 			return e
 		}
-		if p.queryAhead(p.i) {
-			p.next()
-			e.Query = p.query()
-		} else {
-			p.next()
-			e.List = p.exprs()
-		}
-		p.closing("a comma or )")
+		e.List, e.Query = p.listOrQuery()
 		e.At = p.from(start)
 		return e
 	default:
