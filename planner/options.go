@@ -105,10 +105,14 @@ const (
 var foreignFormats = map[string]string{
 	"avro": readJSON, "avro-confluent": readJSON, "protobuf": readJSON, "json-registry": readJSON, "avro-registry": readJSON, "proto-registry": readJSON,
 	"debezium-avro-confluent": "let Debezium write JSON, and read 'debezium-json'",
-	"parquet":                 "weir reads and writes 'json', 'csv' and 'raw' files", "orc": "weir reads and writes 'json', 'csv' and 'raw' files",
+	"parquet":                 otherFiles, "orc": otherFiles,
 }
 
-const readJSON = "let its producers write JSON, or a Kafka Connect converter, and read 'json'; 'raw' gives the bytes as they are"
+// What stands in several places of foreignFormats.
+const (
+	readJSON   = "let its producers write JSON, or a Kafka Connect converter, and read 'json'; 'raw' gives the bytes as they are"
+	otherFiles = "weir reads and writes 'json', 'csv' and 'raw' files"
+)
 
 // checkOptions checks the options of t against its connector and formats; at is the place of WITH.
 // It reports whether they are right.

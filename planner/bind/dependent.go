@@ -252,22 +252,11 @@ func zeroOf(b *Binder, e scalar.Expr, t types.Type, at diag.Span) scalar.Expr {
 // singleRow is q, a sub-query of one column, as a value: with a row for each key that its conditions compare. A second row of
 // one of them is an error when it comes.
 func (x *exprBinder) singleRow(q *inner, at diag.Span) *inner {
-	out := &inner{outer: q.outer}
-	exprs, names, ok := x.keysOf(q.conds, out)
-	if !ok {
-		return nil
+	out := x.aggregated(q, at, func(n int, t types.Type) []logical.Agg {
+		return []logical.Agg{{Func: "SINGLE_VALUE", Args: []int{n}, Filter: -1, Type: t, Name: "$value", Span: at}}
+	})
+	if out != nil {
+		out.value = logical.Ref(out.node, out.width-1)
 	}
-	n := len(exprs)
-	v := logical.Ref(q.node, 0)
-	exprs, names = append(exprs, v), append(names, v.Name)
-	one := logical.Agg{Func: "SINGLE_VALUE", Args: []int{n}, Filter: -1, Type: v.Typ.WithNullable(true), Name: "$value", Span: at}
-	keys := make([]int, n)
-	for i := range keys {
-		keys[i] = i
-	}
-	a := newAggregate(logical.NewCalc(q.node, nil, exprs, names, at), keys, []logical.Agg{one}, at)
-	a.Subquery = true
-	out.node, out.width = a, len(a.Columns)
-	out.value = logical.Ref(a, n)
 	return out
 }

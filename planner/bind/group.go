@@ -562,10 +562,7 @@ func (g *grouping) node(b *Binder) *logical.Aggregate {
 		place = g.aggs[0].Span
 	}
 	calc := logical.NewCalc(g.input, nil, exprs, names, place)
-	var keys []int
-	for i := range g.keys {
-		keys = append(keys, i)
-	}
+	keys := scalar.FirstColumns(len(g.keys))
 	aggs := make([]logical.Agg, len(g.aggs))
 	for i, a := range g.aggs {
 		args := make([]int, len(a.Args))

@@ -118,26 +118,28 @@ func (x *exprBinder) quantified(e *ast.Quantified) scalar.Expr {
 // summary is the number of the rows of q, of its values that are not NULL, the least and the greatest of them, for each of the keys that
 // its conditions compare.
 func (x *exprBinder) summary(q *inner, at diag.Span) *inner {
+	return x.aggregated(q, at, func(n int, t types.Type) []logical.Agg {
+		agg := func(f, name string, t types.Type, args ...int) logical.Agg {
+			return logical.Agg{Func: f, Args: args, Filter: -1, Type: t, Name: name, Span: at}
+		}
+		return []logical.Agg{
+			agg("COUNT", "$rows", types.TBigInt.NotNull()), agg("COUNT", "$values", types.TBigInt.NotNull(), n),
+			agg("MIN", "$least", t, n), agg("MAX", "$greatest", t, n),
+		}
+	})
+}
+
+// aggregated is q, a sub-query of one column, with a row for each of the keys that its conditions compare: the keys, then what aggs makes of
+// the column, which is number n, of type t. It is nil where a condition compares otherwise, which is reported.
+func (x *exprBinder) aggregated(q *inner, at diag.Span, aggs func(n int, t types.Type) []logical.Agg) *inner {
 	out := &inner{outer: q.outer}
 	exprs, names, ok := x.keysOf(q.conds, out)
 	if !ok {
 		return nil
 	}
-	n := len(exprs)
-	y := logical.Ref(q.node, 0)
-	exprs, names = append(exprs, y), append(names, y.Name)
-	agg := func(f, name string, t types.Type, args ...int) logical.Agg {
-		return logical.Agg{Func: f, Args: args, Filter: -1, Type: t, Name: name, Span: at}
-	}
-	keys := make([]int, n)
-	for i := range keys {
-		keys[i] = i
-	}
-	value := y.Typ.WithNullable(true)
-	a := newAggregate(logical.NewCalc(q.node, nil, exprs, names, at), keys, []logical.Agg{
-		agg("COUNT", "$rows", types.TBigInt.NotNull()), agg("COUNT", "$values", types.TBigInt.NotNull(), n),
-		agg("MIN", "$least", value, n), agg("MAX", "$greatest", value, n),
-	}, at)
+	n, v := len(exprs), logical.Ref(q.node, 0)
+	rows := logical.NewCalc(q.node, nil, append(exprs, v), append(names, v.Name), at)
+	a := newAggregate(rows, scalar.FirstColumns(n), aggs(n, v.Typ.WithNullable(true)), at)
 	a.Subquery = true
 	out.node, out.width = a, len(a.Columns)
 	return out

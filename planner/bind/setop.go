@@ -71,11 +71,7 @@ func (b *Binder) setOp(q *ast.SetOp) logical.Node {
 }
 
 func distinct(n logical.Node, at diag.Span) *logical.Aggregate {
-	keys := make([]int, len(n.Cols()))
-	for i := range keys {
-		keys[i] = i
-	}
-	return newAggregate(n, keys, nil, at)
+	return newAggregate(n, scalar.FirstColumns(len(n.Cols())), nil, at)
 }
 
 // counted is INTERSECT ALL and EXCEPT ALL: of every value as many rows as the side with fewer has, or as many as the
@@ -91,10 +87,7 @@ func (b *Binder) counted(left, right logical.Node, except bool, at diag.Span) lo
 	n := len(left.Cols())
 	both := union([]logical.Node{side(left, true), side(right, false)}, append(left.Cols()[:n:n], logical.Column{Name: "$left", Type: types.TBoolean.NotNull()},
 		logical.Column{Name: "$right", Type: types.TBoolean.NotNull()}), at)
-	keys := make([]int, n)
-	for i := range keys {
-		keys[i] = i
-	}
+	keys := scalar.FirstColumns(n)
 	count := func(name string, of int) logical.Agg {
 		return logical.Agg{Func: "COUNT", Filter: of, Type: types.TBigInt.NotNull(), Name: name, Span: at}
 	}

@@ -78,40 +78,38 @@ func mismatch(a, b types.Type) error {
 	return fmt.Errorf("no such operation on %s and %s", a.WithNullable(true), b.WithNullable(true))
 }
 
-func resolvePlus(args []Arg) (types.Type, []types.Type, error) {
-	if len(args) == 1 {
-		return sign(args[0].Type)
-	}
-	a, b, err := operands(args)
-	if err != nil {
-		return a, nil, err
-	}
-	if a.IsNumeric() && b.IsNumeric() {
-		t, casts := numbers(a, b, addType)
-		return t, casts, nil
-	}
-	if a.IsInterval() && isTemporal(b) {
-		return b.WithNullable(anyNullable(args)), []types.Type{a, b}, nil
-	}
-	return timeArithmetic(args, a, b)
-}
+// resolvePlus and resolveMinus are of one operand and of two.
+var (
+	resolvePlus = signOr(func(args []Arg, a, b types.Type) (types.Type, []types.Type, error) {
+		if a.IsInterval() && isTemporal(b) {
+			return b.WithNullable(anyNullable(args)), []types.Type{a, b}, nil
+		}
+		return timeArithmetic(args, a, b)
+	})
+	resolveMinus = signOr(func(args []Arg, a, b types.Type) (types.Type, []types.Type, error) {
+		if isTemporal(a) && isTemporal(b) {
+			return a, nil, fmt.Errorf("times cannot be subtracted; write TIMESTAMPDIFF(SECOND, b, a) with the unit you need")
+		}
+		return timeArithmetic(args, a, b)
+	})
+)
 
-func resolveMinus(args []Arg) (types.Type, []types.Type, error) {
-	if len(args) == 1 {
-		return sign(args[0].Type)
+// signOr resolves a sign before a number, the sum of two numbers, and by others what else two operands are.
+func signOr(others func(args []Arg, a, b types.Type) (types.Type, []types.Type, error)) func(args []Arg) (types.Type, []types.Type, error) {
+	return func(args []Arg) (types.Type, []types.Type, error) {
+		if len(args) == 1 {
+			return sign(args[0].Type)
+		}
+		a, b, err := operands(args)
+		if err != nil {
+			return a, nil, err
+		}
+		if a.IsNumeric() && b.IsNumeric() {
+			t, casts := numbers(a, b, addType)
+			return t, casts, nil
+		}
+		return others(args, a, b)
 	}
-	a, b, err := operands(args)
-	if err != nil {
-		return a, nil, err
-	}
-	if a.IsNumeric() && b.IsNumeric() {
-		t, casts := numbers(a, b, addType)
-		return t, casts, nil
-	}
-	if isTemporal(a) && isTemporal(b) {
-		return a, nil, fmt.Errorf("times cannot be subtracted; write TIMESTAMPDIFF(SECOND, b, a) with the unit you need")
-	}
-	return timeArithmetic(args, a, b)
 }
 
 // timeArithmetic is time ± interval and interval ± interval.

@@ -418,10 +418,7 @@ func differs(u *ast.SetOp) diag.Span {
 // keysOf is the group keys of the aggregate that a query's columns come from, by the columns' positions: -1 for
 // what is no key. ok is false when the query is no projection of one aggregate.
 func keysOf(n logical.Node) (a *logical.Aggregate, keys []int, ok bool) {
-	at := make([]int, len(n.Cols()))
-	for i := range at {
-		at[i] = i
-	}
+	at := scalar.FirstColumns(len(n.Cols()))
 	for {
 		switch x := n.(type) {
 		case *logical.Calc:

@@ -2,6 +2,7 @@ package logical
 
 import (
 	"weir/parser/diag"
+	"weir/planner/scalar"
 	"weir/planner/types"
 )
 
@@ -26,10 +27,7 @@ func NewUnnest(in Node, list int, outer, ordinality bool, at diag.Span) *Unnest 
 	if ordinality {
 		n++
 	}
-	parts := make([]int, n)
-	for i := range parts {
-		parts[i] = i
-	}
+	parts := scalar.FirstColumns(n)
 	u := &Unnest{Base: Base{Sp: at}, Input: in, List: list, Parts: parts, Outer: outer}
 	u.derive()
 	return u

@@ -45,15 +45,7 @@ func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
 	if t := b.traitsOf(n); len(t.keys) > 0 {
 		w.Changelog.Key = t.keys[0]
 	}
-	return built{node: w, spread: firstColumns(len(n.Keys)), bounded: in.bounded}, true
-}
-
-func firstColumns(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
-	}
-	return out
+	return built{node: w, spread: scalar.FirstColumns(len(n.Keys)), bounded: in.bounded}, true
 }
 
 func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
@@ -71,7 +63,7 @@ func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 		b.o.fire(RetractInput, n.Sp, "the aggregates take rows back: the input changes rows")
 	}
 	g.Input = in.node
-	key := firstColumns(len(n.Keys))
+	key := scalar.FirstColumns(len(n.Keys))
 	g.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp, Changelog: changes(before, key)}
 	if b.warn && ttl == 0 && !in.bounded && !constantKeys(n) {
 		b.grows(n)

@@ -436,7 +436,7 @@ func (b *builder) final(cols []physical.Column, order []logical.SortKey, at diag
 	}
 	var keys []int
 	if order == nil {
-		keys = firstColumns(len(cols))
+		keys = scalar.FirstColumns(len(cols))
 	}
 	in = b.exchange(in, keys, id)
 	f := &physical.Final{Input: in.node, Order: sortKeys(order)}

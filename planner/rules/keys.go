@@ -54,11 +54,7 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		return t
 	case *logical.Aggregate:
 		t := b.traitsOf(n.Input)
-		key := make([]int, len(n.Keys))
-		for i := range key {
-			key[i] = i
-		}
-		t.keys = [][]int{key}
+		t.keys = [][]int{scalar.FirstColumns(len(n.Keys))}
 		if !t.updating {
 			t.updating, t.at, t.clause = true, n.Span(), clauseName(n)+" updates its earlier results"
 		}

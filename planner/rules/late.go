@@ -58,7 +58,7 @@ func (o *Optimizer) lateRows(n logical.Node) logical.Node {
 			}
 		case *logical.Match:
 			if in, late := o.lateInput(x.Input, !rowTimeOrder(x.Input, x.Order)); late != nil {
-				m := moveMatch(x, in, firstColumns(len(x.Input.Cols())))
+				m := moveMatch(x, in, scalar.FirstColumns(len(x.Input.Cols())))
 				m.Late = late
 				return m
 			}

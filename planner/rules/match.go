@@ -148,11 +148,7 @@ func (b *builder) match(n *logical.Match) (built, bool) {
 	}
 	m.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	b.late(0, n.Late, &m.Props, in.node)
-	spread := make([]int, len(n.Partition))
-	for i := range spread {
-		spread[i] = i
-	}
-	return built{node: m, spread: spread, bounded: in.bounded}, true
+	return built{node: m, spread: scalar.FirstColumns(len(n.Partition)), bounded: in.bounded}, true
 }
 
 // matchShape is what the state of n depends on: the variables' order and quantifiers, and the columns of rows that are kept.

@@ -103,13 +103,7 @@ func movedOrder(order []logical.SortKey, to []int) []logical.SortKey {
 
 func (o *Optimizer) pruneOver(n *logical.Over, need []bool) (logical.Node, []int) {
 	w := len(n.Input.Cols())
-	below := slices.Clone(need[:w])
-	for _, p := range n.Partition {
-		below[p] = true
-	}
-	for _, k := range n.Order {
-		below[k.Column] = true
-	}
+	below := needed(need[:w], n.Partition, n.Order)
 	var calls []logical.Agg
 	at := make([]int, len(need))
 	for i, c := range n.Calls {
@@ -145,13 +139,7 @@ func (o *Optimizer) pruneOver(n *logical.Over, need []bool) (logical.Node, []int
 
 func (o *Optimizer) pruneRank(n *logical.Rank, need []bool) (logical.Node, []int) {
 	w := len(n.Input.Cols())
-	below := slices.Clone(need[:w])
-	for _, p := range n.Partition {
-		below[p] = true
-	}
-	for _, k := range n.Order {
-		below[k.Column] = true
-	}
+	below := needed(need[:w], n.Partition, n.Order)
 	n.Late.Marked(below)
 	in, to := o.prune(n.Input, below)
 	r := *n

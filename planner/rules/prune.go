@@ -31,11 +31,8 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		return o.pruneCalc(n, need)
 	case *logical.WindowTVF:
 		w := len(n.Input.Cols())
-		below := slices.Clone(need[:w])
+		below := needed(need[:w], n.Partition, nil)
 		below[n.Time] = true
-		for _, p := range n.Partition {
-			below[p] = true
-		}
 		n.Late.Marked(below)
 		in, to := o.prune(n.Input, below)
 		t := *n
@@ -56,10 +53,7 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 	case *logical.Join:
 		return o.pruneJoin(n, need)
 	case *logical.Sort:
-		below := slices.Clone(need)
-		for _, k := range n.Order {
-			below[k.Column] = true
-		}
+		below := needed(need, nil, n.Order)
 		n.Late.Marked(below)
 		in, to := o.prune(n.Input, below)
 		s := logical.NewSort(in, movedOrder(n.Order, to), n.Sp)
@@ -113,11 +107,19 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		}
 		return &u, places(keep, len(need))
 	}
-	at = make([]int, len(need))
-	for i := range at {
-		at[i] = i
+	return n, scalar.FirstColumns(len(need))
+}
+
+// needed is need, with the columns of a partition and of an order.
+func needed(need []bool, partition []int, order []logical.SortKey) []bool {
+	all := slices.Clone(need)
+	for _, c := range partition {
+		all[c] = true
 	}
-	return n, at
+	for _, k := range order {
+		all[k.Column] = true
+	}
+	return all
 }
 
 // atLeastOne keeps the column that is the cheapest to have where none is needed: rows are counted by their columns.

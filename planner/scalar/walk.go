@@ -93,6 +93,15 @@ func Columns(e Expr) []int {
 	return out
 }
 
+// FirstColumns is the first n columns of a row, by their positions.
+func FirstColumns(n int) []int {
+	cols := make([]int, n)
+	for i := range cols {
+		cols[i] = i
+	}
+	return cols
+}
+
 // Shift is e with every column i read at to[i] instead; to must have every column of e.
 func Shift(e Expr, to func(int) int) Expr {
 	return Rewrite(e, func(x Expr) Expr {
