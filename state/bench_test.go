@@ -34,7 +34,7 @@ func inSteps(k Keys, hashes []uint64, step int) ([]Keys, [][]uint64) {
 		var h []uint64
 		for range 2048 {
 			at = (at + step) % n
-			b.Data = append(b.Data, k.Data[k.Off[at]:k.Off[at+1]]...)
+			b.Data = append(b.Data, k.At(at)...)
 			b.Off = append(b.Off, uint32(len(b.Data)))
 			h = append(h, hashes[at])
 		}

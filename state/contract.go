@@ -93,7 +93,7 @@ type Map interface {
 	// Upsert finds the entry of key or makes one with a zeroed fixed and an empty variable part.
 	// The entry counts as written in this epoch.
 	Upsert(hash uint64, key []byte) (r Ref, created bool, err error)
-	// UpsertMany is Upsert for a batch: key i is keys.Data[keys.Off[i]:keys.Off[i+1]].
+	// UpsertMany is Upsert for a batch of keys.
 	// refs and created are as long as hashes; all refs stay valid together.
 	UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bool) error
 	// Find finds the entry of key, or NoRef.
@@ -126,3 +126,6 @@ type Keys struct {
 	Off  []uint32
 	Data []byte
 }
+
+// At is key i: a view of Data.
+func (k *Keys) At(i int) []byte { return k.Data[k.Off[i]:k.Off[i+1]] }

@@ -460,7 +460,7 @@ func (m *hotMap) UpsertMany(hashes []uint64, keys Keys, refs []Ref, created []bo
 		plain := m.t.ttl == 0
 		for i, h := range block {
 			k := base + i
-			key := keys.Data[keys.Off[k]:keys.Off[k+1]]
+			key := keys.At(k)
 			if w := words[i]; plain && w != 0 {
 				r := Ref(uint32(w) - 1)
 				c := &m.chunks[r/chunkRows]
@@ -507,7 +507,7 @@ func (m *hotMap) FindMany(hashes []uint64, keys Keys, refs []Ref) error {
 		}
 	}
 	for k, h := range hashes {
-		refs[k] = m.living(m.lookup(h, keys.Data[keys.Off[k]:keys.Off[k+1]]))
+		refs[k] = m.living(m.lookup(h, keys.At(k)))
 	}
 	return nil
 }

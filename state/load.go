@@ -185,7 +185,7 @@ func (m *hotMap) fetchOne(h uint64, key []byte) error {
 func (m *hotMap) fetchMany(hashes []uint64, keys Keys) error {
 	wants := m.t.fetcher.wants[:0]
 	for i, h := range hashes {
-		key := keys.Data[keys.Off[i]:keys.Off[i+1]]
+		key := keys.At(i)
 		if m.lookup(h, key) != NoRef {
 			continue
 		}

@@ -225,10 +225,7 @@ func (w *writer) Write(b *batch.Batch) error {
 				fmt.Errorf("format '%s' cannot write NULL as a line of a file", w.format.Name))
 		}
 		if w.partitions != nil {
-			row := i
-			if b.Sel != nil {
-				row = int(b.Sel[i])
-			}
+			row := b.At(i)
 			w.next = w.partitions.appendFolder(w.next[:0], b, row)
 			if to == nil || !bytes.Equal(w.next, w.folder) {
 				w.folder = append(w.folder[:0], w.next...)

@@ -9,6 +9,7 @@ import (
 
 	"weir/exec"
 	"weir/exec/batch"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -54,16 +55,13 @@ func (c *changes) add(b *batch.Batch) error {
 		c.hashes = batch.EncodeKeys(b, t.key, &c.keys, c.hashes)
 	}
 	for n := range b.Rows() {
-		row := n
-		if b.Sel != nil {
-			row = int(b.Sel[n])
-		}
+		row := b.At(n)
 		kind := b.Kind(row)
 		if kind == batch.UpdateBefore {
 			continue
 		}
 		ch := change{remove: kind == batch.Delete}
-		columns := t.all()
+		columns := scalar.FirstColumns(len(t.columns))
 		if ch.remove {
 			if columns = t.key; columns == nil {
 				return exec.Fatalf("declare a PRIMARY KEY for table "+t.name, "write table "+t.name, fmt.Errorf("a row is to be removed, and the table has no key"))
@@ -86,7 +84,7 @@ func (c *changes) add(b *batch.Batch) error {
 			c.rows = append(c.rows, ch)
 			continue
 		}
-		k := string(c.keys.Data[c.keys.Off[n]:c.keys.Off[n+1]])
+		k := string(c.keys.At(n))
 		if i, ok := c.byKey[k]; ok {
 			c.rows[i] = ch
 			continue
@@ -95,14 +93,6 @@ func (c *changes) add(b *batch.Batch) error {
 		c.rows = append(c.rows, ch)
 	}
 	return nil
-}
-
-func (t *target) all() []int {
-	out := make([]int, len(t.columns))
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }
 
 // execer is a connection, or a transaction on one.

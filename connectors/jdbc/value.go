@@ -8,6 +8,7 @@ import (
 
 	"weir/connectors/formats/literal"
 	"weir/exec/batch"
+	"weir/planner/datetime"
 	"weir/planner/decimal"
 	"weir/planner/types"
 )
@@ -176,7 +177,7 @@ func appendTime(v *batch.Vector, x any) error {
 	if at, ok := x.(time.Time); ok {
 		switch {
 		case t.Kind == types.Date:
-			v.AppendInt(literal.Days(at.Year(), int(at.Month()), at.Day()))
+			v.AppendInt(datetime.Days(int64(at.Year()), int(at.Month()), at.Day()))
 		case t.Kind == types.Time:
 			v.AppendInt(literal.Truncate(int64(at.Hour())*3_600_000_000+int64(at.Minute())*60_000_000+int64(at.Second())*1_000_000+int64(at.Nanosecond()/1000), t.Prec))
 		case t.Kind == types.TimestampLTZ:

@@ -36,7 +36,7 @@ func (viewFormat) Encode(dst []byte, b *batch.Batch, i int) ([]byte, bool, error
 func (viewFormat) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
 	v := b.Cols[0]
 	for r := range b.Rows() {
-		x := v.Bytes(rowAt(b, r))
+		x := v.Bytes(b.At(r))
 		p.Off, p.Len = append(p.Off, uint32(len(p.Data))), append(p.Len, uint32(len(x)))
 		p.Data = append(p.Data, x...)
 	}

@@ -20,7 +20,7 @@ func (w *writer) encode(c *chunk, b *batch.Batch) error {
 	n := b.Rows()
 	if w.sink.upsert && b.Kinds != nil {
 		for r := range n {
-			if !b.Kind(rowAt(b, r)).Adds() {
+			if !b.Kind(b.At(r)).Adds() {
 				c.out.values.Len[r] = formats.NullLen
 			}
 		}
@@ -34,7 +34,7 @@ func (w *writer) encode(c *chunk, b *batch.Batch) error {
 		v := b.Cols[w.sink.timeCol]
 		c.out.timestamps = make([]int64, n)
 		for r := range n {
-			ms := rowTime(v, rowAt(b, r))
+			ms := rowTime(v, b.At(r))
 			if v.Type.Kind == types.Timestamp && ms >= 0 {
 				t := time.UnixMilli(ms).UTC()
 				ms = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), w.sink.cfg.Zone()).UnixMilli()
@@ -61,14 +61,6 @@ func (w *writer) encode(c *chunk, b *batch.Batch) error {
 	return nil
 }
 
-// rowAt is the physical position of the r-th row that counts.
-func rowAt(b *batch.Batch, r int) int {
-	if b.Sel != nil {
-		return int(b.Sel[r])
-	}
-	return r
-}
-
 // headers encodes the headers columns.
 func (w *writer) headers(c *chunk, b *batch.Batch) {
 	col := max(w.sink.headersCol, w.sink.headerListCol)
@@ -84,7 +76,7 @@ func (w *writer) headers(c *chunk, b *batch.Batch) {
 	}
 	o.headers = make([]uint32, n)
 	for r := range n {
-		i := rowAt(b, r)
+		i := b.At(r)
 		if !v.IsNull(i) {
 			for e := v.Off[i]; e < v.Off[i]+v.Len[i]; e++ {
 				if names.IsNull(int(e)) {
@@ -112,7 +104,7 @@ func (w *writer) rowTopics(b *batch.Batch) ([]*outTopic, error) {
 	v, n := b.Cols[w.sink.topicCol], b.Rows()
 	out := make([]*outTopic, n)
 	for r := range n {
-		i := rowAt(b, r)
+		i := b.At(r)
 		doing := "write table " + w.sink.table.Name
 		if v.IsNull(i) {
 			return nil, exec.Fatalf("give every row a topic", doing, fmt.Errorf("the metadata column 'topic' is NULL"))

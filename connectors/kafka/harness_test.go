@@ -94,7 +94,7 @@ func (f *plainFormat) Encode(dst []byte, b *batch.Batch, i int) ([]byte, bool, e
 func (f *plainFormat) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
 	for r := range b.Rows() {
 		at := len(p.Data)
-		p.Data, _, _ = f.Encode(p.Data, b, rowAt(b, r))
+		p.Data, _, _ = f.Encode(p.Data, b, b.At(r))
 		p.Off, p.Len = append(p.Off, uint32(at)), append(p.Len, uint32(len(p.Data)-at))
 	}
 	return nil
@@ -240,7 +240,7 @@ func openReader(t testing.TB, s *source, splits []exec.Split) *reader {
 func rowsOf(b *batch.Batch) []string {
 	var out []string
 	for r := range b.Rows() {
-		i := rowAt(b, r)
+		i := b.At(r)
 		var cells []string
 		for _, v := range b.Cols {
 			cells = append(cells, cell(v, i))

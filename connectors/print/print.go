@@ -77,10 +77,7 @@ func (w *writer) Write(b *batch.Batch) error {
 	w.buf = w.buf[:0]
 	n := b.Rows()
 	for k := range n {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		w.buf = append(w.buf, w.prefix...)
 		w.buf = append(w.buf, b.Kind(i).String()...)
 		w.buf = append(w.buf, '[')

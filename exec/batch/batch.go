@@ -156,6 +156,17 @@ func (b *Batch) Rows() int {
 	return b.N
 }
 
+// At is the physical position of the k-th row that counts.
+func (b *Batch) At(k int) int { return nth(b.Sel, k) }
+
+// nth is the k-th of the rows sel, or, where that is nil, row k.
+func nth(sel []int32, k int) int {
+	if sel != nil {
+		return int(sel[k])
+	}
+	return k
+}
+
 // Kind is the change kind of the row at physical position i.
 func (b *Batch) Kind(i int) ChangeKind {
 	if b.Kinds == nil {

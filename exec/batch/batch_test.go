@@ -107,7 +107,7 @@ func anyBatch(t *rapid.T, cols int) (*Batch, [][]types.Value) {
 			b.Cols[c].AppendValue(rows[r][c])
 		}
 		b.N++
-		b.alignKinds(ChangeKind(rapid.IntRange(0, 40).Draw(t, "change") % 4))
+		b.SetKind(b.N-1, ChangeKind(rapid.IntRange(0, 40).Draw(t, "change")%4))
 	}
 	if rapid.Bool().Draw(t, "selected") {
 		b.Sel = []int32{}
@@ -177,7 +177,7 @@ func TestKeysAreEqualExactlyWhenValuesAreAndDecodeToThem(t *testing.T) {
 		byKey := map[string]string{}
 		byText := map[string]string{}
 		for k := range b.Rows() {
-			key := keys.Data[keys.Off[k]:keys.Off[k+1]]
+			key := keys.At(k)
 			if hashes[k] != state.Hash(key) {
 				t.Fatalf("key %d: wrong hash", k)
 			}
@@ -213,7 +213,7 @@ func TestRowsAreEqualExactlyWhenValuesAreAndDecodeToThem(t *testing.T) {
 		back := New(b.Types(), 0)
 		byBytes, byText := map[string]string{}, map[string]string{}
 		for k := range b.Rows() {
-			bytes := string(kept.Data[kept.Off[k]:kept.Off[k+1]])
+			bytes := string(kept.At(k))
 			row := rows[selected(b, k)]
 			text := fmt.Sprintf("%#v", row)
 			if other, ok := byBytes[bytes]; ok && other != text {

@@ -85,8 +85,15 @@ func (v *Vector) Rows() int {
 			return v.Children[0].Rows()
 		}
 	}
-	// A vector of NULLs, or of rows without fields, counts its rows in Bool.
-	return len(v.Bool)
+	return len(v.Bool) // of ClassBool, of NULLs, and of rows without fields (countEmpty)
+}
+
+// countEmpty makes a vector of rows without fields n rows longer: it has no child by which they could be counted, and
+// counts them in Bool, as a vector of NULLs does. Rows with fields are as many as their children's.
+func (v *Vector) countEmpty(n int) {
+	if len(v.Children) == 0 {
+		v.Bool = resize(v.Bool, len(v.Bool)+n)
+	}
 }
 
 // Reset empties v and keeps its memory, but for Data that was given by Share.
@@ -117,7 +124,7 @@ func (v *Vector) clearNulls() {
 // ClearNulls declares that no row is NULL; the bitmap's memory is kept for SetNull.
 func (v *Vector) ClearNulls() { v.clearNulls() }
 
-// GrowNulls makes sure that Nulls is there and has a bit for rows 0 .. n-1.
+// GrowNulls makes sure that Nulls is there and has a bit for rows 0 .. n-1, for who writes its words. New bits are clear.
 func (v *Vector) GrowNulls(n int) {
 	words := (n + 63) >> 6
 	if v.Nulls == nil {
@@ -154,9 +161,7 @@ func (v *Vector) Resize(n int) {
 	case ClassBytes, ClassList:
 		v.Off, v.Len = resize(v.Off, n), resize(v.Len, n)
 	case ClassRow:
-		if len(v.Children) == 0 {
-			v.Bool = resize(v.Bool, n)
-		}
+		v.countEmpty(n - len(v.Bool))
 		for _, c := range v.Children {
 			c.Resize(n)
 		}
@@ -193,9 +198,7 @@ func (v *Vector) appendZero() {
 	case ClassBytes, ClassList:
 		v.Off, v.Len = append(v.Off, 0), append(v.Len, 0)
 	case ClassRow:
-		if len(v.Children) == 0 {
-			v.Bool = append(v.Bool, false)
-		}
+		v.countEmpty(1)
 		for _, c := range v.Children {
 			c.AppendNull()
 		}
@@ -261,9 +264,7 @@ func (v *Vector) AppendValue(x types.Value) {
 		v.AppendBytes(x)
 	case []types.Value:
 		if ClassOf(v.Type) == ClassRow {
-			if len(v.Children) == 0 {
-				v.Bool = append(v.Bool, false)
-			}
+			v.countEmpty(1)
 			for i, c := range v.Children {
 				c.AppendValue(x[i])
 			}
@@ -330,8 +331,8 @@ func (v *Vector) Value(i int) types.Value {
 	return nil
 }
 
-// SetKind gives the row at physical position i, the last one appended, its kind. Kinds is made when the
-// first row that is no Insert comes.
+// SetKind gives the row at physical position i its kind; those before it that have none yet are inserts. Kinds is made when the first row
+// comes that is no Insert.
 func (b *Batch) SetKind(i int, k ChangeKind) {
 	if b.Kinds == nil {
 		if k == Insert {

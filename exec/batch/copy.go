@@ -6,21 +6,22 @@ import (
 	"weir/planner/types"
 )
 
-// AppendRow appends the row at physical position i of src, with its kind. The columns of b and
-// src have the same classes.
-func (b *Batch) AppendRow(src *Batch, i int) {
+// AppendRow appends the row at physical position i of src, with its kind. The columns of b have the classes of the first
+// columns of src.
+func (b *Batch) AppendRow(src *Batch, i int) { b.AppendRowAs(src, i, src.Kind(i)) }
+
+// AppendRowAs is AppendRow for a row that is a change of kind k from here on.
+func (b *Batch) AppendRowAs(src *Batch, i int, k ChangeKind) {
 	for c, v := range b.Cols {
 		v.AppendFrom(src.Cols[c], i)
 	}
-	b.N++
-	b.alignKinds(src.Kind(i))
+	b.EndRow(k)
 }
 
-// alignKinds keeps Kinds as long as the batch, the last row being of kind k.
-func (b *Batch) alignKinds(k ChangeKind) {
-	if b.Kinds != nil || k != Insert {
-		b.SetKind(b.N-1, k)
-	}
+// EndRow counts a row, of kind k, whose values were appended to the columns one by one.
+func (b *Batch) EndRow(k ChangeKind) {
+	b.N++
+	b.SetKind(b.N-1, k)
 }
 
 // AppendRows appends the rows sel (physical positions) of src, or with a nil sel all rows 0 .. N-1,
@@ -39,15 +40,11 @@ func (b *Batch) AppendRows(src *Batch, sel []int32) {
 		return
 	}
 	for k := range n {
-		i := k
-		if sel != nil {
-			i = int(sel[k])
-		}
-		b.SetKind(at+k, src.Kind(i))
+		b.SetKind(at+k, src.Kind(nth(sel, k)))
 	}
 }
 
-// AppendFrom appends row i of src, a vector of the same class, by copy.
+// AppendFrom appends row i of src by copy: of a vector of the same class, or one that is all NULL.
 func (v *Vector) AppendFrom(src *Vector, i int) {
 	if src.IsNull(i) {
 		v.AppendNull()
@@ -73,9 +70,7 @@ func (v *Vector) AppendFrom(src *Vector, i int) {
 		}
 		v.EndList()
 	case ClassRow:
-		if len(v.Children) == 0 {
-			v.Bool = append(v.Bool, false)
-		}
+		v.countEmpty(1)
 		for c, child := range v.Children {
 			child.AppendFrom(src.Children[c], i)
 		}
@@ -135,7 +130,8 @@ func (v *Vector) appendRange(src *Vector, off, n uint32) {
 	}
 }
 
-// AppendMany appends the rows sel of src, or with a nil sel its rows 0 .. n-1, by copy.
+// AppendMany appends the rows sel (physical positions) of src, or with a nil sel its rows 0 .. n-1, by copy. The vectors have one class, or
+// src is all NULL (types.Null) and v has no children.
 func (v *Vector) AppendMany(src *Vector, sel []int32, n int) {
 	if sel == nil && src.Type.Kind != types.Null && ClassOf(v.Type) < ClassBytes && ClassOf(v.Type) > ClassNone {
 		at := v.Rows()
@@ -154,12 +150,6 @@ func (v *Vector) AppendMany(src *Vector, sel []int32, n int) {
 		return
 	}
 	at := v.Rows()
-	row := func(k int) int {
-		if sel == nil {
-			return k
-		}
-		return int(sel[k])
-	}
 	switch ClassOf(v.Type) {
 	case ClassBool:
 		v.Bool = gather(v.Bool, src.Bool, sel)
@@ -172,15 +162,13 @@ func (v *Vector) AppendMany(src *Vector, sel []int32, n int) {
 	case ClassBytes:
 		v.appendViews(src, sel, n)
 	case ClassRow:
-		if len(v.Children) == 0 {
-			v.Bool = resize(v.Bool, at+n)
-		}
+		v.countEmpty(n)
 		for c, child := range v.Children {
 			child.AppendMany(src.Children[c], sel, n)
 		}
 	default:
 		for k := range n {
-			v.AppendFrom(src, row(k))
+			v.AppendFrom(src, nth(sel, k))
 		}
 		return
 	}
@@ -209,10 +197,7 @@ func (v *Vector) appendViews(src *Vector, sel []int32, n int) {
 	v.Off, v.Len = resize(v.Off, at+n), resize(v.Len, at+n)
 	off, length, data := v.Off[at:at+n], v.Len[at:at+n], v.Data
 	for k := range n {
-		i := k
-		if sel != nil {
-			i = int(sel[k])
-		}
+		i := nth(sel, k)
 		off[k], length[k] = uint32(len(data)), 0
 		if !src.Nulls.Has(i) {
 			o, l := src.Off[i], src.Len[i]
@@ -234,11 +219,7 @@ func (v *Vector) appendNulls(src *Vector, sel []int32, at, n int) {
 		return
 	}
 	for k := range n {
-		i := k
-		if sel != nil {
-			i = int(sel[k])
-		}
-		if src.Nulls.Has(i) {
+		if src.Nulls.Has(nth(sel, k)) {
 			v.SetNull(at + k)
 		}
 	}

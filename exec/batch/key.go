@@ -45,30 +45,39 @@ func FloatBits(f float64) uint64 {
 // the first who asks for all of them.
 func EncodeKeys(b *Batch, cols []int, keys *state.Keys, hashes []uint64) []uint64 {
 	hashes, carried := b.takeHashes(cols, hashes)
+	words := encode(b, cols, keys)
+	switch {
+	case carried:
+		return hashes
+	case words:
+		return hashWords(keys, b.Rows(), hashes)
+	}
+	return hashKeys(keys, b.Rows(), hashes)
+}
+
+// EncodeUnhashed is EncodeKeys without the hashes, for what is kept and not looked up.
+func EncodeUnhashed(b *Batch, cols []int, keys *state.Keys) { encode(b, cols, keys) }
+
+// encode makes the keys. words reports that each is 8 bytes, or none.
+func encode(b *Batch, cols []int, keys *state.Keys) (words bool) {
 	n := b.Rows()
 	keys.Off = resize(keys.Off, n+1)
 	keys.Off[0] = 0
 	if len(cols) == 1 && oneWord(b.Cols[cols[0]]) {
 		encodeWord(b.Cols[cols[0]], b.Sel, n, keys)
-		if !carried {
-			hashes = hashWords(keys, n, hashes)
-		}
-		return hashes
+		return true
 	}
 	e := keyEncoder{b: b, cols: cols, n: n}
 	e.sizes(keys)
 	keys.Data = resize(keys.Data, int(keys.Off[n]))
 	e.write(keys)
-	if !carried {
-		hashes = hashKeys(keys, n, hashes)
-	}
-	return hashes
+	return false
 }
 
 func hashKeys(keys *state.Keys, n int, hashes []uint64) []uint64 {
 	hashes = resize(hashes, n)
 	for k := range hashes {
-		hashes[k] = state.Hash(keys.Data[keys.Off[k]:keys.Off[k+1]])
+		hashes[k] = state.Hash(keys.At(k))
 	}
 	return hashes
 }
@@ -104,10 +113,7 @@ func encodeWord(v *Vector, sel []int32, n int, keys *state.Keys) {
 		return
 	}
 	for k := range n {
-		i := k
-		if sel != nil {
-			i = int(sel[k])
-		}
+		i := nth(sel, k)
 		if !v.IsNull(i) {
 			w := uint64(0)
 			if integer {
@@ -127,13 +133,6 @@ type keyEncoder struct {
 	b    *Batch
 	cols []int
 	n    int
-}
-
-func (e *keyEncoder) row(k int) int {
-	if e.b.Sel != nil {
-		return int(e.b.Sel[k])
-	}
-	return k
 }
 
 // sizes fills keys.Off with where each key starts.
@@ -158,13 +157,13 @@ func (e *keyEncoder) sizes(keys *state.Keys) {
 				fixed += 4
 			}
 			for k := range off {
-				if i := e.row(k); !v.Nulls.Has(i) {
+				if i := e.b.At(k); !v.Nulls.Has(i) {
 					off[k] += v.Len[i]
 				}
 			}
 		default:
 			for k := range off {
-				if i := e.row(k); !v.Nulls.Has(i) {
+				if i := e.b.At(k); !v.Nulls.Has(i) {
 					off[k] += uint32(nestedSize(v, i))
 				}
 			}
@@ -191,7 +190,7 @@ func (e *keyEncoder) write(keys *state.Keys) {
 			continue
 		}
 		for k := range pos {
-			if v.IsNull(e.row(k)) {
+			if v.IsNull(e.b.At(k)) {
 				data[pos[k]+uint32(c>>3)] |= 1 << (c & 7)
 			}
 		}
@@ -205,7 +204,7 @@ func (e *keyEncoder) write(keys *state.Keys) {
 		case ClassNone:
 		case ClassBool:
 			for k := range pos {
-				i, x := e.row(k), byte(0)
+				i, x := e.b.At(k), byte(0)
 				if v.Bool[i] && !v.Nulls.Has(i) {
 					x = 1
 				}
@@ -214,7 +213,7 @@ func (e *keyEncoder) write(keys *state.Keys) {
 			}
 		case ClassInt:
 			for k := range pos {
-				i, x := e.row(k), uint64(0)
+				i, x := e.b.At(k), uint64(0)
 				if !v.Nulls.Has(i) {
 					x = uint64(v.Int[i])
 				}
@@ -223,7 +222,7 @@ func (e *keyEncoder) write(keys *state.Keys) {
 			}
 		case ClassFloat:
 			for k := range pos {
-				i, x := e.row(k), uint64(0)
+				i, x := e.b.At(k), uint64(0)
 				if !v.Nulls.Has(i) {
 					x = FloatBits(v.Flt[i])
 				}
@@ -232,7 +231,7 @@ func (e *keyEncoder) write(keys *state.Keys) {
 			}
 		case ClassDec:
 			for k := range pos {
-				i, x := e.row(k), types.Dec{}
+				i, x := e.b.At(k), types.Dec{}
 				if !v.Nulls.Has(i) {
 					x = v.Dec[i]
 				}
@@ -242,7 +241,7 @@ func (e *keyEncoder) write(keys *state.Keys) {
 		case ClassBytes:
 			last := c == len(e.cols)-1
 			for k := range pos {
-				i := e.row(k)
+				i := e.b.At(k)
 				var x []byte
 				if !v.Nulls.Has(i) {
 					x = v.Bytes(i)
@@ -255,7 +254,7 @@ func (e *keyEncoder) write(keys *state.Keys) {
 			}
 		default:
 			for k := range pos {
-				if i := e.row(k); !v.Nulls.Has(i) {
+				if i := e.b.At(k); !v.Nulls.Has(i) {
 					pos[k] += uint32(len(appendNested(data[pos[k]:pos[k]], v, i)))
 				}
 			}
@@ -479,9 +478,7 @@ func (d *keyDecoder) value(v *Vector) {
 		}
 		v.EndList()
 	case ClassRow:
-		if len(v.Children) == 0 {
-			v.Bool = append(v.Bool, false)
-		}
+		v.countEmpty(1)
 		for _, c := range v.Children {
 			d.elem(c)
 		}

@@ -32,10 +32,7 @@ func EncodeRows(b *Batch, cols []int, rows *state.Keys) {
 	dst := rows.Data[:0]
 	bitmap := (len(cols) + 7) / 8
 	for k := range n {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		nulls := len(dst)
 		for range bitmap {
 			dst = append(dst, 0)

@@ -246,7 +246,7 @@ func decimalOp(op arithOp, e *scalar.Call, args []node) node {
 const zeroHelp = "put NULLIF(divisor, 0) in its place to get NULL, or filter such rows out"
 
 func divide(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	sa, sb, t := e.Args[0].Type().Scale, e.Args[1].Type().Scale, e.Typ
+	t := e.Typ
 	switch batch.ClassOf(t) {
 	case batch.ClassInt:
 		return newRows(e, args, func(k *rowKernel, i int) error {
@@ -265,23 +265,11 @@ func divide(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			return nil
 		}), nil
 	}
-	return newRows(e, args, func(k *rowKernel, i int) error {
-		a, b := k.in[0].Dec[i], k.in[1].Dec[i]
-		if decimal.Sign(b) == 0 {
-			return k.fail(i, zeroHelp, "division of %s by zero", decimal.String(a, sa))
-		}
-		d, ok := decimal.DivTo(a, sa, b, sb, t.Prec, t.Scale)
-		if !ok {
-			return k.setNull(i)
-		}
-		k.out.Dec[i] = d
-		return nil
-	}), nil
+	return decimalQuotient(e, args, "division of %s by zero", decimal.DivTo), nil
 }
 
 func remainder(_ *compiler, e *scalar.Call, args []node) (node, error) {
-	sa, sb, t := e.Args[0].Type().Scale, e.Args[1].Type().Scale, e.Typ
-	if batch.ClassOf(t) == batch.ClassInt {
+	if batch.ClassOf(e.Typ) == batch.ClassInt {
 		return newRows(e, args, func(k *rowKernel, i int) error {
 			b := k.int(1, i)
 			if b == 0 {
@@ -291,18 +279,24 @@ func remainder(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			return nil
 		}), nil
 	}
+	return decimalQuotient(e, args, "remainder of %s divided by zero", decimal.ModTo), nil
+}
+
+// decimalQuotient is what op makes of two decimals; zero says what cannot be done with a divisor of 0.
+func decimalQuotient(e *scalar.Call, args []node, zero string, op func(a types.Dec, sa int, b types.Dec, sb, prec, scale int) (types.Dec, bool)) node {
+	sa, sb, t := e.Args[0].Type().Scale, e.Args[1].Type().Scale, e.Typ
 	return newRows(e, args, func(k *rowKernel, i int) error {
 		a, b := k.in[0].Dec[i], k.in[1].Dec[i]
 		if decimal.Sign(b) == 0 {
-			return k.fail(i, zeroHelp, "remainder of %s divided by zero", decimal.String(a, sa))
+			return k.fail(i, zeroHelp, zero, decimal.String(a, sa))
 		}
-		d, ok := decimal.ModTo(a, sa, b, sb, t.Prec, t.Scale)
+		d, ok := op(a, sa, b, sb, t.Prec, t.Scale)
 		if !ok {
 			return k.setNull(i)
 		}
 		k.out.Dec[i] = d
 		return nil
-	}), nil
+	})
 }
 
 // shifted is time ± interval where that is more than a sum; nil otherwise.

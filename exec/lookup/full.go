@@ -8,6 +8,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/state"
 )
 
@@ -21,7 +22,7 @@ type Full struct {
 func NewFull(n *physical.LookupJoin, now func() time.Time, open func() (exec.SourceSpec, error)) *Full {
 	l := &n.Lookup
 	return &Full{l, &held[*rowsByKey]{table: l, open: open, now: now, empty: func() *rowsByKey {
-		return &rowsByKey{by: l.Keys, cols: all(l.Columns), rows: map[string][][]byte{}}
+		return &rowsByKey{by: l.Keys, cols: scalar.FirstColumns(len(l.Columns)), rows: map[string][][]byte{}}
 	}}}
 }
 
@@ -48,7 +49,7 @@ func (t *rowsByKey) Add(b *batch.Batch) error {
 	t.hashes = batch.EncodeKeys(b, t.cols, &t.enc, t.hashes)
 	data := append([]byte(nil), t.enc.Data...)
 	for k := range b.Rows() {
-		key := string(t.keys.Data[t.keys.Off[k]:t.keys.Off[k+1]])
+		key := string(t.keys.At(k))
 		t.rows[key] = append(t.rows[key], data[t.enc.Off[k]:t.enc.Off[k+1]:t.enc.Off[k+1]])
 	}
 	t.n += b.Rows()
@@ -74,13 +75,9 @@ func (l *fullLookup) Find(ctx context.Context, keys, out *batch.Batch) error {
 	if err != nil {
 		return err
 	}
-	cols := make([]int, len(keys.Cols))
-	for i := range cols {
-		cols[i] = i
-	}
-	l.hash = batch.EncodeKeys(keys, cols, &l.keys, l.hash)
+	l.hash = batch.EncodeKeys(keys, scalar.FirstColumns(len(keys.Cols)), &l.keys, l.hash)
 	for k := range keys.Rows() {
-		for _, row := range t.rows[string(l.keys.Data[l.keys.Off[k]:l.keys.Off[k+1]])] {
+		for _, row := range t.rows[string(l.keys.At(k))] {
 			if err := batch.DecodeKey(row, out.Cols); err != nil {
 				return fmt.Errorf("rows of table %s in memory: %w", l.f.n.Table.Name, err)
 			}
@@ -88,14 +85,6 @@ func (l *fullLookup) Find(ctx context.Context, keys, out *batch.Batch) error {
 		}
 	}
 	return nil
-}
-
-func all(cols []physical.Column) []int {
-	out := make([]int, len(cols))
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }
 
 var (

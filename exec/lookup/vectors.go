@@ -90,10 +90,7 @@ func (t *VectorTable) Add(b *batch.Batch) error {
 	data := append([]byte(nil), t.enc.Data...)
 	t.seen += b.Rows()
 	for k := range b.Rows() {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		vec := Vector(v, i)
 		if vec == nil {
 			continue

@@ -253,7 +253,7 @@ func (d *distinct) apply(rows *agg.Rows, ns int64) error {
 		group := rows.Map.Key(rows.Refs[k])
 		d.keys.Data = binary.AppendUvarint(d.keys.Data, uint64(len(group)))
 		d.keys.Data = append(d.keys.Data, group...)
-		d.keys.Data = append(d.keys.Data, d.values.Data[d.values.Off[k]:d.values.Off[k+1]]...)
+		d.keys.Data = append(d.keys.Data, d.values.At(k)...)
 		d.keys.Off = append(d.keys.Off, uint32(len(d.keys.Data)))
 		d.hashes[k] = d.spec.HashOf(d.keys.Data[d.keys.Off[k]:])
 	}

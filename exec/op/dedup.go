@@ -7,6 +7,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -19,17 +20,12 @@ type deduplicate struct {
 	cols  []int
 	table state.Table
 
-	enc     state.Keys
-	rows    state.Keys
-	hashes  []uint64
-	unused  []uint64
-	refs    []state.Ref
-	created []bool
-	all     []int32
-	sel     []int32
-	kinds   []batch.ChangeKind
-	view    batch.Batch
-	out     *batch.Batch
+	entries
+	rows  state.Keys
+	sel   []int32
+	kinds []batch.ChangeKind
+	view  batch.Batch
+	out   *batch.Batch
 }
 
 func newDeduplicate(n *physical.Deduplicate) (exec.Operator, error) {
@@ -37,7 +33,7 @@ func newDeduplicate(n *physical.Deduplicate) (exec.Operator, error) {
 		return newFirstRow(n), nil
 	}
 	o := &deduplicate{node: n, types: columnTypes(n.Input)}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o, nil
 }
@@ -50,21 +46,18 @@ func (o *deduplicate) Open(_ *exec.TaskContext, st state.Scope) (err error) {
 }
 
 func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.enc, o.hashes)
+	pos := o.encode(in, o.node.Keys)
 	if !o.node.Last && o.node.TTL > 0 {
 		return o.firstOfAWhile(in, pos, out)
 	}
 	if o.node.UpdateBefore {
-		o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+		batch.EncodeUnhashed(in, o.cols, &o.rows)
 	}
-	o.refs, o.created = grow(o.refs, n), grow(o.created, n)
 	m := o.table.Map(0)
-	if err := m.UpsertMany(o.hashes[:n], o.enc, o.refs, o.created); err != nil {
+	if err := o.upsert(m); err != nil {
 		return err
 	}
 	o.out.Reset()
@@ -75,7 +68,7 @@ func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
 		if o.node.Time >= 0 {
 			v := in.Cols[o.node.Time]
 			if v.IsNull(int(i)) {
-				return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+				return noTimeOf(o.node.Input, o.node.Time)
 			}
 			t = v.Int[i]
 		}
@@ -90,8 +83,7 @@ func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
 				if err := decodeRow(o.node.ID, m.Var(o.refs[k]), o.out.Cols); err != nil {
 					return err
 				}
-				o.out.N++
-				o.out.SetKind(o.out.N-1, batch.UpdateBefore)
+				o.out.EndRow(batch.UpdateBefore)
 			}
 		}
 		s[0] = 1
@@ -101,14 +93,10 @@ func (o *deduplicate) Process(in *batch.Batch, out exec.Emitter) error {
 			o.kinds[i] = kind
 			continue
 		}
-		if err := m.SetVar(o.refs[k], o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]); err != nil {
+		if err := m.SetVar(o.refs[k], o.rows.At(k)); err != nil {
 			return err
 		}
-		for c, v := range o.out.Cols {
-			v.AppendFrom(in.Cols[c], int(i))
-		}
-		o.out.N++
-		o.out.SetKind(o.out.N-1, kind)
+		o.out.AppendRowAs(in, int(i), kind)
 	}
 	if o.node.UpdateBefore {
 		return emitRows(o.out, out)
@@ -130,7 +118,7 @@ func (o *deduplicate) firstOfAWhile(in *batch.Batch, pos []int32, out exec.Emitt
 	m := o.table.Map(0)
 	o.sel = o.sel[:0]
 	for k, i := range pos {
-		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+		key := o.enc.At(k)
 		r, err := m.Find(o.hashes[k], key)
 		if err != nil {
 			return err
@@ -168,13 +156,10 @@ type firstRow struct {
 	buffer timeBuffer // rows that wait; of a key, those that were the earliest as they came
 	wm     exec.Watermark
 
-	enc    state.Keys
-	rows   state.Keys
-	hashes []uint64
-	unused []uint64
-	all    []int32
-	late   []int32 // of the batch under way
-	out    *batch.Batch
+	entries
+	rows state.Keys
+	late []int32 // of the batch under way
+	out  *batch.Batch
 }
 
 const (
@@ -184,7 +169,7 @@ const (
 
 func newFirstRow(n *physical.Deduplicate) *firstRow {
 	o := &firstRow{node: n, types: columnTypes(n.Input), wm: exec.MinWatermark}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o
 }
@@ -202,22 +187,21 @@ func (o *firstRow) Process(in *batch.Batch, _ exec.Emitter) error {
 	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.enc, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	pos := o.encode(in, o.node.Keys)
+	batch.EncodeUnhashed(in, o.cols, &o.rows)
 	times := in.Cols[o.node.Time]
 	m := o.table.Map(0)
 	o.late = o.late[:0]
 	for k, i := range pos {
 		if times.IsNull(int(i)) {
-			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+			return noTimeOf(o.node.Input, o.node.Time)
 		}
 		t := times.Int[i]
 		if o.wm != exec.MinWatermark && t < int64(o.wm) { // one with just its time is the first as long as no other has gone out
 			o.late = append(o.late, i)
 			continue
 		}
-		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+		key := o.enc.At(k)
 		r, err := m.Find(o.hashes[k], key)
 		if err != nil {
 			return err
@@ -238,7 +222,7 @@ func (o *firstRow) Process(in *batch.Batch, _ exec.Emitter) error {
 		s := m.Fixed(r)
 		s[0] = firstWaits
 		binary.LittleEndian.PutUint64(s[1:], uint64(t))
-		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+		o.buffer.add(t, o.hashes[k], key, o.rows.At(k))
 	}
 	return o.ctx.DropLate(0, in, o.late, o.wm)
 }

@@ -10,6 +10,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -24,12 +25,8 @@ type final struct {
 	cols  []int
 	table state.Table
 
-	enc     state.Keys
-	hashes  []uint64
-	refs    []state.Ref
-	created []bool
-	all     []int32
-	out     *batch.Batch
+	entries
+	out *batch.Batch
 }
 
 // finalRow is a row at the end, and how many of it there are.
@@ -40,7 +37,7 @@ type finalRow struct {
 
 func newFinal(n *physical.Final) (exec.Operator, error) {
 	o := &final{node: n, types: columnTypes(n)}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	if err := orderable(o.types, n.Order); err != nil {
 		return nil, err
 	}
@@ -54,15 +51,12 @@ func (o *final) Open(_ *exec.TaskContext, st state.Scope) (err error) {
 }
 
 func (o *final) Process(in *batch.Batch, _ exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.cols, &o.enc, o.hashes)
-	o.refs, o.created = grow(o.refs, n), grow(o.created, n)
+	pos := o.encode(in, o.cols)
 	m := o.table.Map(0)
-	if err := m.UpsertMany(o.hashes[:n], o.enc, o.refs, o.created); err != nil {
+	if err := o.upsert(m); err != nil {
 		return err
 	}
 	for k, i := range pos {

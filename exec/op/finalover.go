@@ -8,6 +8,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -29,7 +30,7 @@ type finalOver struct {
 
 func newFinalOver(n *physical.FinalOver) (exec.Operator, error) {
 	o := &finalOver{node: n, types: columnTypes(n.Input)}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	if err := orderable(o.types, n.Order); err != nil {
 		return nil, err
 	}

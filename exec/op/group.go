@@ -37,15 +37,11 @@ type groupAggregate struct {
 	ctx       *exec.TaskContext
 	table     state.Table
 
-	keys    state.Keys
-	hashes  []uint64
-	refs    []state.Ref
-	created []bool
-	slots   [][]byte
-	all     []int32
-	rows    agg.Rows    // of the batch
-	view    batch.Batch // of the row that stands for no rows
-	out     *batch.Batch
+	entries
+	slots [][]byte
+	rows  agg.Rows    // of the batch
+	view  batch.Batch // of the row that stands for no rows
+	out   *batch.Batch
 
 	// of a run
 	part   agg.Rows // all its rows
@@ -125,13 +121,12 @@ func (g *groupAggregate) Process(in *batch.Batch, out exec.Emitter) error {
 	if n == 0 {
 		return nil
 	}
-	pos := positions(in, &g.all)
-	g.hashes = batch.EncodeKeys(in, g.node.Keys, &g.keys, g.hashes)
-	g.refs, g.created, g.slots = grow(g.refs, n), grow(g.created, n), grow(g.slots, n)
+	pos := g.encode(in, g.node.Keys)
 	m := g.table.Map(0)
-	if err := m.UpsertMany(g.hashes[:n], g.keys, g.refs, g.created); err != nil {
+	if err := g.upsert(m); err != nil {
 		return err
 	}
+	g.slots = grow(g.slots, n)
 	for k, r := range g.refs {
 		g.slots[k] = m.Fixed(r)
 	}
@@ -383,11 +378,9 @@ func (g *groupAggregate) Watermark(wm exec.Watermark, out exec.Emitter) error {
 		return nil
 	}
 	g.view.N, g.view.Sel = 1, nil
-	pos := positions(&g.view, &g.all)
-	g.hashes = batch.EncodeKeys(&g.view, nil, &g.keys, g.hashes)
-	g.refs, g.created = grow(g.refs, 1), grow(g.created, 1)
+	pos := g.encode(&g.view, nil)
 	m := g.table.Map(0)
-	if err := m.UpsertMany(g.hashes[:1], g.keys, g.refs, g.created); err != nil {
+	if err := g.upsert(m); err != nil {
 		return err
 	}
 	if !g.created[0] {

@@ -123,7 +123,7 @@ func (o *intervalJoin) process(from int, in *batch.Batch, out exec.Emitter) erro
 	o.begin(from)
 	for k, i := range pos {
 		if times.IsNull(int(i)) {
-			return fmt.Errorf("the row time %s is NULL", o.node.Inputs()[from].Base().Columns[o.time[from]].Name)
+			return noTimeOf(o.node.Inputs()[from], o.time[from])
 		}
 		if !o.pairs.partnerless(in, int(i), from) {
 			if err := o.match(from, k, times.Int[i]); err != nil {

@@ -45,38 +45,25 @@ type joinSide struct {
 	keeps bool // its rows go out without a partner
 	lists rowLists
 
-	enc     state.Keys
-	rows    state.Keys
-	hashes  []uint64
-	refs    []state.Ref // the heads of its own lists
-	created []bool
-	met     []state.Ref // the heads of the other side's lists
-	all     []int32
+	keyedRows             // of the batch under way, with the heads of its own lists
+	met       []state.Ref // the heads of the other side's lists
 }
 
 func newJoinSide(name string, in physical.Node, keys []int, keeps bool) joinSide {
-	s := joinSide{name: name, keys: keys, keeps: keeps, types: columnTypes(in)}
-	for c := range s.types {
-		s.cols = append(s.cols, c)
-	}
-	return s
+	ts := columnTypes(in)
+	return joinSide{name: name, keys: keys, keeps: keeps, types: ts, cols: scalar.FirstColumns(len(ts))}
 }
 
 // encode makes keys and rows of the batch.
 func (s *joinSide) encode(in *batch.Batch) (pos []int32) {
-	s.hashes = batch.EncodeKeys(in, s.keys, &s.enc, s.hashes)
 	batch.EncodeRows(in, s.cols, &s.rows)
-	return positions(in, &s.all)
+	return s.entries.encode(in, s.keys)
 }
 
-func (s *joinSide) key(k int) []byte { return s.enc.Data[s.enc.Off[k]:s.enc.Off[k+1]] }
-func (s *joinSide) row(k int) []byte { return s.rows.Data[s.rows.Off[k]:s.rows.Off[k+1]] }
+func (s *joinSide) key(k int) []byte { return s.enc.At(k) }
 
 // upsert makes the heads of the batch's lists.
-func (s *joinSide) upsert(ns int64, n int) error {
-	s.refs, s.created = grow(s.refs, n), grow(s.created, n)
-	return s.lists.heads.Map(ns).UpsertMany(s.hashes[:n], s.enc, s.refs, s.created)
-}
+func (s *joinSide) upsert(ns int64) error { return s.entries.upsert(s.lists.heads.Map(ns)) }
 
 func (s *joinSide) list(ns int64, k int) rowList {
 	return rowList{&s.lists, ns, s.hashes[k], s.key(k), s.refs[k]}
@@ -175,7 +162,7 @@ func (o *join) process(from int, in *batch.Batch, out exec.Emitter) error {
 	}
 	this, other := &o.sides[from], &o.sides[1-from]
 	pos := this.encode(in)
-	if err := this.upsert(0, n); err != nil {
+	if err := this.upsert(0); err != nil {
 		return err
 	}
 	if err := this.meet(other, 0, n); err != nil {
@@ -299,11 +286,11 @@ func (o *join) outer(from int, in *batch.Batch, i, k int, sel []int32) error {
 			if first {
 				o.pairs.pad(o.out, 1-from, o.pairs.cand, q, 0, batch.Delete)
 			}
-			o.append(o.pairs.cand, q, pair)
+			o.out.AppendRowAs(o.pairs.cand, q, pair)
 		})
 	}
 	for _, q := range sel {
-		o.append(o.pairs.cand, int(q), pair)
+		o.out.AppendRowAs(o.pairs.cand, int(q), pair)
 	}
 	if !other.keeps {
 		return nil
@@ -348,11 +335,7 @@ func (o *join) onlyLeft(from int, in *batch.Batch, i, k int, sel []int32) error 
 	anti := o.node.Kind == physical.AntiJoin
 	if from == 0 {
 		if (len(sel) == 0) == anti {
-			for c, v := range o.out.Cols {
-				v.AppendFrom(in.Cols[c], i)
-			}
-			o.out.N++
-			o.out.SetKind(o.out.N-1, in.Kind(i))
+			o.out.AppendRow(in, i)
 		}
 		return nil
 	}
@@ -368,18 +351,9 @@ func (o *join) onlyLeft(from int, in *batch.Batch, i, k int, sel []int32) error 
 	}
 	return o.change(from, k, sel, by, func(q int, turned bool) {
 		if turned {
-			o.append(o.pairs.cand, q, kind)
+			o.out.AppendRowAs(o.pairs.cand, q, kind)
 		}
 	})
-}
-
-// append puts the first columns of row i of b out.
-func (o *join) append(b *batch.Batch, i int, kind batch.ChangeKind) {
-	for c, v := range o.out.Cols {
-		v.AppendFrom(b.Cols[c], i)
-	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
 }
 
 func (*join) Watermark(exec.Watermark, exec.Emitter) error { return nil }
@@ -443,8 +417,7 @@ func (p *pairs) pad(out *batch.Batch, side int, b *batch.Batch, i, base int, kin
 			v.AppendNull()
 		}
 	}
-	out.N++
-	out.SetKind(out.N-1, kind)
+	out.EndRow(kind)
 }
 
 // begin forgets all pairs; the next ones are of a batch of side from.

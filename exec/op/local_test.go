@@ -34,10 +34,7 @@ func (p *phases) Emit(b *batch.Batch) error {
 	p.sent += b.Rows()
 	last := b.Cols[len(b.Cols)-1]
 	for k := range b.Rows() {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		if !last.IsNull(i) {
 			p.held++
 		}

@@ -13,6 +13,7 @@ import (
 	"weir/exec/expr"
 	"weir/exec/lookup"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -100,7 +101,7 @@ func newLookupJoin(n *physical.LookupJoin, env Env) (exec.Operator, error) {
 	if o.spec, err = env.Lookup(n); err != nil {
 		return nil, err
 	}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	o.keyType = pick(o.types, n.Keys)
 	o.cand = batch.New(append(append([]types.Type(nil), o.types...), physical.Types(n.Lookup.Output)...), batch.TargetRows)
 	o.left, o.right = o.cand.Cols[:len(o.types)], o.cand.Cols[len(o.types):]
@@ -177,7 +178,7 @@ func (o *lookupJoin) ask(in *batch.Batch, pos []int32) error {
 		if anyNull(in, o.node.Keys, int(i)) || o.memory != nil && !in.Kind(int(i)).Adds() {
 			continue
 		}
-		a, made := o.cache.Get(o.keys.Data[o.keys.Off[k]:o.keys.Off[k+1]], now)
+		a, made := o.cache.Get(o.keys.At(k), now)
 		if !made && a.Known && !a.Found && o.asks(k) > 0 {
 			a.Known, made = false, true // it was kept that there is no row, and this one asks again
 		}
@@ -328,7 +329,7 @@ func (o *lookupJoin) take(b *batch.Batch) error {
 	answer := make([]*lookup.Answer, b.N)
 	pos := positions(b, &o.all)
 	for k, i := range pos {
-		if a := o.cache.Find(o.found.Data[o.found.Off[k]:o.found.Off[k+1]]); a != nil {
+		if a := o.cache.Find(o.found.At(k)); a != nil {
 			a.Found = true
 			answer[i] = a
 		}
@@ -350,11 +351,7 @@ func (o *lookupJoin) take(b *batch.Batch) error {
 			return err
 		}
 	}
-	cols := make([]int, len(rows.Cols))
-	for i := range cols {
-		cols[i] = i
-	}
-	o.hashes = batch.EncodeKeys(rows, cols, &o.rows, o.hashes)
+	o.hashes = batch.EncodeKeys(rows, scalar.FirstColumns(len(rows.Cols)), &o.rows, o.hashes)
 	data := append([]byte(nil), o.rows.Data...)
 	for k, i := range pos {
 		if a := answer[i]; a != nil {
@@ -378,7 +375,7 @@ func (o *lookupJoin) put(in *batch.Batch, pos []int32, out exec.Emitter) error {
 			if waits.Off == nil {
 				o.hashes = batch.EncodeKeys(in, o.cols, &waits, o.hashes)
 			}
-			o.wait(in, k, int(i), waits.Data[waits.Off[k]:waits.Off[k+1]])
+			o.wait(in, k, int(i), waits.At(k))
 			continue
 		}
 		found, err := o.partners(in, k, int(i))
@@ -494,7 +491,7 @@ func (o *lookupJoin) asks(k int) int {
 // wait sets a row aside until its key is asked for again.
 func (o *lookupJoin) wait(in *batch.Batch, k, i int, row []byte) {
 	entry := append([]byte{byte(in.Kind(i)), byte(o.asks(k) + 1)}, row...)
-	key := o.keys.Data[o.keys.Off[k]:o.keys.Off[k+1]]
+	key := o.keys.At(k)
 	now := o.now
 	if now == math.MinInt64 {
 		now = o.clock().UnixMicro()
@@ -527,8 +524,7 @@ func (o *lookupJoin) resume(t int64, out exec.Emitter) error {
 		if err := decodeRow(o.node.ID, r.row[2:], b.Cols); err != nil {
 			return err
 		}
-		b.N++
-		b.SetKind(b.N-1, batch.ChangeKind(r.row[0]))
+		b.EndRow(batch.ChangeKind(r.row[0]))
 		times = append(times, r.row[1])
 	}
 	o.times = times

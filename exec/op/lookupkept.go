@@ -19,7 +19,7 @@ func (o *lookupJoin) partners(in *batch.Batch, k, i int) ([][]byte, error) {
 		return rows, nil
 	}
 	m := o.memory.Map(0)
-	key := o.ids.Data[o.ids.Off[k]:o.ids.Off[k+1]]
+	key := o.ids.At(k)
 	if in.Kind(i).Adds() {
 		r, _, err := m.Upsert(o.idHash[k], key)
 		if err != nil {

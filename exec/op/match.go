@@ -37,6 +37,7 @@ type match struct {
 	reads  []int // columns of rows that are kept
 	search *pattern.Search
 	conds  []*matchCond // by variable; nil: every row
+	probed []*matchCond // those that read what a match has so far
 	found  *matchProbe  // the measures
 	out    *expr.Projection
 	keys   *batch.Batch // of the matches
@@ -54,10 +55,10 @@ type match struct {
 	rows   state.Keys
 	kept   state.Keys
 	hashes []uint64
-	unused []uint64
 	all    []int32
-	late   []int32 // of the batch under way
-	cur    *batch.Batch
+	late   []int32      // of the batch under way
+	cur    *batch.Batch // the batch under way
+	times  []int64      // of its rows, where they come by processing time
 	sorted *batch.Batch
 	order  [][]byte
 	at     []int32
@@ -77,8 +78,9 @@ type matchPart struct {
 // matchRow is a row of the batch that is looked at.
 type matchRow struct {
 	part *matchPart
-	pos  int32 // in the batch; its key and its kept row have the same number
+	pos  int32 // in the batch
 	time int64
+	kept []byte // its columns reads, encoded like a key; in the memory of the batch under way
 }
 
 // notBegun is the time of a partition that has no open match.
@@ -89,7 +91,7 @@ const partsInMemory = 1 << 16
 
 func newMatch(n *physical.Match, env Env) (*match, error) {
 	o := &match{node: n, types: columnTypes(n.Input), parts: map[string]*matchPart{}}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	o.search = &pattern.Search{Skip: pattern.Skip(n.Skip.Kind), To: n.Skip.Var, Within: n.Within}
 	var vars []pattern.Variable
 	for _, v := range n.Vars {
@@ -104,6 +106,9 @@ func newMatch(n *physical.Match, env Env) (*match, error) {
 			return nil, err
 		}
 		o.conds = append(o.conds, c)
+		if c != nil && c.probe != nil {
+			o.probed = append(o.probed, c)
+		}
 	}
 	var err error
 	if o.found, err = newMatchProbe(n, -1, n.Measures, o.types, o.reads); err != nil {
@@ -174,26 +179,30 @@ func (o *match) Process(in *batch.Batch, out exec.Emitter) error {
 	if o.node.ProcTime {
 		o.cur.Reset()
 		o.cur.AppendRows(in, positions(in, &o.all))
-		o.sort(func(int) int64 { return o.now })
-		if err := o.look(o.cur, func(int32) int64 { return o.now }, out); err != nil {
+		o.times = grow(o.times, o.cur.N)
+		for i := range o.times {
+			o.times[i] = o.now
+		}
+		o.sort(o.times)
+		if err := o.look(o.times, out); err != nil {
 			return err
 		}
 		return o.emit(out)
 	}
 	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	batch.EncodeUnhashed(in, o.cols, &o.rows)
 	times := in.Cols[o.node.Time]
 	o.late = o.late[:0]
 	for k, i := range positions(in, &o.all) {
 		if times.IsNull(int(i)) {
-			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+			return noTimeOf(o.node.Input, o.node.Time)
 		}
 		t := times.Int[i]
 		if o.wm != exec.MinWatermark && t <= int64(o.wm) {
 			o.late = append(o.late, i)
 			continue
 		}
-		o.buffer.add(t, o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]], o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+		o.buffer.add(t, o.hashes[k], o.enc.At(k), o.rows.At(k))
 	}
 	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
@@ -204,20 +213,10 @@ func (o *match) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	}
 	o.wm = wm
 	for o.buffer.due(int64(wm)) {
-		o.cur.Reset()
-		for o.buffer.due(int64(wm)) {
-			// Rows of one time belong together where they are ordered further.
-			if o.cur.N >= batch.TargetRows && (len(o.node.Then) == 0 || !o.buffer.due(o.cur.Cols[o.node.Time].Int[o.cur.N-1])) {
-				break
-			}
-			if err := decodeRow(o.node.ID, o.buffer.pop().row, o.cur.Cols); err != nil {
-				return err
-			}
-			o.cur.N++
+		if err := o.next(int64(wm)); err != nil {
+			return err
 		}
-		times := func(i int) int64 { return o.cur.Cols[o.node.Time].Int[i] }
-		o.sort(times)
-		if err := o.look(o.cur, func(i int32) int64 { return times(int(i)) }, out); err != nil {
+		if err := o.look(o.cur.Cols[o.node.Time].Int, out); err != nil {
 			return err
 		}
 	}
@@ -227,21 +226,37 @@ func (o *match) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	return o.emit(out)
 }
 
-// sort puts rows of one time, which stand together, into their further order.
-func (o *match) sort(time func(int) int64) {
+// next takes rows that are due at a time out of the buffer, a batch of them, in their order.
+func (o *match) next(time int64) error {
+	o.cur.Reset()
+	times := o.cur.Cols[o.node.Time]
+	for o.buffer.due(time) {
+		// Rows of one time belong together where they are ordered further.
+		if o.cur.N >= batch.TargetRows && (len(o.node.Then) == 0 || !o.buffer.due(times.Int[o.cur.N-1])) {
+			break
+		}
+		if err := decodeRow(o.node.ID, o.buffer.pop().row, o.cur.Cols); err != nil {
+			return err
+		}
+		o.cur.N++
+	}
+	o.sort(times.Int)
+	return nil
+}
+
+// sort puts the rows of one time, which stand together in the batch under way, into their further order.
+func (o *match) sort(times []int64) {
 	n := o.cur.N
 	if len(o.node.Then) == 0 || n < 2 {
 		return
 	}
 	o.order, o.at = grow(o.order, n), grow(o.at, n)
 	for i := range o.order {
-		k := o.order[i][:0]
-		k = appendOrder(k, o.node.Then, o.cur, i)
-		o.order[i], o.at[i] = k, int32(i)
+		o.order[i], o.at[i] = appendOrder(o.order[i][:0], o.node.Then, o.cur, i), int32(i)
 	}
 	for from := 0; from < n; {
 		to := from + 1
-		for to < n && time(to) == time(from) {
+		for to < n && times[to] == times[from] {
 			to++
 		}
 		slices.SortStableFunc(o.at[from:to], func(a, b int32) int { return bytes.Compare(o.order[a], o.order[b]) })
@@ -255,88 +270,104 @@ func (o *match) sort(time func(int) int64) {
 	o.cur, o.sorted = o.sorted, o.cur
 }
 
-// look offers the rows of a batch, which are in their order, to the runs of their partitions.
-func (o *match) look(in *batch.Batch, time func(int32) int64, out exec.Emitter) error {
-	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.reads, &o.kept, o.unused)
+// look offers the rows of the batch under way, which are in their order, to the runs of their partitions.
+func (o *match) look(times []int64, out exec.Emitter) error {
+	waves, err := o.cut(times)
+	if err != nil {
+		return err
+	}
 	for _, c := range o.conds {
 		if c != nil {
-			c.begin(in)
+			c.begin(o.cur)
 		}
 	}
-	waves := 0
-	for k := range in.N {
-		part, err := o.part(o.hashes[k], o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]])
-		if err != nil {
+	for _, rows := range waves {
+		if err := o.wave(rows); err != nil {
 			return err
 		}
-		if part.level == waves {
-			if waves == len(o.waves) {
-				o.waves = append(o.waves, nil)
-			}
-			o.waves[waves] = o.waves[waves][:0]
-			waves++
-		}
-		o.waves[part.level] = append(o.waves[part.level], matchRow{part, int32(k), time(int32(k))})
-		part.level++
-	}
-	for _, w := range o.waves[:waves] {
-		if err := o.wave(w); err != nil {
+		if err := o.emitMany(out); err != nil {
 			return err
-		}
-		if o.found.n >= batch.TargetRows {
-			if err := o.emit(out); err != nil {
-				return err
-			}
-		}
-	}
-	for _, w := range o.waves[:min(waves, 1)] {
-		for i := range w {
-			w[i].part.level = 0
 		}
 	}
 	return o.evict()
 }
 
+// cut makes waves of the batch under way: a partition's first row is in the first wave, its second one in the second.
+func (o *match) cut(times []int64) ([][]matchRow, error) {
+	o.hashes = batch.EncodeKeys(o.cur, o.node.Partition, &o.enc, o.hashes)
+	batch.EncodeUnhashed(o.cur, o.reads, &o.kept)
+	n := 0
+	for k := range o.cur.N {
+		part, err := o.part(o.hashes[k], o.enc.At(k))
+		if err != nil {
+			return nil, err
+		}
+		if part.level == n {
+			if n == len(o.waves) {
+				o.waves = append(o.waves, nil)
+			}
+			o.waves[n] = o.waves[n][:0]
+			n++
+		}
+		o.waves[part.level] = append(o.waves[part.level], matchRow{part, int32(k), times[k], o.kept.At(k)})
+		part.level++
+	}
+	if n > 0 {
+		for _, row := range o.waves[0] {
+			row.part.level = 0
+		}
+	}
+	return o.waves[:n], nil
+}
+
 // wave offers rows of different partitions.
 func (o *match) wave(rows []matchRow) error {
 	for i := range rows {
-		w := &rows[i]
-		if err := o.search.Advance(w.part.p, w.time, o.take(w.part)); err != nil {
-			return o.broken(err)
+		row := &rows[i]
+		if err := o.advance(row.part, row.time); err != nil {
+			return err
 		}
-		data := o.kept.Data[o.kept.Off[w.pos]:o.kept.Off[w.pos+1]]
-		o.search.Runs(w.part.p, func(run *pattern.Run, needs []int) {
+		for run, needs := range o.search.Runs(row.part.p) {
 			for _, v := range needs {
 				if c := o.conds[v]; c != nil && c.probe != nil {
-					c.add(run, w.pos, w.time, data)
+					c.add(run, row)
 				}
 			}
-		})
-	}
-	for _, c := range o.conds {
-		if c != nil && c.probe != nil {
-			c.answer()
 		}
+	}
+	for _, c := range o.probed {
+		c.answer()
 	}
 	for i := range rows {
-		w := &rows[i]
-		data := o.kept.Data[o.kept.Off[w.pos]:o.kept.Off[w.pos+1]]
-		ask := func(run *pattern.Run, v int) (bool, error) {
-			if o.conds[v] == nil {
-				return true, nil
-			}
-			return o.conds[v].holds(run, w.pos, w.time, data)
+		if err := o.offer(&rows[i]); err != nil {
+			return err
 		}
-		if err := o.search.Offer(w.part.p, w.time, data, ask, o.take(w.part)); err != nil {
-			return o.broken(err)
-		}
-		o.enqueue(w.part)
 	}
-	for _, c := range o.conds {
-		if c != nil && c.probe != nil {
-			c.forget()
+	for _, c := range o.probed {
+		c.forget()
+	}
+	return nil
+}
+
+// offer offers a row to the runs of its partition.
+func (o *match) offer(row *matchRow) error {
+	ask := func(run *pattern.Run, v int) (bool, error) {
+		if o.conds[v] == nil {
+			return true, nil
 		}
+		return o.conds[v].holds(run, row)
+	}
+	if err := o.search.Offer(row.part.p, row.time, row.kept, ask, o.take(row.part)); err != nil {
+		return o.broken(err)
+	}
+	o.enqueue(row.part)
+	return nil
+}
+
+// advance drops the runs of a partition that are over at a time, and takes the matches that waited for them.
+func (o *match) advance(part *matchPart, time int64) error {
+	if err := o.search.Advance(part.p, time, o.take(part)); err != nil {
+		return o.broken(err)
 	}
 	return nil
 }
@@ -350,7 +381,7 @@ func (o *match) broken(err error) error {
 	return err
 }
 
-// take notes a match.
+// take notes the matches of a partition.
 func (o *match) take(part *matchPart) pattern.Found {
 	return func(last *pattern.Step, time int64) error {
 		if len(o.node.Partition) > 0 {
@@ -358,7 +389,7 @@ func (o *match) take(part *matchPart) pattern.Found {
 				return fmt.Errorf("state of a partition of %s: %w", o.node.ID, err)
 			}
 		}
-		return o.found.add(last, -1, time, nil, nil)
+		return o.found.add(last, &matchRow{time: time}, nil)
 	}
 }
 
@@ -390,20 +421,26 @@ func (o *match) pass(time int64, out exec.Emitter) error {
 			continue // it has another place in the queue, or needs none
 		}
 		part.due = notBegun
-		if err := o.search.Advance(part.p, time, o.take(part)); err != nil {
-			return o.broken(err)
+		if err := o.advance(part, time); err != nil {
+			return err
 		}
 		o.enqueue(part)
-		if o.found.n >= batch.TargetRows {
-			if err := o.emit(out); err != nil {
-				return err
-			}
+		if err := o.emitMany(out); err != nil {
+			return err
 		}
 		if err := o.evict(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// emitMany puts matches out when there are many of them.
+func (o *match) emitMany(out exec.Emitter) error {
+	if o.found.n < batch.TargetRows {
+		return nil
+	}
+	return o.emit(out)
 }
 
 // emit computes the measures of the matches and puts them out.

@@ -146,11 +146,11 @@ func (p *matchProbe) reset() {
 	}
 }
 
-// add appends a row: what the match behind last has. Of a condition the row that is looked at is at pos of cur, with the kept columns data; of
-// measures there is none.
-func (p *matchProbe) add(last *pattern.Step, pos int32, time int64, cur *batch.Batch, data []byte) error {
+// add appends a row: what the match behind last has. Of a condition row is the one that is looked at, in the batch cur; of measures it has the
+// time alone, and cur is nil.
+func (p *matchProbe) add(last *pattern.Step, row *matchRow, cur *batch.Batch) error {
 	for i, c := range p.current {
-		p.in.Cols[i].AppendFrom(cur.Cols[c], int(pos))
+		p.in.Cols[i].AppendFrom(cur.Cols[c], int(row.pos))
 	}
 	for i, r := range p.refs {
 		v := p.in.Cols[len(p.current)+i]
@@ -158,16 +158,16 @@ func (p *matchProbe) add(last *pattern.Step, pos int32, time int64, cur *batch.B
 		switch {
 		case x.Func != "": // by finish
 		case x.Time:
-			v.AppendInt(time)
+			v.AppendInt(row.time)
 		default:
-			row, isCurrent := p.find(x, last)
+			step, isCurrent := p.find(x, last)
 			switch {
 			case isCurrent:
-				v.AppendFrom(cur.Cols[x.Column], int(pos))
-			case row == nil:
+				v.AppendFrom(cur.Cols[x.Column], int(row.pos))
+			case step == nil:
 				v.AppendNull()
 			default:
-				if err := p.decode(row.Row); err != nil {
+				if err := p.decode(step.Row); err != nil {
 					return err
 				}
 				v.AppendFrom(p.row.Cols[p.place[x.Column]], 0)
@@ -175,7 +175,7 @@ func (p *matchProbe) add(last *pattern.Step, pos int32, time int64, cur *batch.B
 		}
 	}
 	for _, g := range p.groups {
-		if err := g.append(p, last, data); err != nil {
+		if err := g.append(p, last, row.kept); err != nil {
 			return err
 		}
 	}
@@ -184,7 +184,7 @@ func (p *matchProbe) add(last *pattern.Step, pos int32, time int64, cur *batch.B
 }
 
 // append appends the rows of the group's variable up to last, the first of them first, and the row that is looked at where it counts.
-func (g *matchAggs) append(p *matchProbe, last *pattern.Step, data []byte) error {
+func (g *matchAggs) append(p *matchProbe, last *pattern.Step, looked []byte) error {
 	g.steps = g.steps[:0]
 	if g.variable == physical.AllVars {
 		for s := last; s != nil; s = s.Prev {
@@ -203,7 +203,7 @@ func (g *matchAggs) append(p *matchProbe, last *pattern.Step, data []byte) error
 	if p.variable < 0 || g.variable != physical.AllVars && g.variable != p.variable {
 		return nil
 	}
-	return g.decode(p, data)
+	return g.decode(p, looked)
 }
 
 func (g *matchAggs) decode(p *matchProbe, data []byte) error {
@@ -371,13 +371,13 @@ func (c *matchCond) begin(in *batch.Batch) {
 	}
 }
 
-// add has the condition computed for a run.
-func (c *matchCond) add(run *pattern.Run, pos int32, time int64, data []byte) {
+// add has the condition computed for a row behind what a run has.
+func (c *matchCond) add(run *pattern.Run, row *matchRow) {
 	if c.bad != nil {
 		return
 	}
 	c.runs[run] = c.probe.n
-	c.bad = c.probe.add(run.Last, pos, time, c.cur, data)
+	c.bad = c.probe.add(run.Last, row, c.cur)
 }
 
 // answer computes the condition for the runs that were added. Where that fails they are computed when they are asked for.
@@ -411,14 +411,14 @@ func (c *matchCond) forget() {
 	c.bad = nil
 }
 
-// holds reports that the row at pos satisfies the condition behind what the run has.
-func (c *matchCond) holds(run *pattern.Run, pos int32, time int64, data []byte) (bool, error) {
+// holds reports that a row satisfies the condition behind what a run has.
+func (c *matchCond) holds(run *pattern.Run, row *matchRow) (bool, error) {
 	if c.probe == nil {
 		if !c.failed {
-			return c.holding[pos], nil
+			return c.holding[row.pos], nil
 		}
 		c.view = *c.cur
-		c.one = append(c.one[:0], pos)
+		c.one = append(c.one[:0], row.pos)
 		c.view.Sel = c.one
 		var err error
 		c.sel, err = c.filter.Apply(&c.view, c.sel[:0])
@@ -428,7 +428,7 @@ func (c *matchCond) holds(run *pattern.Run, pos int32, time int64, data []byte) 
 		return c.answers[i], nil
 	}
 	c.probe.reset()
-	if err := c.probe.add(run.Last, pos, time, c.cur, data); err != nil {
+	if err := c.probe.add(run.Last, row, c.cur); err != nil {
 		return false, err
 	}
 	var answer [1]bool

@@ -8,6 +8,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -21,8 +22,7 @@ import (
 //	-U -D   the first equal row is removed. The last one of all: -D; the latest: +U of the one
 //	        before; another: nothing. A row that is not there (its TTL is over): nothing
 //
-// An entry's fixed part is a byte: 1 while there are rows, 2 once deleted, until the end of the batch. Its
-// variable part is the rows, each as two byte strings with their lengths (uvarint) in front: the key of
+// An entry's fixed part is a byte: noRow, hasRow or given. Its variable part is the rows, each as two byte strings with their lengths (uvarint) in front: the key of
 // the query, empty where it is not known, and all columns, encoded like a key.
 type materialize struct {
 	node  *physical.UpsertMaterialize
@@ -31,21 +31,16 @@ type materialize struct {
 	types []types.Type
 	table state.Table
 
-	all     []int32
-	keys    state.Keys
+	entries
 	rowKeys state.Keys
 	rows    state.Keys
-	hashes  []uint64
-	unused  []uint64
-	refs    []state.Ref
-	created []bool
 	buf     []byte
 	out     *batch.Batch
 }
 
 func newMaterialize(n *physical.UpsertMaterialize) (exec.Operator, error) {
 	o := &materialize{node: n, types: columnTypes(n.Input), key: n.Input.Base().Changelog.Key}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o, nil
 }
@@ -59,29 +54,26 @@ func (o *materialize) Open(_ *exec.TaskContext, st state.Scope) (err error) {
 }
 
 func (o *materialize) Process(in *batch.Batch, out exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.keys, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	pos := o.encode(in, o.node.Keys)
+	batch.EncodeUnhashed(in, o.cols, &o.rows)
 	if o.key != nil {
-		o.unused = batch.EncodeKeys(in, o.key, &o.rowKeys, o.unused)
+		batch.EncodeUnhashed(in, o.key, &o.rowKeys)
 	}
-	o.refs, o.created = grow(o.refs, n), grow(o.created, n)
 	m := o.table.Map(0)
-	if err := m.UpsertMany(o.hashes[:n], o.keys, o.refs, o.created); err != nil {
+	if err := o.upsert(m); err != nil {
 		return err
 	}
 	o.out.Reset()
 	gone := false
 	for k, i := range pos {
 		r := o.refs[k]
-		row := o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]
+		row := o.rows.At(k)
 		var key []byte
 		if o.key != nil {
-			key = o.rowKeys.Data[o.rowKeys.Off[k]:o.rowKeys.Off[k+1]]
+			key = o.rowKeys.At(k)
 		}
 		list := m.Var(r)
 		at, end, found := len(list), len(list), false
@@ -95,8 +87,8 @@ func (o *materialize) Process(in *batch.Batch, out exec.Emitter) error {
 			if len(list) > 0 {
 				kind = batch.UpdateAfter
 			}
-			o.copy(in, i, kind)
-			m.Fixed(r)[0] = 1
+			o.out.AppendRowAs(in, int(i), kind)
+			m.Fixed(r)[0] = hasRow
 		} else {
 			gone = true
 			if !found {
@@ -104,8 +96,8 @@ func (o *materialize) Process(in *batch.Batch, out exec.Emitter) error {
 			}
 			switch {
 			case at == 0 && end == len(list):
-				o.copy(in, i, batch.Delete)
-				m.Fixed(r)[0] = 0
+				o.out.AppendRowAs(in, int(i), batch.Delete)
+				m.Fixed(r)[0] = noRow
 			case end == len(list):
 				if err := o.last(o.buf); err != nil {
 					return err
@@ -118,12 +110,7 @@ func (o *materialize) Process(in *batch.Batch, out exec.Emitter) error {
 		}
 	}
 	if gone {
-		for _, r := range o.refs {
-			if s := m.Fixed(r); s[0] == 0 {
-				s[0] = 2
-				m.Delete(r)
-			}
-		}
+		giveBack(m, o.refs)
 	}
 	if o.out.N == 0 {
 		return nil
@@ -163,17 +150,8 @@ func (o *materialize) last(list []byte) error {
 	if err := decodeRow(o.node.ID, row, o.out.Cols); err != nil {
 		return err
 	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, batch.UpdateAfter)
+	o.out.EndRow(batch.UpdateAfter)
 	return nil
-}
-
-func (o *materialize) copy(in *batch.Batch, i int32, kind batch.ChangeKind) {
-	for c, v := range o.out.Cols {
-		v.AppendFrom(in.Cols[c], int(i))
-	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
 }
 
 func (*materialize) Watermark(exec.Watermark, exec.Emitter) error { return nil }

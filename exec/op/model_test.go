@@ -74,10 +74,7 @@ type lines []string
 
 func (l *lines) Emit(b *batch.Batch) error {
 	for k := range b.Rows() {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		var vals []string
 		for _, v := range b.Cols {
 			vals = append(vals, optest.Format(v, i))

@@ -21,26 +21,40 @@ import (
 //	yes        -D       -D of the old row, forgotten
 //	           -U       nothing: the old row is known here, or +U follows for the first time
 //
-// An entry's fixed part is a byte: 1 while there is a row, 2 once it was deleted, until the end of the
-// batch. Its variable part is the columns that are not the key, encoded like a key.
+// An entry's fixed part is a byte: noRow, hasRow or given. Its variable part is the columns that are not the key, encoded like a key.
 type normalize struct {
 	node  *physical.ChangelogNormalize
 	rest  []int // the columns that are not the key
 	types []types.Type
 	table state.Table
 
-	all     []int32
-	keys    state.Keys
-	rows    state.Keys
-	hashes  []uint64
-	unused  []uint64
-	refs    []state.Ref
-	created []bool
-	kinds   []batch.ChangeKind
-	sel     []int32
-	view    batch.Batch
-	out     *batch.Batch
-	restv   []*batch.Vector // columns of out
+	entries
+	rows state.Keys
+
+	// What goes out: while no old row does, the rows of the input as they are, under other kinds; from the first one on, copies in out.
+	kinds  []batch.ChangeKind // by position in the input
+	sel    []int32
+	view   batch.Batch
+	copies bool
+	out    *batch.Batch
+	restv  []*batch.Vector // columns of out
+}
+
+// What the first byte of an entry says of its key, in normalize and materialize.
+const (
+	noRow  = byte(iota) // the entry was made in this batch, or what it had was deleted
+	hasRow              // the variable part has a row
+	given               // the entry was given back to the table, at the end of a batch
+)
+
+// giveBack deletes the entries of a batch that have no row; one may be there more than once.
+func giveBack(m state.Map, refs []state.Ref) {
+	for _, r := range refs {
+		if s := m.Fixed(r); s[0] == noRow {
+			s[0] = given
+			m.Delete(r)
+		}
+	}
 }
 
 func newNormalize(n *physical.ChangelogNormalize) (exec.Operator, error) {
@@ -68,51 +82,34 @@ func (o *normalize) Open(_ *exec.TaskContext, st state.Scope) (err error) {
 }
 
 func (o *normalize) Process(in *batch.Batch, out exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.keys, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.rest, &o.rows, o.unused)
-	o.refs, o.created = grow(o.refs, n), grow(o.created, n)
+	pos := o.encode(in, o.node.Keys)
+	batch.EncodeUnhashed(in, o.rest, &o.rows)
 	m := o.table.Map(0)
-	if err := m.UpsertMany(o.hashes[:n], o.keys, o.refs, o.created); err != nil {
+	if err := o.upsert(m); err != nil {
 		return err
 	}
 	o.out.Reset()
-	// While no old row is put out, the rows of the input go on as they are, under other kinds.
-	plain := true
-	o.kinds, o.sel = grow(o.kinds, in.N), o.sel[:0]
+	o.copies, o.kinds, o.sel = false, grow(o.kinds, in.N), o.sel[:0]
 	gone := false
 	for k, i := range pos {
 		r := o.refs[k]
 		s := m.Fixed(r)
-		row := o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]]
-		known := s[0] == 1
-		kindIn := in.Kind(int(i))
-		old := known && (kindIn == batch.Delete || kindIn.Adds() && o.node.UpdateBefore)
-		if old && plain {
-			plain = false
-			for _, p := range o.sel {
-				o.copy(in, p, o.kinds[p])
-			}
-		}
-		kind := batch.Insert
-		switch {
-		case in.Kind(int(i)) == batch.UpdateBefore:
-			gone = true // the entry may have been made for it alone; the old row is here, or unknown
-			continue
-		case !in.Kind(int(i)).Adds():
-			gone = true
-			if known {
+		known := s[0] == hasRow
+		if kind := in.Kind(int(i)); !kind.Adds() {
+			gone = true // an entry may have been made for this row alone
+			if kind == batch.Delete && known {
 				if err := o.old(in, i, m.Var(r), batch.Delete); err != nil {
 					return err
 				}
-				s[0] = 0
+				s[0] = noRow
 			}
 			continue
-		case known:
+		}
+		row, kind := o.rows.At(k), batch.Insert
+		if known {
 			if o.node.TTL == 0 && bytes.Equal(m.Var(r), row) {
 				continue
 			}
@@ -123,28 +120,19 @@ func (o *normalize) Process(in *batch.Batch, out exec.Emitter) error {
 				}
 			}
 		}
-		s[0] = 1
+		s[0] = hasRow
 		if err := m.SetVar(r, row); err != nil {
 			return err
 		}
-		if plain {
-			o.sel, o.kinds[i] = append(o.sel, i), kind
-		} else {
-			o.copy(in, i, kind)
-		}
+		o.put(in, i, kind)
 	}
 	if gone {
-		for _, r := range o.refs {
-			if s := m.Fixed(r); s[0] == 0 {
-				s[0] = 2
-				m.Delete(r)
-			}
-		}
+		giveBack(m, o.refs)
 	}
-	if !plain {
+	switch {
+	case o.copies:
 		return out.Emit(o.out)
-	}
-	if len(o.sel) == 0 {
+	case len(o.sel) == 0:
 		return nil
 	}
 	o.view = *in
@@ -152,16 +140,23 @@ func (o *normalize) Process(in *batch.Batch, out exec.Emitter) error {
 	return out.Emit(&o.view)
 }
 
-func (o *normalize) copy(in *batch.Batch, i int32, kind batch.ChangeKind) {
-	for c, v := range o.out.Cols {
-		v.AppendFrom(in.Cols[c], int(i))
+// put puts out row i of the input.
+func (o *normalize) put(in *batch.Batch, i int32, kind batch.ChangeKind) {
+	if o.copies {
+		o.out.AppendRowAs(in, int(i), kind)
+		return
 	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
+	o.sel, o.kinds[i] = append(o.sel, i), kind
 }
 
-// old appends the row that is kept under the key of input row i.
+// old puts out the row that is kept under the key of row i of the input. It is in no input: what was put out before is copied, too.
 func (o *normalize) old(in *batch.Batch, i int32, row []byte, kind batch.ChangeKind) error {
+	if !o.copies {
+		o.copies = true
+		for _, p := range o.sel {
+			o.out.AppendRowAs(in, int(p), o.kinds[p])
+		}
+	}
 	for _, c := range o.node.Keys {
 		o.out.Cols[c].AppendFrom(in.Cols[c], int(i))
 	}
@@ -170,8 +165,7 @@ func (o *normalize) old(in *batch.Batch, i int32, row []byte, kind batch.ChangeK
 			return err
 		}
 	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
+	o.out.EndRow(kind)
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"weir/state"
 )
 
-// Env is what operators are made with.
+// Env is what the operators of a job are made with. It is one for all of them, and nobody writes to it.
 type Env struct {
 	Expr expr.Env // of the expressions of Calc
 	// Lookup is what a LookupJoin asks; nil where there is none.
@@ -22,8 +22,11 @@ type Env struct {
 	TestClock bool
 }
 
-// New makes the operator of node. A node that is none (a Scan, a Values, a Union, an Exchange, a Sink), and a function
-// or type that has no implementation, is an error. Every subtask needs an operator of its own.
+// New makes the operator of node, not opened yet. Every subtask needs one of its own: the runtime calls New for each of them before an
+// attempt starts, on the coordinator's goroutine, and hands the operator to the task's.
+//
+// A node that is no operator (a Scan, a Values, a Union, an Exchange, a Sink) is an error, and so is a function or type that has no
+// implementation, which the planner should have refused.
 func New(node physical.Node, env Env) (exec.Operator, error) {
 	switch n := node.(type) {
 	case *physical.Calc:
@@ -133,15 +136,6 @@ func pick(ts []types.Type, cols []int) []types.Type {
 		out[i] = ts[c]
 	}
 	return out
-}
-
-// allColumns is the places of columns of the types ts.
-func allColumns(ts []types.Type) []int {
-	all := make([]int, len(ts))
-	for i := range all {
-		all[i] = i
-	}
-	return all
 }
 
 func typeList(ts []types.Type) string {

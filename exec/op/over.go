@@ -8,6 +8,7 @@ import (
 	"weir/exec/batch"
 	"weir/exec/op/agg"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -40,15 +41,10 @@ type over struct {
 	buffer  timeBuffer
 	wm      exec.Watermark
 
-	enc      state.Keys
+	entries
 	rows     state.Keys
 	kept     state.Keys // encoded columns that the calls read
-	hashes   []uint64
-	unused   []uint64
-	refs     []state.Ref
-	created  []bool
 	slots    [][]byte
-	all      []int32
 	dropped  []int32         // late rows of the batch under way
 	cur      *batch.Batch    // rows out of the buffer
 	old      *batch.Batch    // rows that leave frames, in the columns of the input
@@ -92,7 +88,7 @@ func newOver(n *physical.Over) (exec.Operator, error) {
 			}
 		}
 	}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	o.cur, o.old = batch.New(o.types, batch.TargetRows), batch.New(o.types, 0)
 	for _, c := range o.reads {
 		o.oldReads = append(o.oldReads, o.old.Cols[c])
@@ -132,16 +128,16 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 	if o.node.ProcTime {
 		return o.compute(in, out)
 	}
-	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	pos := o.encode(in, o.node.Partition)
+	batch.EncodeUnhashed(in, o.cols, &o.rows)
 	times := in.Cols[o.node.Time]
 	o.dropped = o.dropped[:0]
-	for k, i := range positions(in, &o.all) {
+	for k, i := range pos {
 		if times.IsNull(int(i)) {
-			return fmt.Errorf("the row time %s is NULL", o.node.Input.Base().Columns[o.node.Time].Name)
+			return noTimeOf(o.node.Input, o.node.Time)
 		}
 		t := times.Int[i]
-		key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+		key := o.enc.At(k)
 		late, err := o.late(t, o.hashes[k], key)
 		if err != nil {
 			return err
@@ -150,7 +146,7 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 			o.dropped = append(o.dropped, i)
 			continue
 		}
-		o.buffer.add(t, o.hashes[k], key, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+		o.buffer.add(t, o.hashes[k], key, o.rows.At(k))
 	}
 	return o.ctx.DropLate(0, in, o.dropped, o.wm)
 }
@@ -206,16 +202,15 @@ func (o *over) Watermark(wm exec.Watermark, out exec.Emitter) error {
 // compute adds the rows, which are in the order of their times, and puts them out with their results.
 func (o *over) compute(in *batch.Batch, out exec.Emitter) error {
 	n := in.Rows()
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.enc, o.hashes)
+	pos := o.encode(in, o.node.Partition)
 	if o.bounded {
-		o.unused = batch.EncodeKeys(in, o.reads, &o.kept, o.unused)
+		batch.EncodeUnhashed(in, o.reads, &o.kept)
 	}
-	o.refs, o.created, o.slots = grow(o.refs, n), grow(o.created, n), grow(o.slots, n)
 	m := o.table.Map(0)
-	if err := m.UpsertMany(o.hashes[:n], o.enc, o.refs, o.created); err != nil {
+	if err := o.upsert(m); err != nil {
 		return err
 	}
+	o.slots = grow(o.slots, n)
 	for k, r := range o.refs {
 		o.slots[k] = m.Fixed(r)
 	}
@@ -273,7 +268,7 @@ func (o *over) step(in *batch.Batch, m state.Map, pos []int32, from, to int) err
 }
 
 func (o *over) frameKey(k int, seq uint64) ([]byte, uint64) {
-	key := o.enc.Data[o.enc.Off[k]:o.enc.Off[k+1]]
+	key := o.enc.At(k)
 	b := binary.AppendUvarint(o.keyBuf[:0], uint64(len(key)))
 	b = append(b, key...)
 	b = binary.AppendUvarint(b, seq)
@@ -329,8 +324,7 @@ func (o *over) decodeOld(row []byte) error {
 			return fmt.Errorf("state of a frame of %s: %w", o.node.ID, err)
 		}
 	}
-	o.old.N++
-	o.old.SetKind(o.old.N-1, batch.Delete)
+	o.old.EndRow(batch.Delete)
 	return nil
 }
 
@@ -351,7 +345,7 @@ func (o *over) enter(in *batch.Batch, pos []int32, k int) error {
 	binary.LittleEndian.PutUint64(f.Fixed(r), uint64(t))
 	binary.LittleEndian.PutUint64(s[overNext:], next+1)
 	binary.LittleEndian.PutUint64(s[overLast:], uint64(t))
-	return f.SetVar(r, o.kept.Data[o.kept.Off[k]:o.kept.Off[k+1]])
+	return f.SetVar(r, o.kept.At(k))
 }
 
 func (o *over) Snapshot(state.Epoch, exec.Emitter) error {

@@ -6,6 +6,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/state"
 )
 
@@ -47,8 +48,7 @@ func (o *ranking) put(row []byte, number int, kind batch.ChangeKind) error {
 	if o.node.Number {
 		o.out.Cols[len(o.kept)].AppendInt(int64(number))
 	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
+	o.out.EndRow(kind)
 	return nil
 }
 
@@ -68,7 +68,7 @@ func newRank(n *physical.Rank) (exec.Operator, error) {
 		return nil, err
 	}
 	o := &rank{ordered: in, ranking: newRanking(n)}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	return o, nil
 }
 

@@ -613,33 +613,6 @@ func (l *rowLists) deleteEmpty(ns int64, refs []state.Ref) {
 	}
 }
 
-// keyedRows is a batch of rows beside their lists in the state.
-type keyedRows struct {
-	enc    state.Keys // the key of each row
-	rows   state.Keys // the row itself, encoded
-	hashes []uint64
-	refs   []state.Ref // the head of its list
-	create []bool
-	all    []int32
-}
-
-// read encodes the rows of in, which has some, and finds or makes the entry of each in heads. It returns their positions in in.
-func (r *keyedRows) read(in *batch.Batch, keys, cols []int, heads state.Map) ([]int32, error) {
-	n := in.Rows()
-	pos := positions(in, &r.all)
-	r.hashes = batch.EncodeKeys(in, keys, &r.enc, r.hashes)
-	batch.EncodeRows(in, cols, &r.rows)
-	r.refs, r.create = grow(r.refs, n), grow(r.create, n)
-	return pos, heads.UpsertMany(r.hashes[:n], r.enc, r.refs, r.create)
-}
-
-// list is the list of row k.
-func (r *keyedRows) list(lists *rowLists, k int) rowList {
-	return rowList{lists, 0, r.hashes[k], r.enc.Data[r.enc.Off[k]:r.enc.Off[k+1]], r.refs[k]}
-}
-
-func (r *keyedRows) row(k int) []byte { return r.rows.Data[r.rows.Off[k]:r.rows.Off[k+1]] }
-
 // decodeListed appends a row of operator id's lists to columns.
 func decodeListed(id string, row []byte, to []*batch.Vector) error {
 	return rowError(id, batch.DecodeRow(row, to))

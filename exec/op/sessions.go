@@ -94,7 +94,7 @@ func (s *sessions) assign(w *windows, wm exec.Watermark, in *batch.Batch, pos []
 		if err != nil {
 			return late, err
 		}
-		key := keys.Data[keys.Off[k]:keys.Off[k+1]]
+		key := keys.At(k)
 		x, joined, ok, err := s.extend(w, wm, k, hashes[k], key, t)
 		if err != nil {
 			return late, err

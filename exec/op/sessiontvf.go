@@ -7,6 +7,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -29,13 +30,8 @@ type sessionTVF struct {
 	progress progress
 	wm       exec.Watermark
 
-	all    []int32
+	keyedRows
 	late   []int32 // of the batch under way
-	keys   state.Keys
-	rows   state.Keys
-	hashes []uint64
-	heads  []state.Ref
-	unmade []bool
 	others []heldRow
 	out    *batch.Batch
 	kept   []*batch.Vector // columns of out without the window's
@@ -54,7 +50,7 @@ func newSessionTVF(n *physical.SessionTVF) (*sessionTVF, error) {
 		return nil, err
 	}
 	o := &sessionTVF{node: n, windows: w, types: columnTypes(n.Input)}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
 	o.kept = o.out.Cols[:len(o.types)]
 	return o, nil
@@ -78,26 +74,21 @@ func (o *sessionTVF) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 }
 
 func (o *sessionTVF) Process(in *batch.Batch, _ exec.Emitter) error {
-	n := in.Rows()
-	if n == 0 {
+	if in.Rows() == 0 {
 		return nil
 	}
-	pos := positions(in, &o.all)
-	o.hashes = batch.EncodeKeys(in, o.node.Partition, &o.keys, o.hashes)
-	batch.EncodeRows(in, o.cols, &o.rows)
-	o.heads, o.unmade = grow(o.heads, n), grow(o.unmade, n)
-	if err := o.lists.heads.Map(0).UpsertMany(o.hashes[:n], o.keys, o.heads, o.unmade); err != nil {
+	pos, err := o.read(in, o.node.Partition, o.cols, o.lists.heads.Map(0))
+	if err != nil {
 		return err
 	}
-	var err error
-	o.late, err = o.open.assign(&o.windows, o.wm, in, pos, o.hashes, o.keys, o.late, func(k int, key []byte, t int64, _ session, _ []session) error {
-		x := rowList{&o.lists, 0, o.hashes[k], key, o.heads[k]}
-		return x.add(o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]], int(in.Kind(int(pos[k]))), t)
+	o.late, err = o.open.assign(&o.windows, o.wm, in, pos, o.hashes, o.enc, o.late, func(k int, _ []byte, t int64, _ session, _ []session) error {
+		x := o.list(&o.lists, k)
+		return x.add(o.row(k), int(in.Kind(int(pos[k]))), t)
 	})
 	if err != nil {
 		return err
 	}
-	o.lists.deleteEmpty(0, o.heads)
+	o.lists.deleteEmpty(0, o.refs)
 	return o.ctx.DropLate(0, in, o.late, o.wm)
 }
 

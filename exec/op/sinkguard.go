@@ -31,7 +31,7 @@ type SinkGuard struct {
 
 var _ exec.Operator = (*SinkGuard)(nil)
 
-// NewSinkGuard makes the guard of a sink. Every subtask needs one of its own.
+// NewSinkGuard makes the guard of a sink, as New makes operators. A rule for a column that has no length is an error.
 func NewSinkGuard(n *physical.Sink, _ Env) (*SinkGuard, error) {
 	for _, l := range n.Lengths {
 		if class := batch.ClassOf(l.Type); class != batch.ClassBytes {
@@ -47,7 +47,8 @@ func (g *SinkGuard) Open(ctx *exec.TaskContext, st state.Scope) error {
 	return g.stateless.Open(ctx, st)
 }
 
-// Process checks and mends in, and emits it.
+// Process emits in as the table may have it: values mended that may be, rows dropped that are to be. Anything else is an error (exec.Fatalf)
+// that names the column.
 func (g *SinkGuard) Process(in *batch.Batch, out exec.Emitter) error {
 	if len(g.node.NotNull) == 0 && len(g.node.Lengths) == 0 {
 		return out.Emit(in)

@@ -9,6 +9,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -30,19 +31,18 @@ type timeSort struct {
 	none     bool  // there was none
 	lastRow  state.Table
 
-	rows   state.Keys
-	unused []uint64
-	all    []int32
-	late   []int32      // of the batch under way
-	one    *batch.Batch // the rows of one time
-	keys   [][]byte     // their further order
-	at     []int32
-	out    *batch.Batch
+	rows state.Keys
+	all  []int32
+	late []int32      // of the batch under way
+	one  *batch.Batch // the rows of one time
+	keys [][]byte     // their further order
+	at   []int32
+	out  *batch.Batch
 }
 
 func newSort(n *physical.Sort) (*timeSort, error) {
 	o := &timeSort{node: n, types: columnTypes(n)}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	if err := orderable(o.types, n.Then); err != nil {
 		return nil, err
 	}
@@ -73,19 +73,19 @@ func (o *timeSort) Process(in *batch.Batch, _ exec.Emitter) error {
 	if in.Rows() == 0 {
 		return nil
 	}
-	o.unused = batch.EncodeKeys(in, o.cols, &o.rows, o.unused)
+	batch.EncodeUnhashed(in, o.cols, &o.rows)
 	times := in.Cols[o.node.Time]
 	o.late = o.late[:0]
 	for k, i := range positions(in, &o.all) {
 		if times.IsNull(int(i)) {
-			return fmt.Errorf("the row time %s is NULL", o.node.Columns[o.node.Time].Name)
+			return noTimeOf(o.node.Input, o.node.Time)
 		}
 		t := times.Int[i]
 		if !o.none && t <= o.last {
 			o.late = append(o.late, i)
 			continue
 		}
-		o.buffer.add(t, state.Hash(nil), nil, o.rows.Data[o.rows.Off[k]:o.rows.Off[k+1]])
+		o.buffer.add(t, state.Hash(nil), nil, o.rows.At(k))
 	}
 	return o.ctx.DropLate(0, in, o.late, o.wm)
 }

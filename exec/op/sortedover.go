@@ -9,6 +9,7 @@ import (
 	"weir/exec/op/agg"
 	"weir/exec/op/memstate"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -67,7 +68,7 @@ func newSortedOver(n *physical.SortedOver) (exec.Operator, error) {
 	}
 	o := &sortedOver{node: n, ordered: in}
 	o.outcomes = true
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	wide := append(append([]types.Type(nil), o.types...), types.TBigInt.NotNull())
 	calls := append([]physical.AggCall(nil), n.Calls...)
 	for i := range calls {
@@ -273,7 +274,7 @@ func (o *sortedOver) step(p *partition, out exec.Emitter) error {
 	}
 	batch.EncodeRows(o.res, o.resCols, &o.results)
 	for i, r := range o.run {
-		now := o.results.Data[o.results.Off[i]:o.results.Off[i+1]]
+		now := o.results.At(i)
 		old := r.out.values
 		if old != nil && bytes.Equal(old, now) {
 			continue
@@ -310,8 +311,7 @@ func (o *sortedOver) put(row, values []byte, kind batch.ChangeKind, out exec.Emi
 	if err := batch.DecodeRow(values, o.out.Cols[w:]); err != nil {
 		return fmt.Errorf("this is a bug: a result of %s: %w", o.id, err)
 	}
-	o.out.N++
-	o.out.SetKind(o.out.N-1, kind)
+	o.out.EndRow(kind)
 	if o.out.N < batch.TargetRows {
 		return nil
 	}

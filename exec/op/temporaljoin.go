@@ -108,7 +108,7 @@ func (o *temporalJoin) keep(side int, in *batch.Batch) error {
 	o.late = o.late[:0]
 	for k, i := range pos {
 		if times.IsNull(int(i)) {
-			return fmt.Errorf("the row time %s is NULL", o.node.Inputs()[side].Base().Columns[at].Name)
+			return noTimeOf(o.node.Inputs()[side], at)
 		}
 		kind := in.Kind(int(i))
 		if side == 1 && (kind == batch.UpdateBefore || anyNull(in, o.nullable[1], int(i))) {

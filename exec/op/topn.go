@@ -8,6 +8,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/state"
 )
 
@@ -43,7 +44,7 @@ func newTopN(n *physical.Rank) (exec.Operator, error) {
 		return nil, err
 	}
 	o := &topN{ranking: newRanking(n)}
-	o.cols = allColumns(types)
+	o.cols = scalar.FirstColumns(len(types))
 	return o, nil
 }
 

@@ -170,9 +170,16 @@ func (w *windows) windowTime(end, now int64) int64 {
 }
 
 // noTime is the error of a row without a time.
-func (w *windows) noTime() error {
-	return exec.Fatalf("filter such rows out before the window (WHERE "+w.column+" IS NOT NULL), or give them a time",
-		"assign a row to its window", fmt.Errorf("the row time %s is NULL", w.column))
+func (w *windows) noTime() error { return noTime(w.column, "assign a row to its window") }
+
+// noTime is the error of a row whose time is NULL. A source lets none through: it comes from an expression that made it.
+func noTime(column, doing string) error {
+	return exec.Fatalf("filter such rows out before (WHERE "+column+" IS NOT NULL), or give them a time", doing, fmt.Errorf("the row time %s is NULL", column))
+}
+
+// noTimeOf is noTime for a row of an operator that takes rows in the order of their times.
+func noTimeOf(in physical.Node, column int) error {
+	return noTime(in.Base().Columns[column].Name, "take a row in the order of time")
 }
 
 // rowTime is the local time of the row at position i of the time column v.

@@ -10,6 +10,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -39,21 +40,16 @@ type windowRank struct {
 	progress progress
 	wm       exec.Watermark
 
-	all     []int32
 	late    []int32           // of the batch under way
 	buckets map[int64][]int32 // rows of a batch by the end of their window
 	ends    []int64
 	view    batch.Batch
-	keys    state.Keys
-	hashes  []uint64
-	refs    []state.Ref
-	created []bool
+	entries
 
 	wanted []int32 // of a bucket: the rows that are not behind the limit, by their number
 	taken  []int32 // their positions in the batch
 	sorts  state.Keys
 	rows   state.Keys
-	unused []uint64
 
 	buf   []byte
 	key   []byte
@@ -80,7 +76,7 @@ func newWindowRank(n *physical.WindowRank) (exec.Operator, error) {
 		return nil, err
 	}
 	o := &windowRank{node: n, windows: w, types: columnTypes(n.Input), buckets: map[int64][]int32{}}
-	o.cols = allColumns(o.types)
+	o.cols = scalar.FirstColumns(len(o.types))
 	if err := orderable(o.types, n.Order); err != nil {
 		return nil, err
 	}
@@ -143,13 +139,11 @@ func (o *windowRank) Process(in *batch.Batch, _ exec.Emitter) error {
 
 // add adds rows of the window that ends at end to their partitions.
 func (o *windowRank) add(in *batch.Batch, end int64, pos []int32) error {
-	n := len(pos)
 	o.view = *in
 	o.view.Sel = pos
-	o.hashes = batch.EncodeKeys(&o.view, o.node.Partition, &o.keys, o.hashes)
-	o.refs, o.created = grow(o.refs, n), grow(o.created, n)
+	o.encode(&o.view, o.node.Partition)
 	m := o.table.Map(end)
-	if err := m.UpsertMany(o.hashes[:n], o.keys, o.refs, o.created); err != nil {
+	if err := o.upsert(m); err != nil {
 		return err
 	}
 	o.wanted, o.taken = o.wanted[:0], o.taken[:0]
@@ -165,13 +159,13 @@ func (o *windowRank) add(in *batch.Batch, end int64, pos []int32) error {
 		o.wanted, o.taken = append(o.wanted, int32(k)), append(o.taken, i)
 	}
 	o.view.Sel = o.taken
-	o.unused = batch.EncodeKeys(&o.view, o.cols, &o.rows, o.unused)
+	batch.EncodeUnhashed(&o.view, o.cols, &o.rows)
 	for j, k := range o.wanted {
-		r := orderedRow{o.sorts.Data[o.sorts.Off[j]:o.sorts.Off[j+1]], o.rows.Data[o.rows.Off[j]:o.rows.Off[j+1]]}
+		r := orderedRow{o.sorts.At(j), o.rows.At(j)}
 		if !o.fits(m, o.refs[k], r.sort) {
 			continue // by the rows of this batch
 		}
-		if err := o.insert(m, end, o.refs[k], o.hashes[k], o.keys.Data[o.keys.Off[k]:o.keys.Off[k+1]], r); err != nil {
+		if err := o.insert(m, end, o.refs[k], o.hashes[k], o.enc.At(int(k)), r); err != nil {
 			return err
 		}
 	}

@@ -103,16 +103,7 @@ func (p *progress) cuts(sb *exec.SourceBatch) ([]int, error) {
 			}
 		}
 		own := p.trial[r.Split]
-		for i := r.From; i < r.To; i++ {
-			if b.Sel != nil {
-				for at < len(b.Sel) && int(b.Sel[at]) < i {
-					at++
-				}
-				if at == len(b.Sel) || int(b.Sel[at]) >= r.To {
-					break
-				}
-				i = int(b.Sel[at])
-			}
+		for i := range rowsOf(b, r, &at) {
 			if due > put && exec.Watermark(times.Int[i]) <= due {
 				p.at = append(p.at, i)
 				put = due

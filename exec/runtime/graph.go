@@ -6,6 +6,7 @@ import (
 
 	"weir/planner/catalog"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 )
 
@@ -238,9 +239,7 @@ func (b *builder) sink(n *physical.Sink) (*vertex, error) {
 			mode, keys = edgeHash, n.Key
 		default: // equal rows stay in order
 			mode = edgeHash
-			for i := range n.Input.Base().Columns {
-				keys = append(keys, i)
-			}
+			keys = scalar.FirstColumns(len(n.Input.Base().Columns))
 		}
 		v = b.cut(v, n.Input, n.ID+"-in", mode, keys, n.Parallelism)
 	}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"weir/exec"
@@ -98,16 +99,7 @@ func (p *progress) raise(sb *exec.SourceBatch, f func(r exec.SplitRun, wm int64)
 				}
 			}
 		} else {
-			for i := r.From; i < r.To; i++ {
-				if b.Sel != nil {
-					for at < len(b.Sel) && int(b.Sel[at]) < i {
-						at++
-					}
-					if at == len(b.Sel) || int(b.Sel[at]) >= r.To {
-						break
-					}
-					i = int(b.Sel[at])
-				}
+			for i := range rowsOf(b, r, &at) {
 				if !v.IsNull(i) && (!some || v.Int[i] > most) {
 					most, some = v.Int[i], true
 				}
@@ -120,6 +112,22 @@ func (p *progress) raise(sb *exec.SourceBatch, f func(r exec.SplitRun, wm int64)
 		}
 	}
 	return nil
+}
+
+// rowsOf is the rows of a run that count. The runs of a batch are asked for in their order: at is the place in b.Sel behind the run before.
+func rowsOf(b *batch.Batch, r exec.SplitRun, at *int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if b.Sel == nil {
+			for i := r.From; i < r.To && yield(i); i++ {
+			}
+			return
+		}
+		for ; *at < len(b.Sel) && int(b.Sel[*at]) < r.To; *at++ {
+			if i := int(b.Sel[*at]); i >= r.From && !yield(i) {
+				return
+			}
+		}
+	}
 }
 
 // checkRowTime refuses rows without event time, but for deletions: a stream of upserts deletes by key alone, and such a row says nothing
@@ -136,10 +144,7 @@ func (p *progress) checkRowTime(b *batch.Batch) error {
 		return nil
 	}
 	for k := range b.Rows() {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		if v.IsNull(i) && b.Kind(i) != batch.Delete {
 			return exec.Fatalf(
 				fmt.Sprintf("a row-time column must not be NULL: give it a value in a computed column (COALESCE(%s, ...)) and declare the WATERMARK on that, or filter such records out before they reach this topic or file", p.column),

@@ -1,5 +1,16 @@
-// Package physical is the plan that runs: a tree of operators with their exchanges for each
-// sink, typed, with stable ids. Plans are immutable. Package exec builds tasks from them and EXPLAIN prints them.
+// Package physical is the plan that runs: a tree of operators with their exchanges for each sink, typed, with stable ids. Package
+// planner/rules builds plans, package exec makes tasks of them, EXPLAIN prints them. A plan is immutable from the moment it is built, so
+// that any goroutine may read it.
+//
+// What holds for all nodes, where a field says nothing else:
+//
+//   - A column is the number of a column of the node's input, from 0; a list of them is in no order of its own, and empty for none. Expressions
+//     are over the columns of the input; of two inputs, over those of Left and then those of Right.
+//   - TTL is how long an entry of the state lives after it was last written; 0: for ever (table.exec.state.ttl).
+//   - Times and spans of time as int64 are microseconds, of event time or of the clock; those as time.Duration are of the clock.
+//   - An input that is not called insert-only may carry all kinds of changes.
+//
+// What an operator does with its rows, and which page of Flink's manual it follows, is listed in package exec/op.
 package physical
 
 import (

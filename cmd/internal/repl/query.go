@@ -75,10 +75,7 @@ func (s *screen) take(b *batch.Batch) error {
 		return nil
 	}
 	for k := range b.Rows() {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		s.v.change(b, i)
 		if s.rows++; s.rows == s.limit {
 			s.ended = true

@@ -51,10 +51,7 @@ func (e *encoder) Encode(dst []byte, b *batch.Batch, i int) ([]byte, bool, error
 func (e *encoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
 	n := b.Rows()
 	for k := range n {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		start := len(p.Data)
 		out, err := e.row(p.Data, b, i)
 		if err != nil {

@@ -55,10 +55,7 @@ func (c *changelogEncoder) Encode(dst []byte, b *batch.Batch, i int) ([]byte, bo
 // EncodeAll implements formats.Encoder.
 func (c *changelogEncoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
 	for r := range b.Rows() {
-		i := r
-		if b.Sel != nil {
-			i = int(b.Sel[r])
-		}
+		i := b.At(r)
 		start := len(p.Data)
 		dst, _, err := c.Encode(p.Data, b, i)
 		if err != nil {

@@ -145,22 +145,12 @@ func (e *encoder) Encode(dst []byte, b *batch.Batch, i int) ([]byte, bool, error
 func (e *encoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
 	dst := p.Data
 	var err error
-	if b.Sel == nil {
-		for i := range b.N {
-			start := len(dst)
-			if dst, err = e.row(dst, b, i); err != nil {
-				return err
-			}
-			p.Off, p.Len = append(p.Off, uint32(start)), append(p.Len, uint32(len(dst)-start))
+	for k := range b.Rows() {
+		start := len(dst)
+		if dst, err = e.row(dst, b, b.At(k)); err != nil {
+			return err
 		}
-	} else {
-		for _, i := range b.Sel {
-			start := len(dst)
-			if dst, err = e.row(dst, b, int(i)); err != nil {
-				return err
-			}
-			p.Off, p.Len = append(p.Off, uint32(start)), append(p.Len, uint32(len(dst)-start))
-		}
+		p.Off, p.Len = append(p.Off, uint32(start)), append(p.Len, uint32(len(dst)-start))
 	}
 	p.Data = dst
 	return nil

@@ -1,6 +1,9 @@
 package literal
 
-import "weir/planner/types"
+import (
+	"weir/planner/datetime"
+	"weir/planner/types"
+)
 
 // Microseconds of a second and a day.
 const (
@@ -19,59 +22,6 @@ const (
 	SQL = ' ' // 2026-01-01 00:00:00.123
 	ISO = 'T' // 2026-01-01T00:00:00.123
 )
-
-// Days is the number of days from 1970-01-01 to a date of the proleptic Gregorian calendar.
-func Days(year, month, day int) int64 {
-	// Years are counted from March, so that the leap day is the last of its year.
-	if month <= 2 {
-		year--
-		month += 12
-	}
-	era := year / 400
-	if year < 0 {
-		era = (year - 399) / 400
-	}
-	yoe := year - era*400
-	doy := (153*(month-3)+2)/5 + day - 1
-	doe := yoe*365 + yoe/4 - yoe/100 + doy
-	return int64(era)*146097 + int64(doe) - 719468
-}
-
-// Date is the date of a number of days from 1970-01-01.
-func Date(days int64) (year, month, day int) {
-	z := days + 719468
-	era := z / 146097
-	if z < 0 {
-		era = (z - 146096) / 146097
-	}
-	doe := z - era*146097
-	yoe := (doe - doe/1460 + doe/36524 - doe/146096) / 365
-	doy := doe - (365*yoe + yoe/4 - yoe/100)
-	mp := (5*doy + 2) / 153
-	day = int(doy - (153*mp+2)/5 + 1)
-	month = int(mp + 3)
-	if month > 12 {
-		month -= 12
-	}
-	year = int(yoe + era*400)
-	if month <= 2 {
-		year++
-	}
-	return year, month, day
-}
-
-func daysInMonth(year, month int) int {
-	switch month {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	}
-	return 31
-}
 
 // digits reads n decimal digits at b[i:]; ok is false if one is none. The caller has checked the length.
 func digits(b []byte, i, n int) (v int, ok bool) {
@@ -97,13 +47,13 @@ func ParseDate(b []byte, clamp bool) (days int64, ok bool) {
 	if !ok1 || !ok2 || !ok3 || m < 1 || m > 12 || d < 1 || d > 31 {
 		return 0, false
 	}
-	if last := daysInMonth(y, m); d > last {
+	if last := datetime.MonthDays(int64(y), m); d > last {
 		if !clamp {
 			return 0, false
 		}
 		d = last
 	}
-	return Days(y, m, d), true
+	return datetime.Days(int64(y), m, d), true
 }
 
 // ParseTime reads HH:mm:ss with an optional fraction of up to 9 digits, as microseconds (further
@@ -227,17 +177,18 @@ func two(dst []byte, v int) []byte { return append(dst, pairs[v*2], pairs[v*2+1]
 
 // AppendDate writes days from 1970-01-01 as yyyy-MM-dd; years of more than four digits get a sign, as java.time has it.
 func AppendDate(dst []byte, days int64) []byte {
-	y, m, d := Date(days)
+	year, m, d := datetime.Civil(days)
+	y := int(year)
 	switch {
 	case y > 9999:
 		dst = append(dst, '+')
-		dst = AppendInt(dst, int64(y))
+		dst = AppendInt(dst, year)
 	case y < 0:
 		dst = append(dst, '-')
 		for p := 1000; p > 1 && -y < p; p /= 10 {
 			dst = append(dst, '0')
 		}
-		dst = AppendInt(dst, int64(-y))
+		dst = AppendInt(dst, -year)
 	default:
 		dst = two(two(dst, y/100), y%100)
 	}

@@ -304,10 +304,7 @@ func (e *encoder) append(dst []byte, x uint64, n int) []byte {
 func (e *encoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
 	n := b.Rows()
 	for k := range n {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		start := len(p.Data)
 		out, null, err := e.Encode(p.Data, b, i)
 		if err != nil {

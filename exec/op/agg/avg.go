@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"weir/exec/batch"
+	"weir/planner/decimal"
 	"weir/planner/types"
 )
 
@@ -152,11 +153,9 @@ func (a *avgDec) size() (int, bool) { return 25, false }
 func (a *avgDec) format() string    { return "avgdec" }
 
 func (a *avgDec) add(s []byte, x types.Dec, n uint64) {
-	sum, ok := addDec(getDec(s), x)
-	if !ok || !fits38(sum) {
+	if !addDec(s, x) {
 		s[24] = 1
 	}
-	putDec(s, sum)
 	putWord(s[16:], word(s[16:])+n)
 }
 
@@ -168,7 +167,7 @@ func (a *avgDec) Update(r *Rows) error {
 		}
 		s := r.Slots[k][a.off:]
 		if r.retracts(k) {
-			a.add(s, negDec(v.Dec[i]), math.MaxUint64)
+			a.add(s, decimal.Neg(v.Dec[i]), math.MaxUint64)
 		} else {
 			a.add(s, v.Dec[i], 1)
 		}
@@ -189,7 +188,7 @@ func (a *avgDec) Values(r *Rows, out *batch.Vector, at []int32) error {
 	for k, s := range r.Slots {
 		s = s[a.off:]
 		if n := int64(word(s[16:])); n > 0 && s[24] == 0 {
-			if q, ok := divRound(getDec(s), a.up, uint64(n)); ok {
+			if q, ok := decimal.DivTo(getDec(s), 0, decimal.FromInt(n), 0, decimal.MaxPrecision, a.up); ok {
 				out.Dec[at[k]] = q
 				continue
 			}

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"weir/exec/batch"
+	"weir/planner/decimal"
 	"weir/planner/types"
 )
 
@@ -145,7 +146,7 @@ func (c cell) cmp(a, b []byte) int {
 		}
 		return -1
 	case batch.ClassDec:
-		return cmpDec(getDec(a), getDec(b))
+		return decimal.Cmp(getDec(a), getDec(b))
 	}
 	return bytes.Compare(a, b)
 }

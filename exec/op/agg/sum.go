@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"weir/exec/batch"
+	"weir/planner/decimal"
 	"weir/planner/types"
 )
 
@@ -235,7 +236,7 @@ func (a *sumDec) Update(r *Rows) error {
 		s := r.Slots[k][a.off:]
 		x, neg := v.Dec[i], r.retracts(k)
 		if neg {
-			x = negDec(x)
+			x = decimal.Neg(x)
 		}
 		a.add(s, x)
 		a.tally.add(s[17:], neg)
@@ -244,11 +245,9 @@ func (a *sumDec) Update(r *Rows) error {
 }
 
 func (a *sumDec) add(s []byte, x types.Dec) {
-	sum, ok := addDec(getDec(s), x)
-	if !ok || !fits38(sum) {
+	if !addDec(s, x) {
 		s[16] = 1
 	}
-	putDec(s, sum)
 }
 
 func (a *sumDec) Merge(dst, src *Rows) error {

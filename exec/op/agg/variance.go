@@ -157,12 +157,9 @@ type varianceDec struct {
 
 func newVarianceDec(a *variance, t types.Type) *varianceDec {
 	v := &varianceDec{arg: a.arg, sample: a.sample, root: a.root, x: t, square: fn.Product(t, t)}
-	v.sum, v.sq = types.MakeDecimal(maxDigits, t.Scale), types.MakeDecimal(maxDigits, v.square.Scale)
+	v.sum, v.sq = types.MakeDecimal(decimal.MaxPrecision, t.Scale), types.MakeDecimal(decimal.MaxPrecision, v.square.Scale)
 	return v
 }
-
-// maxDigits is the most digits of a DECIMAL.
-const maxDigits = 38
 
 func (a *varianceDec) size() (int, bool) { return 41, false }
 func (a *varianceDec) format() string    { return fmt.Sprintf("vardec%d", a.x.Scale) }
@@ -177,7 +174,7 @@ func (a *varianceDec) Update(r *Rows) error {
 		square, ok := decimal.MulTo(x, a.x.Scale, x, a.x.Scale, a.square.Prec, a.square.Scale)
 		n := uint64(1)
 		if r.retracts(k) {
-			x, square, n = negDec(x), negDec(square), ^uint64(0)
+			x, square, n = decimal.Neg(x), decimal.Neg(square), ^uint64(0)
 		}
 		a.add(r.Slots[k][a.off:a.off+41], x, square, n, ok)
 	}
@@ -186,12 +183,8 @@ func (a *varianceDec) Update(r *Rows) error {
 
 // add adds sums to an accumulator.
 func (a *varianceDec) add(s []byte, x, square types.Dec, n uint64, ok bool) {
-	sum, fine := addDec(getDec(s), x)
-	ok = ok && fine && fits38(sum)
-	putDec(s, sum)
-	sum, fine = addDec(getDec(s[16:]), square)
-	ok = ok && fine && fits38(sum)
-	putDec(s[16:], sum)
+	ok = addDec(s, x) && ok
+	ok = addDec(s[16:], square) && ok
 	putWord(s[32:], word(s[32:])+n)
 	if !ok {
 		s[40] = 1
@@ -239,7 +232,7 @@ func (a *varianceDec) value(s []byte, t types.Type) (d types.Dec, ok bool) {
 		return d, false
 	}
 	rest := fn.Difference(a.sq, mean)
-	if d, ok = decimal.AddTo(getDec(s[16:]), a.sq.Scale, negDec(d), mean.Scale, rest.Prec, rest.Scale); !ok {
+	if d, ok = decimal.AddTo(getDec(s[16:]), a.sq.Scale, decimal.Neg(d), mean.Scale, rest.Prec, rest.Scale); !ok {
 		return d, false
 	}
 	result := fn.Quotient(rest, count)

@@ -14,7 +14,7 @@ import (
 	"weir/state"
 )
 
-// Scope is the state of one subtask of an operator in memory.
+// Scope is the state of one subtask of an operator in memory. It belongs to one goroutine.
 type Scope struct {
 	tables map[string]*table
 	now    func() time.Time
@@ -130,7 +130,8 @@ type record struct {
 	used    bool
 }
 
-// Map is one map in memory.
+// Map is one map in memory: a state.Map, whose methods are described there. Its hashes may be any, as long as one key has one. It belongs to
+// one goroutine.
 type Map struct {
 	fixed int
 	ttl   time.Duration
@@ -145,7 +146,7 @@ type Map struct {
 
 var _ state.Map = (*Map)(nil)
 
-// NewMap makes an empty map of entries with so many bytes of fixed part.
+// NewMap makes an empty map outside of any Scope, without a TTL, of entries with fixed bytes of fixed part.
 func NewMap(fixed int) *Map { return &Map{fixed: fixed} }
 
 // Reset empties the map and keeps its memory.
@@ -184,7 +185,6 @@ func (m *Map) grow() {
 	}
 }
 
-// Upsert finds or makes the entry of key.
 func (m *Map) Upsert(hash uint64, key []byte) (state.Ref, bool, error) {
 	if int(m.n)*2 >= len(m.index) {
 		m.grow()
@@ -226,10 +226,9 @@ func (m *Map) expired(r state.Ref) bool {
 	return m.ttl > 0 && m.now().Sub(m.recs[r].written) >= m.ttl
 }
 
-// UpsertMany is Upsert for a batch of keys.
 func (m *Map) UpsertMany(hashes []uint64, keys state.Keys, refs []state.Ref, created []bool) (err error) {
 	for k, h := range hashes {
-		key := keys.Data[keys.Off[k]:keys.Off[k+1]]
+		key := keys.At(k)
 		if m.ttl == 0 && len(m.index) > 0 {
 			if e := m.index[h&uint64(len(m.index)-1)]; e != 0 {
 				if rec := &m.recs[e-1]; rec.hash == h && string(rec.key) == string(key) {
@@ -245,7 +244,6 @@ func (m *Map) UpsertMany(hashes []uint64, keys state.Keys, refs []state.Ref, cre
 	return nil
 }
 
-// Find finds the entry of key.
 func (m *Map) Find(hash uint64, key []byte) (state.Ref, error) {
 	if len(m.index) == 0 {
 		return state.NoRef, nil
@@ -258,51 +256,42 @@ func (m *Map) Find(hash uint64, key []byte) (state.Ref, error) {
 	return r, nil
 }
 
-// FindMany is Find for a batch of keys.
 func (m *Map) FindMany(hashes []uint64, keys state.Keys, refs []state.Ref) (err error) {
 	for k, h := range hashes {
-		if refs[k], err = m.Find(h, keys.Data[keys.Off[k]:keys.Off[k+1]]); err != nil {
+		if refs[k], err = m.Find(h, keys.At(k)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Edit is the variable part of r, to be written.
 func (m *Map) Edit(r state.Ref) []byte {
 	m.Touch(r)
 	return m.recs[r].val
 }
 
-// Fixed is the fixed part of r.
 func (m *Map) Fixed(r state.Ref) []byte {
 	from := int(r) % slabRows * m.fixed
 	return m.slabs[int(r)/slabRows][from : from+m.fixed : from+m.fixed]
 }
 
-// Var is the variable part of r.
 func (m *Map) Var(r state.Ref) []byte { return m.recs[r].val }
 
-// SetVar replaces the variable part of r by a copy of v.
 func (m *Map) SetVar(r state.Ref, v []byte) error {
 	m.recs[r].val = append(m.recs[r].val[:0], v...)
 	return nil
 }
 
-// Key is the key of r.
 func (m *Map) Key(r state.Ref) []byte { return m.recs[r].key }
 
-// Hash is the hash of r's key.
 func (m *Map) Hash(r state.Ref) uint64 { return m.recs[r].hash }
 
-// Touch declares that r is written.
 func (m *Map) Touch(r state.Ref) {
 	if m.ttl > 0 {
 		m.recs[r].written = m.now()
 	}
 }
 
-// Delete removes r.
 func (m *Map) Delete(r state.Ref) {
 	rec := &m.recs[r]
 	if !rec.used {
@@ -325,7 +314,6 @@ func (m *Map) Delete(r state.Ref) {
 	m.index[hole] = 0
 }
 
-// Scan calls f for every entry until it returns false.
 func (m *Map) Scan(f func(r state.Ref) bool) error {
 	for r := range m.recs {
 		if m.recs[r].used && !m.expired(state.Ref(r)) && !f(state.Ref(r)) {
@@ -335,5 +323,4 @@ func (m *Map) Scan(f func(r state.Ref) bool) error {
 	return nil
 }
 
-// Len is the number of entries.
 func (m *Map) Len() int64 { return m.n }

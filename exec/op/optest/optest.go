@@ -192,10 +192,7 @@ func (h *harness) open(n int) error {
 // Emit takes rows from an operator.
 func (h *harness) Emit(b *batch.Batch) error {
 	for k := range b.Rows() {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		vals := make([]string, len(b.Cols))
 		for c, v := range b.Cols {
 			vals[c] = Format(v, i)

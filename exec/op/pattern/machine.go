@@ -126,35 +126,31 @@ func (m *Machine) avoid(s int32, v int) {
 
 // asked is the variables that state s asks for, ascending: what it can reach without a row, and what leads to the final state behind one.
 func (m *Machine) asked(s int32) []int {
+	type place struct {
+		state  int32
+		behind bool // the row
+	}
 	var out []int
-	seen := map[int32]bool{}
-	behind := map[int32]bool{}
-	var visit func(s int32, takes bool)
-	visit = func(s int32, takes bool) {
-		if in := seen; takes {
-			if in[s] {
-				return
-			}
-			in[s] = true
-		} else {
-			if behind[s] {
-				return
-			}
-			behind[s] = true
+	seen := map[place]bool{}
+	var visit func(at place)
+	visit = func(at place) {
+		if seen[at] {
+			return
 		}
-		for _, e := range m.states[s].edges {
-			if e.take && !takes {
-				continue
+		seen[at] = true
+		for _, e := range m.states[at.state].edges {
+			if e.take && at.behind {
+				continue // it would need another row
 			}
 			for _, g := range e.guards {
 				if i, ok := slices.BinarySearch(out, g.variable); !ok {
 					out = slices.Insert(out, i, g.variable)
 				}
 			}
-			visit(e.to, takes && !e.take)
+			visit(place{e.to, at.behind || e.take})
 		}
 	}
-	visit(s, true)
+	visit(place{state: s})
 	return out
 }
 

@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 )
@@ -99,10 +100,15 @@ func (s *Search) Due(p *Partition) (due int64, ok bool) {
 	return start + s.Within, ok && s.Within > 0
 }
 
-// Runs are the runs that a row is going to be offered to. needs are the variables that are asked for it.
-func (s *Search) Runs(p *Partition, f func(run *Run, needs []int)) {
-	for i := range p.runs {
-		f(&p.runs[i], s.Machine.needs[p.runs[i].state])
+// Runs are the runs that the next row is going to be offered to, each with the variables whose conditions may be asked for it. The runs are
+// the partition's own, until the next call with it.
+func (s *Search) Runs(p *Partition) iter.Seq2[*Run, []int] {
+	return func(yield func(*Run, []int) bool) {
+		for i := range p.runs {
+			if !yield(&p.runs[i], s.Machine.needs[p.runs[i].state]) {
+				return
+			}
+		}
 	}
 }
 

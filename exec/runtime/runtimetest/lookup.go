@@ -11,6 +11,7 @@ import (
 	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/physical"
+	"weir/planner/scalar"
 	"weir/planner/types"
 	"weir/state"
 )
@@ -54,7 +55,7 @@ func (l *lookupTable) Find(_ context.Context, keys, out *batch.Batch) error {
 		return err
 	}
 	wanted := map[string]bool{}
-	for _, k := range encoded(keys, firstColumns(len(keys.Cols))) {
+	for _, k := range encoded(keys, scalar.FirstColumns(len(keys.Cols))) {
 		wanted[k] = true
 	}
 	all := l.w.present(l.in, &l.n.Lookup)
@@ -149,15 +150,7 @@ func encoded(b *batch.Batch, cols []int) []string {
 	batch.EncodeKeys(b, cols, &keys, nil)
 	out := make([]string, b.Rows())
 	for k := range out {
-		out[k] = string(keys.Data[keys.Off[k]:keys.Off[k+1]])
-	}
-	return out
-}
-
-func firstColumns(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
+		out[k] = string(keys.At(k))
 	}
 	return out
 }

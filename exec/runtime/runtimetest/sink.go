@@ -99,10 +99,7 @@ func (w *writer) Write(b *batch.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for k := range b.Rows() {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
+		i := b.At(k)
 		row := make([]types.Value, len(b.Cols))
 		for c, v := range b.Cols {
 			row[c] = v.Value(i)
