@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -17,22 +16,19 @@ func TestLostMachineIsRestoredFromTheCheckpointDirectory(t *testing.T) {
 	b := kafkatest.Real(t)
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			in, out := s.topics(t, b)
-			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, 10_000_000, 20_000, s.value)
+			x := s.on(t, b)
+			f := x.feed(10_000_000, 20_000)
 			for _, parallelism := range []string{"2", "3", "1"} {
-				p := j.start(nil, "--set", "parallelism.default="+parallelism)
+				p := x.start(nil, "--set", "parallelism.default="+parallelism)
 				p.said("job running", 30*time.Second)
 				p.said("epoch committed", 30*time.Second)
 				time.Sleep(500 * time.Millisecond)
 				p.kill()
-				if err := os.RemoveAll(j.state); err != nil {
+				if err := os.RemoveAll(x.state); err != nil {
 					t.Fatal(err)
 				}
 			}
-			n := f.halt(t)
-			j.start(nil, "--until", "end").endsWell(time.Minute)
-			s.check(t, n, committed(t, b, out))
+			x.endsExactly(f.halt(t), time.Minute)
 		})
 	}
 }
@@ -40,18 +36,16 @@ func TestLostMachineIsRestoredFromTheCheckpointDirectory(t *testing.T) {
 // Without a checkpoint directory the state is gone, and weir refuses to write anything twice.
 func TestLostStateWithoutCheckpointsIsRefused(t *testing.T) {
 	b := kafkatest.Real(t)
-	in, out := shapes[1].topics(t, b)
-	sql := strings.Replace(fmt.Sprintf(tumbleJob, in, out), "SET 'execution.checkpointing.dir' = '$CHK';", "", 1)
-	j := newJob(t, b, sql)
-	f := startFeed(t, b, in, 10_000_000, 10_000, event)
-	p := j.start(nil)
+	x := tumble.on(t, b, "SET 'execution.checkpointing.dir' = '$CHK';", "")
+	f := x.feed(10_000_000, 10_000)
+	p := x.start(nil)
 	p.said("epoch committed", 30*time.Second)
 	p.kill()
 	f.halt(t)
-	if err := os.RemoveAll(j.state); err != nil {
+	if err := os.RemoveAll(x.state); err != nil {
 		t.Fatal(err)
 	}
-	again := j.start(nil)
+	again := x.start(nil)
 	if code := again.ends(30 * time.Second); code != 3 {
 		t.Fatalf("exit code %d, want 3:\n%s", code, tail(again.output()))
 	}
@@ -65,13 +59,11 @@ func TestLostStateWithoutCheckpointsIsRefused(t *testing.T) {
 // the epoch is replayed.
 func TestExpiredTransactionIsReplayed(t *testing.T) {
 	b := kafkatest.Real(t)
-	for _, s := range shapes[:2] {
+	for _, s := range []shape{raw, tumble} {
 		t.Run(s.name, func(t *testing.T) {
-			in, out := s.topics(t, b)
-			sql := strings.Replace(fmt.Sprintf(s.sql, in, out), "= '20000'", "= '2000'", 1)
-			j := newJob(t, b, sql)
-			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
-			p := j.start(nil)
+			x := s.on(t, b, "= '20000'", "= '2000'")
+			f := x.feed(10_000_000, 10_000)
+			p := x.start(nil)
 			p.said("epoch committed", 30*time.Second)
 			time.Sleep(230 * time.Millisecond)
 			if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -88,8 +80,7 @@ func TestExpiredTransactionIsReplayed(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.endsWell(time.Minute)
-			j.start(nil, "--until", "end").endsWell(time.Minute)
-			s.check(t, n, committed(t, b, out))
+			x.endsExactly(n, time.Minute)
 		})
 	}
 }
@@ -118,10 +109,9 @@ func TestBrokerKilledUnderLoad(t *testing.T) {
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
 			const n = 200_000
-			in, out := s.topics(t, b)
-			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, n, 10_000, s.value)
-			p := j.start(nil)
+			x := s.on(t, b)
+			f := x.feed(n, 10_000)
+			p := x.start(nil)
 			p.said("epoch committed", 30*time.Second)
 			for range 2 {
 				time.Sleep(1500 * time.Millisecond)
@@ -136,8 +126,7 @@ func TestBrokerKilledUnderLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.endsWell(time.Minute)
-			j.start(nil, "--until", "end").endsWell(2 * time.Minute)
-			s.check(t, n, committed(t, b, out))
+			x.endsExactly(n, 2*time.Minute)
 		})
 	}
 }
@@ -147,16 +136,14 @@ func TestSignalsLeaveCleanly(t *testing.T) {
 	b := kafkatest.Real(t)
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			in, out := s.topics(t, b)
 			// So long an interval that only the last checkpoint commits anything.
-			sql := strings.Replace(fmt.Sprintf(s.sql, in, out), "'100 ms'", "'15 s'", 1)
-			j := newJob(t, b, sql)
-			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
+			x := s.on(t, b, "'100 ms'", "'15 s'")
+			f := x.feed(10_000_000, 10_000)
 			for _, c := range []struct {
 				signal syscall.Signal
 				code   int
 			}{{syscall.SIGTERM, 0}, {syscall.SIGINT, 130}} {
-				p := j.start(nil)
+				p := x.start(nil)
 				p.said("job running", 30*time.Second)
 				time.Sleep(500 * time.Millisecond)
 				if err := p.cmd.Process.Signal(c.signal); err != nil {
@@ -169,9 +156,7 @@ func TestSignalsLeaveCleanly(t *testing.T) {
 					t.Fatalf("%s: no last checkpoint:\n%s", c.signal, tail(p.output()))
 				}
 			}
-			n := f.halt(t)
-			j.start(nil, "--until", "end").endsWell(time.Minute)
-			s.check(t, n, committed(t, b, out))
+			x.endsExactly(f.halt(t), time.Minute)
 		})
 	}
 }

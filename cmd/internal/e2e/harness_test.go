@@ -51,19 +51,25 @@ func (j *job) killedAtEachPoint() {
 	}
 }
 
-// takenOver runs the job until it commits, and then on another machine, which shares the checkpoint directory alone: that fences the first one off.
+// elsewhere is the job on another machine, which shares the checkpoint directory alone.
+func (j *job) elsewhere() *job {
+	other := *j
+	other.state = j.t.TempDir()
+	return &other
+}
+
+// takenOver runs the job until it commits, and then elsewhere: that fences the first one off.
 func (j *job) takenOver() (second *job, p *process) {
 	j.t.Helper()
 	old := j.start(nil)
 	old.said("epoch committed", 30*time.Second)
-	other := *j
-	other.state = j.t.TempDir()
-	p = other.start(nil)
+	second = j.elsewhere()
+	p = second.start(nil)
 	p.said("job running", 30*time.Second)
 	if code := old.ends(30 * time.Second); code != 4 {
 		j.t.Fatalf("the fenced instance ended with %d, want 4:\n%s", code, tail(old.output()))
 	}
-	return &other, p
+	return second, p
 }
 
 // process is one run of a job.

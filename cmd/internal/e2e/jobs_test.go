@@ -1,6 +1,83 @@
 package e2e
 
-import "strings"
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/connectors/kafka/kafkatest"
+)
+
+// shape is a job under test: its SQL, its records, and what must be in its output.
+type shape struct {
+	name  string
+	sql   string // %[1]s and %[2]s are the topics of input and output
+	value func(i int) []byte
+	check func(t *testing.T, n int, out []string)
+}
+
+// The jobs: raw, tumble and totals are what most tests run; the others are one of each kind of operator whose state is more than a
+// number: windows that overlap, rows that wait for partners, rows in an order, windows that grow, and lists.
+var (
+	raw      = shape{"raw", rawJob, number, checkNumbers}
+	tumble   = shape{"tumble", tumbleJob, event, checkWindows}
+	totals   = shape{"totals", totalsJob, event, checkTotals}
+	hop      = shape{"hop", hopJob, event, checkHops}
+	interval = shape{"interval-join", intervalJob, event, checkPairs}
+	join     = shape{"join", joinJob, event, checkCounts}
+	topN     = shape{"top-n", topJob, event, checkTop}
+	session  = shape{"session", sessionJob, event, checkSessions}
+	lists    = shape{"lists", listJob, event, checkLists}
+
+	shapes = []shape{raw, tumble, totals}
+)
+
+// keys is how many keys the records have.
+const keys = 1000
+
+// firstEvent is the event time of record 0, in milliseconds.
+const firstEvent = 1_767_225_600_000
+
+func number(i int) []byte { return strconv.AppendInt(nil, int64(i), 10) }
+
+func event(i int) []byte {
+	ts := time.UnixMilli(firstEvent + int64(i)).UTC().Format("2006-01-02 15:04:05.000")
+	return fmt.Appendf(nil, `{"k":%d,"n":%d,"ts":"%s"}`, i%keys, i, ts)
+}
+
+// trial is a job between two topics of its own.
+type trial struct {
+	*job
+	shape
+	b       *kafkatest.Broker
+	in, out string
+}
+
+// on makes a trial on a broker. Edits are pairs of what to change in the SQL: old, new.
+func (s shape) on(t *testing.T, b *kafkatest.Broker, edits ...string) *trial {
+	t.Helper()
+	x := &trial{shape: s, b: b}
+	x.in = b.Topic(t, fmt.Sprintf("%s-in-%d", s.name, rand.Uint32()), partitions)
+	x.out = b.Topic(t, fmt.Sprintf("%s-out-%d", s.name, rand.Uint32()), partitions)
+	x.job = newJob(t, b, strings.NewReplacer(edits...).Replace(fmt.Sprintf(s.sql, x.in, x.out)))
+	return x
+}
+
+// feed sends n records to the job, so many a second.
+func (x *trial) feed(n, rate int) *feed {
+	x.t.Helper()
+	return startFeed(x.t, x.b, x.in, n, rate, x.value)
+}
+
+// endsExactly runs the job over what is left and checks the output of n records.
+func (x *trial) endsExactly(n int, limit time.Duration) {
+	x.t.Helper()
+	x.start(nil, "--until", "end").endsWell(limit)
+	x.check(x.t, n, committed(x.t, x.b, x.out))
+}
 
 // What the jobs have in common. $BROKER and $CHK are filled in by newJob, the topics of input and output by the tests.
 const (
@@ -55,10 +132,10 @@ INSERT INTO totals SELECT k, COUNT(*), SUM(n) FROM numbers GROUP BY k;
 `
 
 // A topic, a compacted topic and a folder of files are filled in one transaction.
-const setJob = numbers + `
+var setJob = numbers + `
 CREATE TABLE even (n STRING) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER', 'format' = 'raw', ` + inTransaction + `
-CREATE TABLE totals (k BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = '%[2]s-totals', ` + asJSON + `
-  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = '%[2]s-totals-', 'properties.transaction.timeout.ms' = '20000');
+CREATE TABLE totals (k BIGINT, c BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = '%[2]s-totals', ` +
+	asJSON + strings.Replace(inTransaction, "%[2]s-", "%[2]s-totals-", 1) + `
 CREATE TABLE files (k BIGINT, n BIGINT) WITH ('connector' = 'filesystem', 'path' = '$FILES', 'format' = 'json',
   'sink.rolling-policy.rollover-interval' = '1 s', 'sink.rolling-policy.inactivity-interval' = '1 s', 'sink.rolling-policy.file-size' = '100 kb');
 EXECUTE STATEMENT SET BEGIN

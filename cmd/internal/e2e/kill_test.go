@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -14,39 +13,6 @@ import (
 	"weir/connectors/kafka/kafkatest"
 	"weir/exec/killpoint"
 )
-
-const keys = 1000
-
-func number(i int) []byte { return strconv.AppendInt(nil, int64(i), 10) }
-
-// firstEvent is the event time of record 0, in milliseconds.
-const firstEvent = 1_767_225_600_000
-
-func event(i int) []byte {
-	ts := time.UnixMilli(firstEvent + int64(i)).UTC().Format("2006-01-02 15:04:05.000")
-	return fmt.Appendf(nil, `{"k":%d,"n":%d,"ts":"%s"}`, i%keys, i, ts)
-}
-
-// shape is a job under test: its SQL, its records, and what must be in its output.
-type shape struct {
-	name  string
-	sql   string
-	value func(i int) []byte
-	check func(t *testing.T, n int, out []string)
-}
-
-var shapes = []shape{
-	{"raw", rawJob, number, checkNumbers},
-	{"tumble", tumbleJob, event, checkWindows},
-	{"totals", totalsJob, event, checkTotals},
-}
-
-// topics makes a fresh pair for a test.
-func (s shape) topics(t *testing.T, b *kafkatest.Broker) (in, out string) {
-	in = b.Topic(t, fmt.Sprintf("%s-in-%d", s.name, rand.Uint32()), partitions)
-	out = b.Topic(t, fmt.Sprintf("%s-out-%d", s.name, rand.Uint32()), partitions)
-	return in, out
-}
 
 func checkNumbers(t *testing.T, n int, out []string) {
 	t.Helper()
@@ -141,19 +107,17 @@ func underKills(t *testing.T, jobs []shape, n, rate, kills int, most, limit time
 	b := kafkatest.Real(t)
 	for _, s := range jobs {
 		t.Run(s.name, func(t *testing.T) {
-			in, out := s.topics(t, b)
-			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, n, rate, s.value)
+			x := s.on(t, b)
+			f := x.feed(n, rate)
 			for k := range kills {
-				p := j.start(nil)
+				p := x.start(nil)
 				p.said("job running", 30*time.Second)
 				time.Sleep(time.Duration(rand.Int64N(int64(most))))
 				p.kill()
 				t.Logf("kill %d at record %d", k+1, f.sent.Load())
 			}
 			f.wait(t)
-			j.start(nil, "--until", "end").endsWell(limit)
-			s.check(t, n, committed(t, b, out))
+			x.endsExactly(n, limit)
 		})
 	}
 }
@@ -168,13 +132,10 @@ func TestKilledAtEachPointOfTheProtocol(t *testing.T) {
 	b := kafkatest.Real(t)
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			in, out := s.topics(t, b)
-			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
-			j.killedAtEachPoint()
-			n := f.halt(t)
-			j.start(nil, "--until", "end").endsWell(time.Minute)
-			s.check(t, n, committed(t, b, out))
+			x := s.on(t, b)
+			f := x.feed(10_000_000, 10_000)
+			x.killedAtEachPoint()
+			x.endsExactly(f.halt(t), time.Minute)
 		})
 	}
 }
@@ -185,14 +146,13 @@ func TestSecondInstanceTakesOver(t *testing.T) {
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
 			const n = 100_000
-			in, out := s.topics(t, b)
-			j := newJob(t, b, fmt.Sprintf(s.sql, in, out))
-			f := startFeed(t, b, in, n, 20_000, s.value)
-			second, p := j.takenOver()
+			x := s.on(t, b)
+			f := x.feed(n, 20_000)
+			second, p := x.takenOver()
 			f.wait(t)
 			p.kill()
-			second.start(nil, "--until", "end").endsWell(time.Minute)
-			s.check(t, n, committed(t, b, out))
+			x.job = second
+			x.endsExactly(n, time.Minute)
 		})
 	}
 }
@@ -200,18 +160,16 @@ func TestSecondInstanceTakesOver(t *testing.T) {
 // A second process on the same state directory is refused and harms nobody.
 func TestSameStateDirectoryIsRefused(t *testing.T) {
 	b := kafkatest.Real(t)
-	in, out := shapes[0].topics(t, b)
-	j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
-	f := startFeed(t, b, in, 20_000, 10_000, number)
-	first := j.start(nil)
+	x := raw.on(t, b)
+	f := x.feed(20_000, 10_000)
+	first := x.start(nil)
 	first.said("job running", 30*time.Second)
-	if code := j.start(nil).ends(30 * time.Second); code != 3 {
+	if code := x.start(nil).ends(30 * time.Second); code != 3 {
 		t.Fatalf("exit code %d, want 3", code)
 	}
 	f.wait(t)
 	first.kill()
-	j.start(nil, "--until", "end").endsWell(time.Minute)
-	checkNumbers(t, 20_000, committed(t, b, out))
+	x.endsExactly(20_000, time.Minute)
 }
 
 // Two instances start at the same moment, with no state anywhere.
@@ -220,20 +178,17 @@ func TestTwoAtOnceFromNothing(t *testing.T) {
 	for round := range 3 {
 		t.Run(strconv.Itoa(round), func(t *testing.T) {
 			const n = 50_000
-			in, out := shapes[0].topics(t, b)
-			f := startFeed(t, b, in, n, 20_000, number)
-			j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
-			other := *j
-			other.state = t.TempDir()
-			p, q := j.start(nil), other.start(nil)
+			x := raw.on(t, b)
+			f := x.feed(n, 20_000)
+			other := x.elsewhere()
+			p, q := x.start(nil), other.start(nil)
 			f.wait(t)
 			// Whichever was fenced is gone or going; the survivor is stopped, and the job run to its end
 			// from either side.
 			p.kill()
 			q.kill()
-			last := other.start(nil, "--until", "end")
-			last.endsWell(time.Minute)
-			checkNumbers(t, n, committed(t, b, out))
+			x.job = other
+			x.endsExactly(n, time.Minute)
 		})
 	}
 }
@@ -243,18 +198,15 @@ func TestTwoAtOnceFromNothing(t *testing.T) {
 func TestOvertakenAtItsFirstEpoch(t *testing.T) {
 	b := kafkatest.Real(t)
 	const n = 20_000
-	in, out := shapes[0].topics(t, b)
-	f := startFeed(t, b, in, n, 20_000, number)
-	j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
-	slow := j.start([]string{"WEIR_STOP_AT=" + killpoint.Step5Before})
+	x := raw.on(t, b)
+	f := x.feed(n, 20_000)
+	slow := x.start([]string{"WEIR_STOP_AT=" + killpoint.Step5Before})
 	slow.stopped()
 	// The other one looked before there was a checkpoint of epoch 0.
-	if err := os.RemoveAll(j.chk); err != nil {
+	if err := os.RemoveAll(x.chk); err != nil {
 		t.Fatal(err)
 	}
-	other := *j
-	other.state = t.TempDir()
-	quick := other.start(nil)
+	quick := x.elsewhere().start(nil)
 	quick.said("epoch committed", 30*time.Second)
 	slow.signal(syscall.SIGCONT)
 	if code := slow.ends(30 * time.Second); code != 4 {
@@ -262,41 +214,37 @@ func TestOvertakenAtItsFirstEpoch(t *testing.T) {
 	}
 	f.wait(t)
 	quick.kill()
-	j.start(nil, "--until", "end").endsWell(time.Minute)
-	checkNumbers(t, n, committed(t, b, out))
+	x.endsExactly(n, time.Minute)
 }
 
 // The job is edited: another prefix, and so another transactional id. Then the unedited job is started on another machine:
 // it restores what the edited one has done, and must fence it by the new id.
 func TestEditedAndUneditedJobDoNotBothCommit(t *testing.T) {
 	b := kafkatest.Real(t)
-	in, out := shapes[0].topics(t, b)
-	j := newJob(t, b, fmt.Sprintf(rawJob, in, out))
-	f := startFeed(t, b, in, 10_000_000, 10_000, number)
-	p := j.start(nil)
+	x := raw.on(t, b)
+	f := x.feed(10_000_000, 10_000)
+	p := x.start(nil)
 	p.said("epoch committed", 30*time.Second)
 	p.kill()
-	edited := *j
+	edited := *x.job
 	edited.file += ".edited.sql"
-	sql, err := os.ReadFile(j.file)
+	sql, err := os.ReadFile(x.file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(edited.file, bytes.ReplaceAll(sql, []byte("'"+out+"-'"), []byte("'edited-"+out+"'")), 0o600); err != nil {
+	if err := os.WriteFile(edited.file, bytes.ReplaceAll(sql, []byte("'"+x.out+"-'"), []byte("'edited-"+x.out+"'")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p = edited.start(nil)
 	p.said("epoch committed", 30*time.Second)
 	time.Sleep(500 * time.Millisecond)
-	other := *j
-	other.state = t.TempDir()
-	q := other.start(nil)
+	x.job = x.elsewhere()
+	q := x.start(nil)
 	q.said("epoch committed", 30*time.Second)
 	if code := p.ends(30 * time.Second); code != 4 {
 		t.Fatalf("the edited job ended with %d, want 4:\n%s", code, tail(p.output()))
 	}
 	n := f.halt(t)
 	q.kill()
-	other.start(nil, "--until", "end").endsWell(time.Minute)
-	checkNumbers(t, n, committed(t, b, out))
+	x.endsExactly(n, time.Minute)
 }

@@ -39,14 +39,11 @@ CREATE TABLE b (n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1'
 ) WITH ('connector' = 'kafka', 'topic' = '%[2]s', 'properties.bootstrap.servers' = '$BROKER', 'weir.late-rows.target' = 'late_b',
   'properties.group.id' = '%[2]s', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
 CREATE TABLE pairs (a BIGINT, b BIGINT) WITH ('connector' = 'kafka', 'topic' = '%[3]s',
-  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[3]s-', 'properties.transaction.timeout.ms' = '20000');
+  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', ` + inTransaction + `
 CREATE TABLE late_a (n BIGINT, ts TIMESTAMP(3), ` + "`watermark`" + ` TIMESTAMP(3)) WITH ('connector' = 'kafka', 'topic' = '%[4]s',
-  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[3]s-', 'properties.transaction.timeout.ms' = '20000');
+  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', ` + inTransaction + `
 CREATE TABLE late_b (n BIGINT, ts TIMESTAMP(3), ` + "`watermark`" + ` TIMESTAMP(3)) WITH ('connector' = 'kafka', 'topic' = '%[5]s',
-  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '%[3]s-', 'properties.transaction.timeout.ms' = '20000');
+  'properties.bootstrap.servers' = '$BROKER', 'format' = 'json', ` + inTransaction + `
 INSERT INTO pairs SELECT l.n, r.n FROM TABLE(TUMBLE(TABLE a, DESCRIPTOR(ts), INTERVAL '1' SECOND)) AS l
 FULL JOIN TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '1' SECOND)) AS r
 ON l.n = r.n AND l.window_start = r.window_start AND l.window_end = r.window_end;

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -30,35 +29,31 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 	b := kafkatest.Real(t)
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			in, out := s.topics(t, b)
-			sql := strings.NewReplacer("SET 'execution.checkpointing.dir' = '$CHK';", "SET 'weir.memory' = '128 mb';").Replace(fmt.Sprintf(s.sql, in, out))
-			j := newJob(t, b, sql)
-			f := startFeed(t, b, in, 10_000_000, 10_000, s.value)
+			x := s.on(t, b, "SET 'execution.checkpointing.dir' = '$CHK';", "SET 'weir.memory' = '128 mb';")
+			f := x.feed(10_000_000, 10_000)
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			rnd := rand.New(rand.NewPCG(seed, 0))
 			torn := 0
 			for round := range 12 {
-				p := j.start([]string{fmt.Sprintf("WEIR_STOP_AT=%s:%d", killpoint.Step3Before, 1+rnd.IntN(6))})
+				p := x.start([]string{fmt.Sprintf("WEIR_STOP_AT=%s:%d", killpoint.Step3Before, 1+rnd.IntN(6))})
 				p.stopped()
 				synced, cut := filepath.Join(t.TempDir(), "synced"), filepath.Join(t.TempDir(), "cut")
-				copyState(t, j.state, synced)
+				copyState(t, x.state, synced)
 				p.signal(syscall.SIGCONT)
 				time.Sleep(time.Duration(rnd.Int64N(int64([]time.Duration{time.Millisecond, 5 * time.Millisecond, 40 * time.Millisecond}[round%3]))))
 				p.signal(syscall.SIGSTOP)
 				p.stopped()
-				copyState(t, j.state, cut)
+				copyState(t, x.state, cut)
 				p.kill()
 				torn += tear(t, rnd, filepath.Join(synced, jobName), filepath.Join(cut, jobName))
-				if err := os.RemoveAll(j.state); err != nil {
+				if err := os.RemoveAll(x.state); err != nil {
 					t.Fatal(err)
 				}
-				j.state = cut
+				x.state = cut
 			}
 			t.Logf("%d blocks were lost", torn)
-			n := f.halt(t)
-			j.start(nil, "--until", "end").endsWell(time.Minute)
-			s.check(t, n, committed(t, b, out))
+			x.endsExactly(f.halt(t), time.Minute)
 		})
 	}
 }

@@ -9,19 +9,9 @@ import (
 	"time"
 )
 
-// The jobs of this file are one of each kind of operator whose state is more than a number: windows that overlap, rows that
-// wait for partners, rows in an order, windows that grow, and lists.
-var queries = []shape{
-	{"hop", hopJob, event, checkHops},
-	{"interval-join", intervalJob, event, checkPairs},
-	{"join", joinJob, event, checkCounts},
-	{"top-n", topJob, event, checkTop},
-	{"session", sessionJob, event, checkSessions},
-	{"lists", listJob, event, checkLists},
-}
-
 // Jobs of every kind of state under load, killed with SIGKILL at random moments.
 func TestQueriesAreExactUnderKills(t *testing.T) {
+	queries := []shape{hop, interval, join, topN, session, lists}
 	underKills(t, queries, 200_000, 20_000, 8, 900*time.Millisecond, 2*time.Minute)
 }
 

@@ -31,19 +31,22 @@ func checkHops(t *testing.T, n int, out []string) {
 	checkCells(t, out, 5_000, want)
 }
 
-// checkSet is for setJob: the even numbers, the totals, and every record in the files.
-func checkSet(t *testing.T, b *kafkatest.Broker, out, files string, n int) {
+// set writes three tables at once; checkSet looks at all of them.
+var set = shape{"set", setJob, event, nil}
+
+// checkSet looks for half the even numbers, for the totals, and for every record in the files of a folder.
+func checkSet(t *testing.T, n int, even, totals []string, files string) {
 	t.Helper()
-	var even []string
-	for _, line := range committed(t, b, out) {
+	var halves []string
+	for _, line := range even {
 		i, err := strconv.Atoi(line)
 		if err != nil || i%2 != 0 {
 			t.Fatalf("%q is no even number", line)
 		}
-		even = append(even, strconv.Itoa(i/2))
+		halves = append(halves, strconv.Itoa(i/2))
 	}
-	checkNumbers(t, (n+1)/2, even)
-	checkTotals(t, n, committed(t, b, out+"-totals"))
+	checkNumbers(t, (n+1)/2, halves)
+	checkTotals(t, n, totals)
 	paths, err := filepath.Glob(filepath.Join(files, "part-*"))
 	if err != nil {
 		t.Fatal(err)
@@ -295,28 +298,23 @@ func TestStorm(t *testing.T) {
 			b.Restart(t)
 		}
 	})
-	all := append(shapes[:len(shapes):len(shapes)], shape{"hop", hopJob, event, checkHops}, shape{"set", setJob, event, nil})
-	for i, sh := range all {
+	for i, sh := range []shape{raw, tumble, totals, hop, set} {
 		t.Run(sh.name, func(t *testing.T) {
-			in, out := sh.topics(t, b)
-			if sh.name == "set" {
-				b.Topic(t, out+"-totals", partitions)
-			}
 			files := filepath.Join(t.TempDir(), "files")
-			sql := strings.NewReplacer("$FILES", files, "= '20000'", "= '5000'").Replace(fmt.Sprintf(sh.sql, in, out))
-			s := &storm{t: t, rnd: rand.New(rand.NewPCG(seed, uint64(i+1))), j: newJob(t, b, sql)}
+			x := sh.on(t, b, "$FILES", files, "= '20000'", "= '5000'")
+			if sh.name == set.name {
+				b.Topic(t, x.out+"-totals", partitions)
+				x.check = func(t *testing.T, n int, even []string) {
+					checkSet(t, n, even, committed(t, b, x.out+"-totals"), files)
+				}
+			}
+			s := &storm{t: t, rnd: rand.New(rand.NewPCG(seed, uint64(i+1))), j: x.job}
 			t.Parallel()
-			f := startFeed(t, b, in, 1<<40, 2_000, sh.value)
+			f := x.feed(1<<40, 2_000)
 			strikes := s.run(until)
 			<-calm
 			n := f.halt(t)
-			last := s.j.start(nil, "--until", "end")
-			last.endsWell(2 * time.Minute)
-			if sh.check != nil {
-				sh.check(t, n, committed(t, b, out))
-			} else {
-				checkSet(t, b, out, files, n)
-			}
+			x.endsExactly(n, 2*time.Minute)
 			t.Logf("%d records, %d strikes", n, strikes)
 		})
 	}
