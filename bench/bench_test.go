@@ -230,6 +230,21 @@ func TestTicksAreRoundAndFew(t *testing.T) {
 	}
 }
 
+// TestPageIsWhatRecordsAndTemplatesMake: docs/benchmarks.md is never written by hand.
+func TestPageIsWhatRecordsAndTemplatesMake(t *testing.T) {
+	want, err := pageText("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join("..", "docs", "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/benchmarks.md is not what bench/record, bench/page.tmpl, bench/nexmark.tmpl and bench/nexmark.md make: change these, and go run ./bench page")
+	}
+}
+
 func TestPlotHasABarForEachLine(t *testing.T) {
 	r := &report{}
 	for _, e := range entries {

@@ -32,9 +32,7 @@ func bigState(ctx context.Context, args []string) error {
 	f.IntVar(&o.records, "records", 40_000_000, "records")
 	memory := f.Int("memory", 512, "the small budget, `MiB`")
 	plenty := f.Int("plenty", 10_240, "the large budget, `MiB`; 0: only the small one is measured")
-	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one")
-	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
-	f.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+	o.target(f)
 	f.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per run in this `directory`")
 	if err := f.Parse(args); err != nil {
 		return err

@@ -67,9 +67,7 @@ func latency(ctx context.Context, args []string) error {
 	warm := f.Duration("warm", 3*time.Second, "how long records travel before any is measured, a case and round")
 	linger := f.Int("linger", 5, "linger.ms of the producer; 5 is the default of librdkafka and of Kafka 4's own producer")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds, in turns")
-	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one")
-	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
-	f.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+	o.target(f)
 	log := f.String("log", "", "let weir log debug lines to a file per case in this `directory`")
 	f.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per case in this `directory`")
 	if err := f.Parse(args); err != nil {

@@ -7,6 +7,7 @@
 //	go run ./bench scale      cost per record by cores, keys, columns and partitions
 //	go run ./bench bigstate   a state larger than memory, beside the same in memory
 //	go run ./bench nexmark    the queries of Nexmark on weir and on Flink; writes its part of docs/benchmarks.md, and bench/record
+//	go run ./bench page       writes docs/benchmarks.md again, without measuring
 //
 // It starts a broker, fills its topics from a seeded generator, builds weir, and runs each job of bench/jobs in turns on each
 // engine, in processes of its own. What each run wrote is read back, read_committed, and compared value by value with what the generator
@@ -19,7 +20,8 @@
 //	weir.go     weir, and the bare loop; flink.go, flinkhome.go: Flink; kstreams.go: Kafka Streams
 //	latency.go, recovery.go, scale.go: the modes of those names; nexmark.go, nexmarkreport.go: Nexmark
 //	first.go    time from the start of a process to its first committed record
-//	report.go   medians, floors, docs/benchmarks.md, the JSON record; plot.go: docs/benchmarks.svg
+//	report.go   medians, floors; plot.go: docs/benchmarks.svg
+//	page.go     docs/benchmarks.md, of page.tmpl, nexmark.tmpl, the newest of record/, and nexmark.md, the part that is written by hand
 package main
 
 import (
@@ -55,6 +57,13 @@ type options struct {
 	keep    bool
 }
 
+// target adds the flags that say what is measured, and on which broker.
+func (o *options) target(f *flag.FlagSet) {
+	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one; of topics that are filled with input, those that it has are taken as they are")
+	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
+	f.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+}
+
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "bare" {
 		if err := bareChild(os.Args[2:]); err != nil {
@@ -74,17 +83,15 @@ func main() {
 		return
 	}
 	var o options
+	o.target(flag.CommandLine)
 	flag.IntVar(&o.records, "records", 5_000_000, "records per topic")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are reported")
 	flag.BoolVar(&o.quick, "quick", false, "weir and the bare loop alone, 1 million records, 1 round")
 	flag.StringVar(&o.jobs, "jobs", strings.Join(jobNames, ",")+",first", "jobs to run, by name; first is the time to the first committed record")
 	flag.StringVar(&o.peers, "peers", strings.Join(peerNames, ","), "what to run beside weir; none for weir alone")
-	flag.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one, and the input topics on it where they are there")
 	flag.IntVar(&o.starts, "starts", 5, "starts measured for the time to the first committed record")
 	flag.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per job in this `directory`")
 	flag.BoolVar(&o.write, "write", false, "with -quick, -jobs or -peers: write docs/benchmarks.md and the record all the same")
-	flag.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
-	flag.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
 	flag.BoolVar(&o.keep, "keep", false, "leave the broker running until interrupted, and print its address")
 	flag.Parse()
 	whole := true
@@ -121,7 +128,7 @@ type bench struct {
 
 // modes are the measurements beside the table of jobs: `go run ./bench MODE`.
 var modes = map[string]func(context.Context, []string) error{"latency": latency, "scale": scale, "recovery": recovery, "bigstate": bigState, "-bigstate": bigState,
-	"nexmark": nexmark}
+	"nexmark": nexmark, "page": func(context.Context, []string) error { return writePage(".") }}
 
 // openBench makes ready what every measurement needs: a binary and a broker. The caller ends it with the function returned.
 func openBench(ctx context.Context, o options) (_ *bench, _ func(), err error) {

@@ -35,9 +35,7 @@ func nexmark(ctx context.Context, args []string) error {
 	f.IntVar(&o.rounds, "rounds", 1, "rounds; medians are reported")
 	f.StringVar(&wanted, "queries", strings.Join(all, ","), "queries to run, by name")
 	f.StringVar(&o.peers, "peers", "flink", "what to run beside weir; none for weir alone")
-	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one, and the topics on it where they are there")
-	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
-	f.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+	o.target(f)
 	f.StringVar(&o.profile, "profile", "", "let weir write profiles to a folder per query in this `directory`")
 	f.BoolVar(&o.write, "write", false, "with -queries or -peers: write docs/benchmarks.md and the record all the same")
 	f.BoolVar(&o.keep, "keep", false, "leave the broker running until interrupted, and print its address")
@@ -63,7 +61,7 @@ func nexmark(ctx context.Context, args []string) error {
 	defer closeBench()
 	n := &nexmarkRun{bench: b, memory: *memory, report: newNexmarkReport(o, where, *memory)}
 	err = n.measure(ctx, queries)
-	fmt.Print(n.report.table())
+	fmt.Print(n.report.Table())
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +16,7 @@ const (
 	nexmarkMemory8 = 1. / 8 // weir's peak memory by Flink's, at most
 )
 
-// nexmarkReport is the JSON record of a run, and its part of docs/benchmarks.md.
+// nexmarkReport is the JSON record of a run, and what nexmark.tmpl makes its part of docs/benchmarks.md of.
 type nexmarkReport struct {
 	Date, Commit, Command string
 	Machine               machine
@@ -82,8 +79,8 @@ func (r *nexmarkReport) compared() []*nexmarkLine {
 	return slices.DeleteFunc(slices.Clone(r.Lines), func(l *nexmarkLine) bool { return l.Weir == nil || l.Flink == nil })
 }
 
-// table is the lines, and whether the aims are met.
-func (r *nexmarkReport) table() string {
+// Table is the lines, and whether the aims are met.
+func (r *nexmarkReport) Table() string {
 	var b strings.Builder
 	b.WriteString("| query | weir, events/s | CPU µs | peak | Flink, events/s | CPU µs | peak | events per CPU second | throughput | memory |\n" +
 		"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
@@ -131,60 +128,21 @@ func geometricMean(v []float64) float64 {
 	return math.Exp(sum / float64(len(v)))
 }
 
-// The part of docs/benchmarks.md that is Nexmark's stands between these lines; a run of the other jobs hands it on.
-const nexmarkBegins, nexmarkEnds = "<!-- go run ./bench nexmark -->\n", "<!-- end -->\n"
-
-// nexmarkPart cuts a page into what is before Nexmark's part, the part with its marks, and what is behind it.
-func nexmarkPart(page string) (before, part, after string, err error) {
-	before, rest, found := strings.Cut(page, nexmarkBegins)
-	if !found {
-		return "", "", "", errors.New("docs/benchmarks.md has no line " + strings.TrimSpace(nexmarkBegins))
-	}
-	part, after, found = strings.Cut(rest, nexmarkEnds)
-	if !found {
-		return "", "", "", errors.New("docs/benchmarks.md has no line " + strings.TrimSpace(nexmarkEnds))
-	}
-	return before, nexmarkBegins + part + nexmarkEnds, after, nil
-}
-
-// text is the part of the page.
-func (r *nexmarkReport) text() string {
+// Refused is which queries are left out and why, a sentence each.
+func (r *nexmarkReport) Refused() string {
 	var refused string
 	for _, q := range nexmarkNames() {
 		if why := nexmarkRefused[q]; why != "" {
 			refused += fmt.Sprintf(" %s is left out: %s.", q, why)
 		}
 	}
-	return nexmarkBegins + fmt.Sprintf(`## Nexmark
-
-The queries of the [Nexmark](../examples/nexmark) benchmark on weir and on Flink (%s), over the same topics of %d events, in turns, medians of %d rounds, weir at commit %s,
-%s. What comes out is dropped, as the published benchmark does it; that both come to the same results is held by the tests of the examples. Checkpoints every 5 s; parallelism 2. weir: the whole
-process from its start to its end, with a budget of %s for each of them: an eighth of what Flink takes of the queries without state. What more state there is lies on disk. Flink: RocksDB, other settings its own, measured warm and without its boot, as [below](#what-the-figures-mean). CPU is that of the engine's
-processes, by events of all kinds; a ratio above 1 x is in weir's favour but for memory.%s
-
-`, r.Flink, r.Events, r.Rounds, r.Commit, r.Date, r.Memory, refused) + r.table() + fmt.Sprintf("\nLoad before: %.1f. All figures are in `bench/record/nexmark-%s.json`; `%s` repeats them.\n",
-		r.Machine.Load, r.Date, r.Command) + nexmarkEnds
+	return refused
 }
 
-// save writes Nexmark's part of docs/benchmarks.md, and the record of the day.
+// save writes the record of the day, and docs/benchmarks.md.
 func (r *nexmarkReport) save() error {
-	file := filepath.Join("docs", "benchmarks.md")
-	page, err := os.ReadFile(file)
-	if err != nil {
+	if err := writeRecord("nexmark-"+r.Date+".json", r); err != nil {
 		return err
 	}
-	before, _, after, err := nexmarkPart(string(page))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(file, []byte(before+r.text()+after), 0o644); err != nil {
-		return err
-	}
-	j, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	record := filepath.Join("bench", "record", "nexmark-"+r.Date+".json")
-	say("written: %s, %s", file, record)
-	return os.WriteFile(record, append(j, '\n'), 0o644)
+	return writePage(".")
 }

@@ -23,9 +23,7 @@ func recovery(ctx context.Context, args []string) error {
 	o := options{records: 4}
 	keys := f.Int("keys", 1_000_000, "keys in the state")
 	f.IntVar(&o.rounds, "rounds", 5, "kills")
-	f.StringVar(&o.kafka, "kafka", "", "use this broker, `host:port`, instead of starting one")
-	f.StringVar(&o.binary, "weir", "", "measure this `binary` instead of building one")
-	f.StringVar(&o.sets, "set", "", "further settings for weir, `key=value;key=value`")
+	o.target(f)
 	if err := f.Parse(args); err != nil {
 		return err
 	}

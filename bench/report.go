@@ -1,8 +1,6 @@
 package main
 
 import (
-	_ "embed"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,16 +8,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"weir/connectors/kafka/kafkatest/realkafka"
 )
-
-//go:embed report.tmpl
-var reportText string
 
 // report is what a run found: the JSON record, and what docs/benchmarks.md is made of.
 type report struct {
@@ -192,45 +186,16 @@ func (r *report) First() string {
 		r.FirstMedian, r.Starts, r.FirstWorst)
 }
 
-// save writes docs/benchmarks.md with its plot, and the record of the day.
+// save writes the record of the day, and docs/benchmarks.md with its plot.
 func (r *report) save() error {
-	t, err := template.New("report").Parse(reportText)
-	if err != nil {
+	if err := writeRecord(r.Date+".json", r); err != nil {
 		return err
 	}
-	var b strings.Builder
-	if err := t.Execute(&b, r); err != nil {
+	if err := writePage("."); err != nil {
 		return err
 	}
-	if err := os.MkdirAll("docs", 0o755); err != nil {
-		return err
-	}
-	page := filepath.Join("docs", "benchmarks.md")
-	before, part, after, err := nexmarkPart(b.String())
-	if err != nil {
-		return err
-	}
-	if old, err := os.ReadFile(page); err == nil {
-		if _, part, _, err = nexmarkPart(string(old)); err != nil {
-			return err
-		}
-	}
-	if err := os.WriteFile(page, []byte(before+part+after), 0o644); err != nil {
-		return err
-	}
-	if err := r.plot(filepath.Join("docs", "benchmarks.svg")); err != nil {
-		return err
-	}
-	j, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	file := filepath.Join("bench", "record", r.Date+".json")
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	say("written: docs/benchmarks.md, docs/benchmarks.svg, %s", file)
-	return os.WriteFile(file, append(j, '\n'), 0o644)
+	say("written: docs/benchmarks.svg")
+	return r.plot(filepath.Join("docs", "benchmarks.svg"))
 }
 
 // output is the first line of what a command prints, "unknown" when it cannot be run.
