@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"flag"
 	"hash/fnv"
 	"os"
@@ -103,21 +104,28 @@ func compare(t *testing.T, c found, job *physical.Job, want Outcome, m mode, how
 	}
 }
 
-// TestFlink runs every case on Flink and compares what is written with what it puts out; with -rewrite it writes. It runs where WEIR_FLINK
-// is set (make conformance).
-func TestFlink(t *testing.T) {
+// startFlink starts Flink for a test, which is left out where WEIR_FLINK is not set.
+func startFlink(t *testing.T) *flink.Runner {
+	t.Helper()
 	if os.Getenv("WEIR_FLINK") == "" {
 		t.Skip("NOT RUN: WEIR_FLINK is not set")
 	}
-	r, err := flink.Start(t.Context())
+	r, err := flink.Start(context.WithoutCancel(t.Context())) // the test's own ends before what is cleaned up
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return r
+}
+
+// TestFlink runs every case on Flink and compares what is written with what it puts out; with -rewrite it writes. It runs where WEIR_FLINK
+// is set (make conformance).
+func TestFlink(t *testing.T) {
+	r := startFlink(t)
 	for _, path := range files(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".test"), func(t *testing.T) {
 			readFile(t, path, func(t *testing.T, c found) string {

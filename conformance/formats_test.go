@@ -17,14 +17,7 @@ import (
 // writes, has to be what the cases expect, but for those whose comment says how Flink differs. Metadata is left out, which Flink
 // reads from Kafka only.
 func TestFormatsOnFlink(t *testing.T) {
-	if os.Getenv("WEIR_FLINK") == "" {
-		t.Skip("NOT RUN: WEIR_FLINK is not set")
-	}
-	r, err := flink.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close() })
+	r := startFlink(t)
 	files, err := filepath.Glob("../connectors/formats/json/testdata-changelog/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)

@@ -159,18 +159,7 @@ func TestNexmark(t *testing.T) {
 
 // TestFlinkNexmark runs the same queries over the same events on Flink; with -rewrite it writes.
 func TestFlinkNexmark(t *testing.T) {
-	if os.Getenv("WEIR_FLINK") == "" {
-		t.Skip("NOT RUN: WEIR_FLINK is not set")
-	}
-	r, err := flink.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	r := startFlink(t)
 	datadriven.RunTest(t, "testdata/nexmark.txt", func(t *testing.T, d *datadriven.TestData) string {
 		q := readNexmark(t, d.CmdArgs[0].Key)
 		// Tables in memory stand for the file that Flink has no connector to look up in any more, and for the folders of q10, whose rows they
