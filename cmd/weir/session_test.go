@@ -222,85 +222,120 @@ func (s *session) end() {
 // converse runs c on a terminal and follows the script, whose files are in dir, and whose records go to broker; it gives back
 // what was on the screen.
 func converse(c *exec.Cmd, dir, broker, script string) (screen string, err error) {
-	t, err := begin(c)
+	s, err := begin(c)
 	if err != nil {
 		return "", err
 	}
-	f := t.f
 	defer func() {
-		t.end()
-		screen = t.text()
+		s.end()
+		screen = s.text()
 	}()
 	n := 0
 	for line := range strings.Lines(script) {
 		n++
 		line = strings.TrimRight(line, "\n")
 		verb, arg, _ := strings.Cut(line, " ")
-		var err error
-		switch verb {
-		case "", "#":
-		case "expect":
-			re, cerr := regexp.Compile("(?m)" + arg)
-			if err = cerr; err == nil {
-				err = t.expect(re)
-			}
-		case "absent":
-			t.mu.Lock()
-			if text := t.text(); regexp.MustCompile("(?m)" + arg).MatchString(text[t.seen:]) {
-				err = fmt.Errorf("seen, and should not be: %s", arg)
-			}
-			t.mu.Unlock()
-		case "type":
-			_, err = io.WriteString(f, arg+"\r")
-		case "keys":
-			_, err = io.WriteString(f, keys.Replace(arg))
-		case "paste":
-			var text []byte
-			if text, err = os.ReadFile(filepath.Join(dir, arg)); err == nil {
-				_, err = io.WriteString(f, "\x1b[200~"+strings.ReplaceAll(strings.TrimSuffix(string(text), "\n"), "\n", "\r")+"\x1b[201~")
-			}
-		case "produce":
-			topic, value, _ := strings.Cut(arg, " ")
-			err = produce(broker, topic, value+"\n")
-		case "size":
-			var size pty.Winsize
-			if _, err = fmt.Sscan(arg, &size.Cols, &size.Rows); err == nil {
-				t.mu.Lock()
-				t.vt.Resize(int(size.Cols), int(size.Rows))
-				t.mu.Unlock()
-				err = pty.Setsize(f, &size)
-			}
-		case "screen":
-			name, pattern, _ := strings.Cut(arg, " ")
-			re, cerr := regexp.Compile("(?m)" + pattern)
-			if err = cerr; err == nil {
-				var text string
-				if text, err = t.settled(re); err == nil {
-					err = os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)
-				}
-			}
-		case "signal":
-			err = c.Process.Signal(map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}[arg])
-		case "exit":
-			select {
-			case werr := <-t.left:
-				t.gone = true
-				var code *exec.ExitError
-				switch {
-				case werr != nil && !errors.As(werr, &code):
-					err = werr
-				case strconv.Itoa(c.ProcessState.ExitCode()) != arg:
-					err = fmt.Errorf("exit code %d, not %s", c.ProcessState.ExitCode(), arg)
-				}
-			case <-time.After(patience):
-				err = errors.New("the program does not leave")
-			}
-		default:
-			err = fmt.Errorf("no such step: %s", verb)
-		}
-		if err != nil {
+		if err := s.step(verb, arg, dir, broker); err != nil {
 			return "", fmt.Errorf("session line %d: %s: %w", n, line, err)
 		}
 	}
 	return "", nil
+}
+
+// step does one line of a session.
+func (s *session) step(verb, arg, dir, broker string) error {
+	switch verb {
+	case "", "#":
+		return nil
+	case "expect", "absent":
+		re, err := regexp.Compile("(?m)" + arg)
+		if err != nil {
+			return err
+		}
+		if verb == "absent" {
+			return s.absent(re)
+		}
+		return s.expect(re)
+	case "screen":
+		name, pattern, _ := strings.Cut(arg, " ")
+		return s.shoot(filepath.Join(dir, name), pattern)
+	case "type":
+		return s.enter(arg + "\r")
+	case "keys":
+		return s.enter(keys.Replace(arg))
+	case "paste":
+		text, err := os.ReadFile(filepath.Join(dir, arg))
+		if err != nil {
+			return err
+		}
+		return s.enter("\x1b[200~" + strings.ReplaceAll(strings.TrimSuffix(string(text), "\n"), "\n", "\r") + "\x1b[201~")
+	case "produce":
+		topic, value, _ := strings.Cut(arg, " ")
+		return produce(broker, topic, value+"\n")
+	case "size":
+		return s.resize(arg)
+	case "signal":
+		return s.c.Process.Signal(map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}[arg])
+	case "exit":
+		return s.exits(arg)
+	}
+	return fmt.Errorf("no such step: %s", verb)
+}
+
+// enter types text.
+func (s *session) enter(text string) error {
+	_, err := io.WriteString(s.f, text)
+	return err
+}
+
+// absent is an error where re is behind what was taken.
+func (s *session) absent(re *regexp.Regexp) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if re.MatchString(s.text()[s.seen:]) {
+		return fmt.Errorf("seen, and should not be: %s", re)
+	}
+	return nil
+}
+
+// shoot writes the screen to a file when it matches and has come to rest.
+func (s *session) shoot(file, pattern string) error {
+	re, err := regexp.Compile("(?m)" + pattern)
+	if err != nil {
+		return err
+	}
+	text, err := s.settled(re)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o644)
+}
+
+func (s *session) resize(columnsAndLines string) error {
+	var size pty.Winsize
+	if _, err := fmt.Sscan(columnsAndLines, &size.Cols, &size.Rows); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.vt.Resize(int(size.Cols), int(size.Rows))
+	s.mu.Unlock()
+	return pty.Setsize(s.f, &size)
+}
+
+// exits waits until the program has left with a code.
+func (s *session) exits(code string) error {
+	select {
+	case err := <-s.left:
+		s.gone = true
+		var left *exec.ExitError
+		switch {
+		case err != nil && !errors.As(err, &left):
+			return err
+		case strconv.Itoa(s.c.ProcessState.ExitCode()) != code:
+			return fmt.Errorf("exit code %d, not %s", s.c.ProcessState.ExitCode(), code)
+		}
+		return nil
+	case <-time.After(patience):
+		return errors.New("the program does not leave")
+	}
 }
