@@ -4,6 +4,7 @@
 package bind
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -98,12 +99,28 @@ type scope struct {
 	what string // for messages: "FROM", "table orders"
 	// hidden columns of a join with USING are found by their table's name only; nil when there are none.
 	hidden []bool
+	// star is what * stands for where a join with USING has moved columns; nil for all that are not hidden, as they stand.
+	star []int
 	// dep is what comes from the query around, as the columns from depAt on; nil outside of such sub-queries.
 	dep   *dependence
 	depAt int
 }
 
 func (s *scope) hides(i int) bool { return i < len(s.hidden) && s.hidden[i] }
+
+// starred is the columns that * stands for.
+func (s *scope) starred() []int {
+	if s.star != nil {
+		return slices.Clone(s.star)
+	}
+	var out []int
+	for i := range s.cols {
+		if !s.hides(i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
 
 func (s *scope) names() []string {
 	var out []string

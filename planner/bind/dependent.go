@@ -130,7 +130,7 @@ func (d *dependence) join(in logical.Node, s *scope) (logical.Node, *scope) {
 		return in, s
 	}
 	n := len(s.cols)
-	out := &scope{cols: slices.Clone(s.cols), rels: s.rels, what: s.what, dep: d, depAt: n}
+	out := &scope{cols: slices.Clone(s.cols), rels: s.rels, what: s.what, star: s.star, dep: d, depAt: n}
 	for i := range s.cols {
 		out.hidden = append(out.hidden, s.hides(i))
 	}

@@ -99,14 +99,22 @@ func joinScope(l, r *scope) *scope {
 	for i := range r.cols {
 		s.hidden = append(s.hidden, r.hides(i))
 	}
+	if l.star != nil || r.star != nil {
+		s.star = l.starred()
+		for _, i := range r.starred() {
+			s.star = append(s.star, n+i)
+		}
+	}
 	return s
 }
 
-// joinUsing binds USING (a, b): equal columns of both sides, which are one column to whoever names them without a table.
+// joinUsing binds USING (a, b): equal columns of both sides, which are one column to whoever names them without a table. They are the first
+// ones of *.
 func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, rs *scope, using []ast.Ident, asOf *logical.AsOf, at diag.Span) (logical.Node, *scope) {
 	s := joinScope(ls, rs)
 	n := len(ls.cols)
 	var conds []scalar.Expr
+	var pairs [][2]int // of columns that are one
 	ok := true
 	for _, id := range using {
 		l, r := b.find(ls, 0, n, id), b.find(rs, 0, len(rs.cols), id)
@@ -131,11 +139,7 @@ func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, 
 			continue
 		}
 		conds = append(conds, e)
-		if kind == logical.RightJoin {
-			s.hidden[l] = true
-		} else {
-			s.hidden[n+r] = true
-		}
+		pairs = append(pairs, [2]int{l, n + r})
 	}
 	if !ok {
 		return nil, nil
@@ -144,28 +148,54 @@ func (b *Binder) joinUsing(kind logical.JoinKind, left, right logical.Node, ls, 
 	if asOf != nil {
 		j := logical.NewTemporalJoin(kind, left, right, asOf, cond, at)
 		s.cols = j.Cols()
+		s.merge(kind, pairs)
 		return j, s
 	}
 	j := joinWhere(left, right, kind, cond, at, b.Functions["AND"])
 	j.LeftTTL, j.RightTTL = b.hints.ttl(ls), b.hints.ttl(rs)
 	s.cols = j.Cols()
 	if kind != logical.FullJoin {
+		s.merge(kind, pairs)
 		return j, s
 	}
-	// Of a full join the common column is the one of the side that is there.
+	// Of a full join the common column is the one of the side that is there. It stands behind those of the sides.
 	exprs, names := logical.Pass(j)
-	for _, id := range using {
-		l, r := b.find(ls, 0, n, id), b.find(rs, 0, len(rs.cols), id)
-		x := &exprBinder{Binder: b, scope: s, clause: "USING"}
-		e := x.apply("COALESCE", []scalar.Expr{logical.Ref(j, l), logical.Ref(j, n+r)}, id.Sp)
+	for i, p := range pairs {
+		id := using[i]
+		e := b.apply("COALESCE", []scalar.Expr{logical.Ref(j, p[0]), logical.Ref(j, p[1])}, id.Sp)
 		if e == nil {
 			return nil, nil
 		}
-		exprs[l] = e
+		exprs, names = append(exprs, e), append(names, id.Name)
 	}
 	c := logical.NewCalc(j, nil, exprs, names, at)
+	s.merge(kind, pairs)
 	s.cols = c.Cols()
 	return c, s
+}
+
+// merge makes one column of each pair of s, the columns of both sides of a join: that of the side that is always there, or, of a full join,
+// one of those that are about to follow. * begins with them.
+func (s *scope) merge(kind logical.JoinKind, pairs [][2]int) {
+	var first []int
+	for i, p := range pairs {
+		switch kind {
+		case logical.RightJoin:
+			s.hidden[p[0]] = true
+			first = append(first, p[1])
+		case logical.FullJoin:
+			s.hidden[p[0]], s.hidden[p[1]] = true, true
+			first = append(first, len(s.cols)+i)
+		default:
+			s.hidden[p[1]] = true
+			first = append(first, p[0])
+		}
+	}
+	rest := slices.DeleteFunc(s.starred(), func(i int) bool { return s.hidden[i] || slices.Contains(first, i) })
+	s.star = append(first, rest...)
+	if kind == logical.FullJoin {
+		s.hidden = append(s.hidden, make([]bool, len(pairs))...)
+	}
 }
 
 // joinWhere joins, with the conditions that are over one side of an inner join put below it, where they may complete

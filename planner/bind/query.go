@@ -265,7 +265,7 @@ func (x *exprBinder) items(c *ast.SelectCore) (exprs []scalar.Expr, names []stri
 			add(x.bind(it.Expr), name)
 			continue
 		}
-		start, end := 0, len(x.scope.cols)
+		columns := x.scope.starred()
 		if it.Of != nil {
 			if x.starOfRow(it, add) {
 				continue
@@ -275,15 +275,15 @@ func (x *exprBinder) items(c *ast.SelectCore) (exprs []scalar.Expr, names []stri
 				ok = false
 				continue
 			}
-			start, end = r.start, r.end
-		} else if len(x.scope.rels) == 0 && end == 0 {
+			columns = columns[:0]
+			for j := r.start; j < r.end; j++ {
+				columns = append(columns, j)
+			}
+		} else if len(x.scope.rels) == 0 && len(x.scope.cols) == 0 {
 			x.Diags.Errorf(codes.UnknownColumn, it.Sp, "* has nothing to stand for without FROM")
 			ok = false
 		}
-		for j := start; j < end; j++ {
-			if it.Of == nil && x.scope.hides(j) {
-				continue
-			}
+		for _, j := range columns {
 			col := x.scope.cols[j]
 			ref := &ast.ColumnRef{At: it.At, Name: ast.Name{At: it.At, Parts: []ast.Ident{{At: it.At, Name: col.Name}}}}
 			if x.agg == nil {
