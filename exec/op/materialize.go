@@ -40,6 +40,9 @@ type materialize struct {
 
 func newMaterialize(n *physical.UpsertMaterialize) (exec.Operator, error) {
 	o := &materialize{node: n, types: columnTypes(n.Input), key: n.Input.Base().Changelog.Key}
+	if n.Same {
+		o.key = n.Keys
+	}
 	o.cols = scalar.FirstColumns(len(o.types))
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o, nil

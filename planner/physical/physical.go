@@ -313,7 +313,9 @@ type UpsertMaterialize struct {
 	Props
 	Input Node
 	Keys  []int
-	TTL   time.Duration
+	// Same: the query's key is the sink's after all (FORCE). Its changes come without -U, and of each key there is one row.
+	Same bool
+	TTL  time.Duration
 }
 
 // Union puts several inputs of one type together, in no order.

@@ -59,9 +59,9 @@ func (b *builder) sink(out Output) *physical.Sink {
 	var ok bool
 	if materialize {
 		b.o.fire(AddMaterialize, out.At, "the key of %s is not the query's: its rows are kept, so that the last one of each key wins", out.Table.Name)
-		m := &physical.UpsertMaterialize{Keys: key, TTL: b.cfg.Duration(config.StateTTL)}
+		m := &physical.UpsertMaterialize{Keys: key, Same: !before, TTL: b.cfg.Duration(config.StateTTL)}
 		m.ID = b.id("upsert-materialize")
-		in, ok = b.below(m.ID, func() (built, bool) { return b.build(out.Query, true) })
+		in, ok = b.below(m.ID, func() (built, bool) { return b.build(out.Query, before) })
 		if !ok {
 			return nil
 		}
@@ -109,7 +109,7 @@ func (b *builder) sinkNeeds(out Output, key []int, t traits) (before, materializ
 	}
 	switch b.cfg.String(config.UpsertMaterialize) {
 	case "FORCE":
-		return true, true
+		return !exact, true
 	case "NONE":
 		return !exact, false
 	}
