@@ -188,7 +188,7 @@ func onWeir(ctx context.Context, c Case, job *physical.Job, steps []step, m mode
 		return Outcome{Failed: err.Error()}, nil
 	}
 	for _, s := range job.Sinks {
-		if !slices.ContainsFunc(o.Outputs, func(x Output) bool { return x.Name == s.Table.Name }) { // two INSERTs may have one table
+		if !slices.ContainsFunc(o.Outputs, func(x Output) bool { return s.Table.Name == x.Name || strings.HasSuffix(s.Table.Name, "."+x.Name) }) { // two INSERTs may have one table
 			o.Outputs = append(o.Outputs, output(d.World, job, s))
 		}
 	}
@@ -232,7 +232,7 @@ func (r *run) all(c Case) error {
 
 // output is what the table of s got, as text, from all of a job's sinks that write to it.
 func output(w *runtimetest.World, job *physical.Job, s *physical.Sink) Output {
-	o := Output{Name: s.Table.Name}
+	o := Output{Name: s.Table.Name[strings.LastIndexByte(s.Table.Name, '.')+1:]} // without its database, as Flink's
 	if s.Table.Connector == rules.Collect {
 		o.Name = "query"
 	}
