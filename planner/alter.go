@@ -48,16 +48,24 @@ func (s *Session) alterTable(st *ast.AlterTable) Result {
 	return s.replaceTable(name, old, &def, st)
 }
 
-// replaceTable enters def in place of old. What is said of the parts of def that st has not changed was said before.
+// replaceTable enters def in place of old, or leaves old where def is not right. What is said of the parts of def that st has not changed was said
+// before; errors there are errors of st, which goes against them.
 func (s *Session) replaceTable(name string, old *catalog.Table, def *ast.CreateTable, st *ast.AlterTable) Result {
 	was := s.defs[name]
+	before := len(s.diags.All)
 	delete(s.tables, name)
 	s.createTable(def)
-	s.diags.All = slices.DeleteFunc(s.diags.All, func(d *diag.Diagnostic) bool {
+	wrong := false
+	s.diags.All = append(s.diags.All[:before], slices.DeleteFunc(s.diags.All[before:], func(d *diag.Diagnostic) bool {
 		inside := d.Span.File == st.Sp.File && d.Span.Start >= st.Sp.Start && d.Span.End <= st.Sp.End
+		if d.Severity == diag.Error && !inside {
+			d.Labels = []diag.Label{{Span: d.Span, Text: d.Here}}
+			d.Span, d.Here = st.Name.Sp, "it cannot be changed so"
+		}
+		wrong = wrong || d.Severity == diag.Error
 		return d.Severity != diag.Error && !inside
-	})
-	if s.tables[name] == nil {
+	})...)
+	if s.tables[name] == nil || wrong {
 		delete(s.broken, name)
 		s.tables[name], s.defs[name] = old, was
 		return nil
@@ -116,7 +124,11 @@ func (s *Session) alter(def *ast.CreateTable, st *ast.AlterTable, t *catalog.Tab
 		return s.renameColumn(def, st, t)
 	case st.DropKey, st.DropMark:
 		if st.DropKey && def.PrimaryKey == nil || st.DropMark && def.Watermark == nil {
-			s.diags.Errorf(codes.WrongObject, st.Name.Sp, "table %s has none of its own", t.Name)
+			what := "WATERMARK"
+			if st.DropKey {
+				what = "PRIMARY KEY"
+			}
+			s.diags.Errorf(codes.WrongObject, st.Name.Sp, "table %s has no %s of its own", t.Name, what)
 			return false
 		}
 		if st.DropKey {

@@ -49,6 +49,9 @@ func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *ru
 	switch {
 	case s.broken[name]:
 		return nil
+	case target == nil && s.views[name] != nil:
+		diags.Errorf(codes.LateRows, from, "late rows of %s are to go to %s, which is a view", t.Name, name).Label(s.views[name].Span, "defined here").Help("name a table")
+		return nil
 	case target == nil:
 		d := diags.Errorf(codes.LateRows, from, "late rows of %s are to go to table %s, which is not known", t.Name, name)
 		if g, ok := diag.Suggest(name, s.Names()); ok {
