@@ -494,8 +494,9 @@ func (p *parser) interval() ast.Expr {
 		p.accept("+")
 	}
 	if n := p.tok(); n.Kind == token.Number {
+		unit := unitOr(p.peek(1).Key) // behind an error there is nothing to peek at
 		p.errorf("SQ1001", "expected the length of the interval as a string, found %s", p.found(n)).
-			Help("write INTERVAL '%s' %s", n.Text(p.file), unitOr(p.peek(1).Key))
+			Help("write INTERVAL '%s' %s", n.Text(p.file), unit)
 		return e
 	}
 	e.Text = p.str("the length of the interval as a string, as in INTERVAL '10' SECOND")

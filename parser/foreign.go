@@ -50,6 +50,36 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 		return "the options stand behind WITH: WITH ('connector' = '...')"
 	case t.Is("TABLE") && before.Is("INTO"):
 		return "leave TABLE out: INSERT INTO t"
+	case before.Is("OVERWRITE") && at(i-2).Is("INSERT") && (t.Is("INTO") || t.Is("TABLE")):
+		return fmt.Sprintf("leave %s out: INSERT OVERWRITE t", t.Key)
+	case before.Is("OVERWRITE") && at(i-2).Is("INTO"):
+		return "write INSERT OVERWRITE " + text(t)
+	case t.Is("BY") && (before.Is("SORT") || before.Is("CLUSTER") || before.Is("DISTRIBUTE")):
+		return "write ORDER BY"
+	case t.Is("ORDER") && at(i-2).Is("LIMIT"):
+		return "ORDER BY stands before LIMIT"
+	case t.Is("ASCENDING"), t.Is("DESCENDING"):
+		return fmt.Sprintf("write %s", strings.TrimSuffix(t.Key, "ENDING"))
+	case t.Is("FOR") && at(i+1).Is("SYSTEM_TIME") && before.Kind == token.Word:
+		return fmt.Sprintf("it stands before the other name of the table: t FOR SYSTEM_TIME AS OF o.ts AS %s", text(before))
+	case t.Is("/*+"):
+		return "a hint stands right behind SELECT, or behind the name of a table"
+	case t.Is("OUTER") && at(i+1).Is("JOIN"):
+		return "write LEFT, RIGHT or FULL in front"
+	case at(0).Is("ALTER") && t.Is("BEFORE"):
+		return "write FIRST, or AFTER and the column before it"
+	case at(0).Is("ALTER") && t.Is(","):
+		return "several columns stand in brackets: ADD (a INT, b STRING)"
+	case at(0).Is("ALTER") && t.Is("ALTER"):
+		return "write MODIFY, the column and its new type"
+	case at(0).Is("ALTER") && t.Kind == token.Word && i == 1:
+		return "write ALTER TABLE " + text(t)
+	case before.Is("IF") && t.Is("EXIST"):
+		return "write IF EXISTS"
+	case before.Is("USE") && (t.Is("DATABASE") || t.Is("SCHEMA")), at(i-2).Is("USE") && (before.Is("DATABASE") || before.Is("SCHEMA")):
+		return "write USE and the name of the database"
+	case before.Is("CREATE") && at(i-2).Is("SHOW"):
+		return "write SHOW CREATE TABLE"
 	case at(0).Is("CREATE") && columnClauses[t.Key]:
 		return "leave it out: what is in a column comes with the rows"
 	case at(0).Is("CREATE") && t.Is("KEY") && before.Kind == token.Word:
