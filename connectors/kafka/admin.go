@@ -14,11 +14,11 @@ import (
 // without a pause: each change of a connection's state asks for the next connection, and what is asked for skips the backoff
 // (rd_kafka_broker_find_by_nodeid0, RD_KAFKA_OP_CONNECT). It goes on when the context is over, until the request's own time is, a minute by
 // default. A job whose broker was away took all of a core so. Hence a request has its context's time and no more, and is only made when
-// some broker answers. A client that had no answer so far knows no certain broker to wait for; it does not ask for one first, which
-// would take it 50 ms, and the start of a job three times that.
+// some broker answers. A client that no broker has told of the cluster knows no certain one to wait for; it does not ask for one first,
+// which would take it 50 ms, and the start of a job three times that.
 type admin struct {
-	c        *ck.AdminClient
-	answered atomic.Bool // some request had an answer
+	c     *ck.AdminClient
+	knows atomic.Bool // it has been told of the cluster
 }
 
 func (a *admin) Close() { a.c.Close() }
@@ -28,7 +28,7 @@ const patience = 5 * time.Second
 
 // reach waits until a broker answers; unlike other requests this one keeps to the backoff.
 func (a *admin) reach(ctx context.Context) error {
-	if !a.answered.Load() {
+	if !a.told() {
 		return nil
 	}
 	for {
@@ -49,6 +49,20 @@ func (a *admin) reach(ctx context.Context) error {
 	}
 }
 
+// told reports whether a broker has told the client of the cluster, be it behind a request or, as librdkafka asks by itself, behind the
+// connection. It does not wait: of less than a millisecond librdkafka makes none.
+func (a *admin) told() bool {
+	if !a.knows.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), 900*time.Microsecond)
+		defer cancel()
+		if _, err := a.c.ControllerID(ctx); err != nil {
+			return false
+		}
+		a.knows.Store(true)
+	}
+	return true
+}
+
 // asked makes a request with the time that ctx has left.
 func asked[T any](ctx context.Context, a *admin, request func(ck.AdminOptionRequestTimeout) (T, error)) (T, error) {
 	if err := a.reach(ctx); err != nil {
@@ -59,11 +73,7 @@ func asked[T any](ctx context.Context, a *admin, request func(ck.AdminOptionRequ
 	if t, ok := ctx.Deadline(); ok {
 		left = min(left, max(time.Until(t), time.Millisecond))
 	}
-	result, err := request(ck.SetAdminRequestTimeout(left))
-	if err == nil {
-		a.answered.Store(true)
-	}
-	return result, err
+	return request(ck.SetAdminRequestTimeout(left))
 }
 
 func (a *admin) DescribeTopics(ctx context.Context, names []string, opts ...ck.DescribeTopicsAdminOption) (ck.DescribeTopicsResult, error) {

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
@@ -12,18 +11,42 @@ import (
 	"weir/connectors/kafka/embedded"
 )
 
-// A request to the controller, while no broker is there, keeps to the backoff of reconnecting.
+// A request to the controller, while no broker is there, keeps to the backoff of reconnecting, whatever the client has seen before.
 func TestRequestsDoNotConnectInALoop(t *testing.T) {
-	for _, known := range []bool{true, false} {
-		t.Run(fmt.Sprintf("it has seen the broker: %v", known), func(t *testing.T) { requestsOfNobody(t, known) })
+	for _, seen := range []struct {
+		name string
+		wait func(*testing.T, *admin) // while the broker is there; nil: the client is made when it is gone
+	}{
+		{"an answer", func(t *testing.T, a *admin) {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			if _, err := a.DescribeCluster(ctx); err != nil { // it knows the controller now
+				t.Fatal(err)
+			}
+		}},
+		{"a broker that was asked for nothing", func(t *testing.T, a *admin) {
+			for deadline := time.Now().Add(10 * time.Second); !a.told(); {
+				if time.Now().After(deadline) {
+					t.Fatal("the client has not been told of the cluster")
+				}
+			}
+		}},
+		{"nobody", nil},
+	} {
+		t.Run(seen.name, func(t *testing.T) { requestsOfNobody(t, seen.wait) })
 	}
 }
 
 // requestsOfNobody asks a broker that is gone.
-func requestsOfNobody(t *testing.T, known bool) {
+func requestsOfNobody(t *testing.T, before func(*testing.T, *admin)) {
 	b, err := embedded.Start(embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if before == nil {
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c, err := ck.NewConsumer(&ck.ConfigMap{"bootstrap.servers": b.Addr(), "group.id": "none", "statistics.interval.ms": 100,
 		"reconnect.backoff.ms": 100, "enable.metrics.push": false, "log_level": 0})
@@ -37,17 +60,13 @@ func requestsOfNobody(t *testing.T, known bool) {
 	}
 	a := &admin{c: client}
 	defer a.Close()
-	if known {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if _, err := a.DescribeCluster(ctx); err != nil { // it knows the controller now
+	if before != nil {
+		before(t, a)
+		if err := b.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := b.Close(); err != nil {
-		t.Fatal(err)
-	}
-	before := connects(t, c, time.Now())
+	start := connects(t, c, time.Now())
 	for range 3 {
 		ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 		_, err := a.DescribeTopics(ctx, []string{"none"})
@@ -57,7 +76,7 @@ func requestsOfNobody(t *testing.T, known bool) {
 		}
 	}
 	// What was asked for may not go on behind the request's end either.
-	if n := connects(t, c, time.Now().Add(500*time.Millisecond)) - before; n > 200 {
+	if n := connects(t, c, time.Now().Add(500*time.Millisecond)) - start; n > 200 {
 		t.Fatalf("%d connections in two seconds", n)
 	}
 }
