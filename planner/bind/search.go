@@ -56,37 +56,7 @@ func (b *Binder) joinSearch(j *ast.Join, t *ast.TableFunc, left logical.Node, ls
 	n, w := len(left.Cols()), len(v.Input.Cols())
 	exprs, names := logical.Pass(v)
 	exprs, names = slices.Concat(exprs[:n], exprs[w:]), slices.Concat(names[:n], names[w:])
-	if t.Alias.Columns != nil {
-		if len(t.Alias.Columns) != len(names)-n {
-			b.rename(logical.NewCalc(v, nil, exprs[n:], names[n:], t.Sp), t.Alias.Columns, t.Sp) // reports it
-			return nil, nil
-		}
-		for i, id := range t.Alias.Columns {
-			names[n+i] = id.Name
-		}
-	}
-	out := logical.NewCalc(v, nil, exprs, names, t.Sp)
-	rs := &scope{cols: out.Cols()[n:]}
-	if t.Alias.Name != nil {
-		rs.rels = []rel{{name: t.Alias.Name.Name, start: 0, end: len(rs.cols), at: t.Alias.Name.Sp}}
-	}
-	s := joinScope(ls, rs)
-	s.cols = out.Cols()
-	if j.On == nil {
-		return out, s
-	}
-	cond := (&exprBinder{Binder: b, scope: s, clause: "ON"}).condition(j.On, "ON")
-	switch {
-	case cond == nil:
-		return nil, nil
-	case scalar.IsTrue(cond):
-		return out, s
-	case outer:
-		b.Diags.Errorf(codes.NoJoin, j.On.Span(), "LEFT JOIN LATERAL TABLE(%s(...)) is ON TRUE and nothing else", vectorSearch).
-			Help("write CROSS JOIN LATERAL and the condition in WHERE, where rows for which nothing is left may go")
-		return nil, nil
-	}
-	return logical.NewFilter(out, cond, j.On.Span()), s
+	return b.beside(j, ls, made{v, exprs, names, n, t.Alias, t.Sp, "LATERAL TABLE(" + vectorSearch + "(...))", "for which nothing is left"})
 }
 
 // search binds a call for the rows of in, whose columns s names; nil after findings. The vector is a column of the search's input, behind those of

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"weir/parser/ast"
+	"weir/parser/diag"
 	"weir/planner/codes"
 	"weir/planner/logical"
 	"weir/planner/scalar"
@@ -38,35 +39,51 @@ func (b *Binder) joinUnnest(j *ast.Join, t *ast.Unnest, left logical.Node, ls *s
 	}
 	n := len(left.Cols())
 	exprs, names := passElements(t, u, n)
-	if t.Alias.Columns != nil {
-		if len(t.Alias.Columns) != len(names)-n {
-			b.rename(logical.NewCalc(u, nil, exprs[n:], names[n:], t.Sp), t.Alias.Columns, t.Sp) // reports it
+	return b.beside(j, ls, made{u, exprs, names, n, t.Alias, t.Sp, "UNNEST(...)", "without such elements"})
+}
+
+// made is what is made of each row of a table that stands before it.
+type made struct {
+	of    logical.Node // of which exprs are
+	exprs []scalar.Expr
+	names []string
+	left  int // how many of exprs are the table's columns
+	alias ast.Alias
+	at    diag.Span
+	text  string // how it is written, for messages
+	none  string // of which rows nothing is made, for messages
+}
+
+// beside is the end of left JOIN m, where ls is the scope of left: the names of what is made, and ON.
+func (b *Binder) beside(j *ast.Join, ls *scope, m made) (logical.Node, *scope) {
+	if m.alias.Columns != nil {
+		if len(m.alias.Columns) != len(m.names)-m.left {
+			b.rename(logical.NewCalc(m.of, nil, m.exprs[m.left:], m.names[m.left:], m.at), m.alias.Columns, m.at) // reports it
 			return nil, nil
 		}
-		for i, id := range t.Alias.Columns {
-			names[n+i] = id.Name
+		for i, id := range m.alias.Columns {
+			m.names[m.left+i] = id.Name
 		}
 	}
-	out := logical.NewCalc(u, nil, exprs, names, t.Sp)
-	rs := &scope{cols: out.Cols()[n:]}
-	if t.Alias.Name != nil {
-		rs.rels = []rel{{name: t.Alias.Name.Name, start: 0, end: len(rs.cols), at: t.Alias.Name.Sp}}
+	out := logical.NewCalc(m.of, nil, m.exprs, m.names, m.at)
+	rs := &scope{cols: out.Cols()[m.left:]}
+	if m.alias.Name != nil {
+		rs.rels = []rel{{name: m.alias.Name.Name, start: 0, end: len(rs.cols), at: m.alias.Name.Sp}}
 	}
 	s := joinScope(ls, rs)
 	s.cols = out.Cols()
 	if j.On == nil {
 		return out, s
 	}
-	x := &exprBinder{Binder: b, scope: s, clause: "ON"}
-	cond := x.condition(j.On, "ON")
+	cond := (&exprBinder{Binder: b, scope: s, clause: "ON"}).condition(j.On, "ON")
 	switch {
 	case cond == nil:
 		return nil, nil
 	case scalar.IsTrue(cond):
 		return out, s
-	case outer:
-		b.Diags.Errorf(codes.NoJoin, j.On.Span(), "LEFT JOIN UNNEST(...) is ON TRUE and nothing else").
-			Help("write CROSS JOIN UNNEST(...) and the condition in WHERE, where rows without such elements may go")
+	case j.Kind == "LEFT":
+		b.Diags.Errorf(codes.NoJoin, j.On.Span(), "LEFT JOIN %s is ON TRUE and nothing else", m.text).
+			Help("write CROSS JOIN %s and the condition in WHERE, where rows %s may go", m.text, m.none)
 		return nil, nil
 	}
 	return logical.NewFilter(out, cond, j.On.Span()), s
