@@ -356,16 +356,27 @@ func columnNames(cols []logical.Column) string {
 }
 
 // values binds VALUES. want, where it is not nil, is the types of the table that it is
-// inserted into: every row is converted to them on its own, as Flink does.
+// inserted into: every row is converted to them on its own, as Flink does. A row with a sub-query is a SELECT without FROM.
 func (b *Binder) values(v *ast.Values, want []types.Type) logical.Node {
 	s := &scope{what: "VALUES"}
 	rows := make([][]scalar.Expr, len(v.Rows))
+	of := make([]logical.Node, len(v.Rows)) // what a row is computed of
 	ok := true
 	for i, r := range v.Rows {
 		if len(r.Items) != len(v.Rows[0].Items) {
 			b.Diags.Errorf(codes.ColumnCount, r.Sp, "this row has %s and the first one %d", count(len(r.Items), "value"), len(v.Rows[0].Items)).
 				Label(v.Rows[0].Sp, "the first row")
 			ok = false
+			continue
+		}
+		if of[i] = oneRow(v.Sp); asks(r) {
+			if of[i] = b.selectCore(selectOf(r), nil, nil); of[i] == nil {
+				ok = false
+				continue
+			}
+			for c := range of[i].Cols() {
+				rows[i] = append(rows[i], logical.Ref(of[i], c))
+			}
 			continue
 		}
 		for _, e := range r.Items {
@@ -406,7 +417,7 @@ func (b *Binder) values(v *ast.Values, want []types.Type) logical.Node {
 		constant.Columns = append(constant.Columns, logical.Column{Name: names[i], Type: cols[i]})
 	}
 	var computed []logical.Node
-	for _, r := range rows {
+	for k, r := range rows {
 		row := make([]scalar.Expr, n)
 		lits := make([]*scalar.Literal, 0, n)
 		for i := range r {
@@ -418,7 +429,7 @@ func (b *Binder) values(v *ast.Values, want []types.Type) logical.Node {
 		if len(lits) == n {
 			constant.Rows = append(constant.Rows, lits)
 		} else {
-			computed = append(computed, logical.NewCalc(oneRow(v.Sp), nil, row, names, v.Sp))
+			computed = append(computed, logical.NewCalc(of[k], nil, row, names, v.Sp))
 		}
 	}
 	if len(computed) == 0 {
@@ -433,6 +444,25 @@ func (b *Binder) values(v *ast.Values, want []types.Type) logical.Node {
 	}
 	u := &logical.Union{Base: logical.Base{Sp: v.Sp, Columns: constant.Columns}, Ins: ins}
 	return u
+}
+
+// asks reports whether a sub-query stands in a row of VALUES.
+func asks(r *ast.RowExpr) (yes bool) {
+	ast.Inspect(r, func(n ast.Node, _ []ast.Node) bool {
+		_, query := n.(*ast.Query)
+		yes = yes || query
+		return !yes
+	})
+	return yes
+}
+
+// selectOf is a row of VALUES as SELECT.
+func selectOf(r *ast.RowExpr) *ast.SelectCore {
+	c := &ast.SelectCore{At: r.At}
+	for _, e := range r.Items {
+		c.Items = append(c.Items, &ast.SelectItem{At: ast.At{Sp: e.Span()}, Expr: e})
+	}
+	return c
 }
 
 // storable reports whether values of all those types may be written to a column of type t.
