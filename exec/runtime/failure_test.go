@@ -293,6 +293,33 @@ func TestLostDiskIsRestoredFromTheCheckpointDirectory(t *testing.T) {
 	}
 }
 
+// The broker says that an epoch is committed before it shows its marker to who asks, and the instance that made the epoch discards the
+// checkpoint of the one before at once: a start on another machine sees the marker of a checkpoint that has gone.
+func TestMarkerThatIsShownLateIsWaitedFor(t *testing.T) {
+	w := runtimetest.New()
+	w.Pace = 10
+	want := fill(w, 120, 3, true)
+	cfg := settings(t, config.CheckpointDir, "file://"+t.TempDir(), config.CheckpointRetained, "1")
+	j := newJob(t, w, func() *physical.Job { return copyJob(cfg, "exactly-once") })
+	if !j.dieAt(killpoint.Step6After, 3) {
+		t.Fatal("not reached")
+	}
+	if err := os.RemoveAll(j.dir); err != nil {
+		t.Fatal(err)
+	}
+	newest := w.Marker()
+	w.SetMarker(&exec.Marker{Job: newest.Job, Epoch: newest.Epoch - 1, Nonce: "of the epoch before"})
+	var peeks atomic.Int64
+	w.Fault = func(op string) error {
+		if op == "peek" && peeks.Add(1) == 4 {
+			w.SetMarker(newest)
+		}
+		return nil
+	}
+	j.mustRun()
+	equal(t, w.Sorted("output"), want)
+}
+
 func TestStateOfAnotherJobIsRefused(t *testing.T) {
 	_, _, j := paced(t, 60)
 	j.mustRun()

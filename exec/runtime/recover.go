@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/exec"
 	"weir/planner/config"
@@ -50,17 +51,28 @@ func (a *attempt) recover() error {
 	}
 
 	// First without fencing anybody: a mistyped prefix must not stop a healthy job. An instance that still runs goes on
-	// meanwhile, and may delete the very checkpoint that its marker named a moment ago: as long as the marker moves, a
-	// refusal is looked at again.
+	// meanwhile, and may delete the very checkpoint that its marker named a moment ago; and the broker shows a marker some time after it
+	// has said that it is committed. So where the checkpoint is not there the start looks again, until the marker has stood still for a while.
 	var found situation
 	var act action
 	var before *exec.Marker
+	still := 0
 	for range maxSurveys {
 		found, act, err = a.survey(asked, askedIn, exec.Committer.Peek)
-		if err == nil || found.marker == nil || before != nil && *before == *found.marker {
+		if err == nil || found.marker == nil || found.checkpoint != nil || r.checkpoints == nil {
 			break
 		}
-		before = found.marker
+		if before == nil || *before != *found.marker {
+			before, still = found.marker, 0
+		}
+		if still++; still == stillSurveys {
+			break
+		}
+		select {
+		case <-a.ctx.Done():
+			return context.Cause(a.ctx)
+		case <-time.After(surveyPause):
+		}
 	}
 	if err == nil {
 		err = a.beforeClaim()
@@ -75,8 +87,13 @@ func (a *attempt) recover() error {
 	return a.execute(act, found, askedIn)
 }
 
-// maxSurveys is how often a start looks at what there is while another instance keeps changing it.
-const maxSurveys = 20
+// A start that is refused for want of a checkpoint has seen one marker stillSurveys times, surveyPause after one another: a second; or
+// others all the time, maxSurveys times.
+const (
+	stillSurveys = 11
+	surveyPause  = 100 * time.Millisecond
+	maxSurveys   = 100
+)
 
 // survey looks, decides, and refuses what must not go on. read is Peek or Claim.
 func (a *attempt) survey(asked *state.Manifest, askedIn *state.Checkpoints, read func(exec.Committer, context.Context) (exec.Marker, bool, error)) (situation, action, error) {
