@@ -7,6 +7,7 @@ import (
 	"weir/parser/ast"
 	"weir/parser/diag"
 	"weir/planner/codes"
+	"weir/planner/fn"
 )
 
 // tableFunction says how a table function is called.
@@ -38,7 +39,7 @@ var tableFunctions = map[string]*tableFunction{
 	"CUMULATE": windowFunction("CUMULATE(TABLE t, DESCRIPTOR(ts), step, size [, offset])", "STEP", "SIZE", "OFFSET"),
 	"SESSION":  windowFunction("SESSION(TABLE t [PARTITION BY key, ...], DESCRIPTOR(ts), gap)", "GAP"),
 	vectorSearch: {
-		form: "VECTOR_SEARCH(TABLE t, DESCRIPTOR(vector), query_vector, top_k [, MAP['key', 'value', ...]])", code: codes.Search,
+		form: fn.VectorSearch, code: codes.Search,
 		params: []tableParam{{"SEARCH_TABLE", isTable, false}, {"COLUMN_TO_SEARCH", isDescriptor, false}, {"COLUMN_TO_QUERY", isExpr, false},
 			{"TOP_K", isExpr, false}, {"CONFIG", isExpr, true}},
 	},

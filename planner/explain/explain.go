@@ -469,72 +469,6 @@ func (p *printer) props(n physical.Node) []string {
 	return append(out, "id="+base.ID)
 }
 
-// lookupArgs is what a lookup join does.
-func lookupArgs(n *physical.LookupJoin) []string {
-	l := &n.Lookup
-	var on, cols []string
-	in := n.Input.Base().Columns
-	for i, k := range n.Keys {
-		on = append(on, "left."+scalar.QuoteName(in[k].Name)+" = "+scalar.QuoteName(l.Table.Name)+"."+scalar.QuoteName(l.Columns[l.Keys[i]].Name))
-	}
-	for _, c := range l.Columns {
-		cols = append(cols, scalar.QuoteName(c.Name))
-	}
-	args := []string{n.Kind.String(), scalar.QuoteName(l.Table.Name), "connector=" + l.Table.Connector, "on=[" + strings.Join(on, ", ") + "]", "columns=[" + strings.Join(cols, ", ") + "]"}
-	if l.Filter != nil {
-		args = append(args, "rows where="+scalar.Format(l.Filter, false))
-	}
-	if n.Filter != nil {
-		args = append(args, "where="+scalar.Format(n.Filter, false))
-	}
-	mode := "sync"
-	if l.Concurrent {
-		mode = "async"
-	}
-	if l.Unordered {
-		mode += " unordered"
-	}
-	args = append(args, mode)
-	if l.Cache.Mode != physical.NoCache {
-		args = append(args, "cache="+l.Cache.Mode.String())
-	}
-	if n.Keep != nil {
-		var keep []string
-		for _, k := range n.Keep {
-			keep = append(keep, scalar.QuoteName(in[k].Name))
-		}
-		args = append(args, "taken back by=["+strings.Join(keep, ", ")+"]")
-	}
-	if l.Retry > 0 {
-		args = append(args, fmt.Sprintf("again=%d times after %s", l.Retry, length(l.Delay.Microseconds())))
-	}
-	return args
-}
-
-// searchArgs is what a search by vectors does.
-func searchArgs(n *physical.VectorSearch) []string {
-	l := &n.Lookup
-	kind := "inner"
-	if n.Outer {
-		kind = "left"
-	}
-	var cols []string
-	for _, c := range l.Columns {
-		cols = append(cols, scalar.QuoteName(c.Name))
-	}
-	args := []string{kind, scalar.QuoteName(l.Table.Name), "connector=" + l.Table.Connector, "search=" + scalar.QuoteName(l.Columns[n.Search].Name),
-		"query=" + scalar.QuoteName(n.Input.Base().Columns[n.Query].Name), fmt.Sprintf("top=%d", n.TopK), "metric=" + n.Metric.String(), "columns=[" + strings.Join(cols, ", ") + "]"}
-	if l.Concurrent {
-		args = append(args, "async")
-	} else {
-		args = append(args, "sync")
-	}
-	if l.Cache.Mode != physical.NoCache {
-		args = append(args, "cache="+l.Cache.Mode.String())
-	}
-	return args
-}
-
 func state(ttl time.Duration) string {
 	if ttl == 0 {
 		return "state kept for ever"
@@ -621,23 +555,6 @@ func frame(rows bool, preceding int64) string {
 		return fmt.Sprintf("ROWS %d PRECEDING", preceding)
 	}
 	return "RANGE " + length(preceding) + " PRECEDING"
-}
-
-// joinArgs is what all joins have to say.
-func joinArgs(kind physical.JoinKind, e physical.Equi, left, right physical.Node) []string {
-	args := []string{kind.String()}
-	var on []string
-	for i, l := range e.Left {
-		op := " = "
-		if e.NullSafe[i] {
-			op = " IS NOT DISTINCT FROM "
-		}
-		on = append(on, "left."+scalar.QuoteName(left.Base().Columns[l].Name)+op+"right."+scalar.QuoteName(right.Base().Columns[e.Right[i]].Name))
-	}
-	if on != nil {
-		args = append(args, "on=["+strings.Join(on, ", ")+"]")
-	}
-	return args
 }
 
 // scanned is the columns of a scan; of a ROW of which some fields are read those fields.

@@ -17,9 +17,12 @@ func windowFuncs() []*Func {
 	}
 }
 
+// VectorSearch is the form of VECTOR_SEARCH, without the words around it in FROM.
+const VectorSearch = "VECTOR_SEARCH(TABLE t, DESCRIPTOR(vector), query_vector, top_k [, MAP['key', 'value', ...]])"
+
 // searchFuncs find rows of a table by something else than their key.
 func searchFuncs() []*Func {
-	return []*Func{tableFunc("search", "VECTOR_SEARCH", "LATERAL TABLE(VECTOR_SEARCH(TABLE t, DESCRIPTOR(vector), query_vector, top_k [, MAP['key', 'value', ...]]))",
+	return []*Func{tableFunc("search", "VECTOR_SEARCH", "LATERAL TABLE("+VectorSearch+")",
 		"Every row beside the top_k rows of t whose vector is the most similar to its own, and their score. Without a table before it the vector is a constant.")}
 }
 
