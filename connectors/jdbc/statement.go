@@ -31,8 +31,7 @@ type changes struct {
 	byKey  map[string]int // index into rows
 	bytes  int            // what they hold, roughly
 
-	keys   state.Keys
-	hashes []uint64
+	keys state.Keys
 }
 
 type change struct {
@@ -52,8 +51,9 @@ func (t *target) changes() *changes {
 func (c *changes) add(b *batch.Batch) error {
 	t := c.target
 	if t.key != nil {
-		c.hashes = batch.EncodeKeys(b, t.key, &c.keys, c.hashes)
+		batch.EncodeUnhashed(b, t.key, &c.keys)
 	}
+	all := scalar.FirstColumns(len(t.columns))
 	for n := range b.Rows() {
 		row := b.At(n)
 		kind := b.Kind(row)
@@ -61,7 +61,7 @@ func (c *changes) add(b *batch.Batch) error {
 			continue
 		}
 		ch := change{remove: kind == batch.Delete}
-		columns := scalar.FirstColumns(len(t.columns))
+		columns := all
 		if ch.remove {
 			if columns = t.key; columns == nil {
 				return exec.Fatalf("declare a PRIMARY KEY for table "+t.name, "write table "+t.name, fmt.Errorf("a row is to be removed, and the table has no key"))

@@ -41,12 +41,11 @@ type rowsByKey struct {
 	n        int
 
 	keys, enc state.Keys
-	hashes    []uint64
 }
 
 func (t *rowsByKey) Add(b *batch.Batch) error {
-	t.hashes = batch.EncodeKeys(b, t.by, &t.keys, t.hashes)
-	t.hashes = batch.EncodeKeys(b, t.cols, &t.enc, t.hashes)
+	batch.EncodeUnhashed(b, t.by, &t.keys)
+	batch.EncodeUnhashed(b, t.cols, &t.enc)
 	data := append([]byte(nil), t.enc.Data...)
 	for k := range b.Rows() {
 		key := string(t.keys.At(k))
@@ -62,7 +61,6 @@ type fullLookup struct {
 	f    *Full
 	ctx  *exec.TaskContext
 	keys state.Keys
-	hash []uint64
 }
 
 func (*fullLookup) Limits() exec.LookupLimits { return exec.LookupLimits{Calls: 1} }
@@ -75,7 +73,7 @@ func (l *fullLookup) Find(ctx context.Context, keys, out *batch.Batch) error {
 	if err != nil {
 		return err
 	}
-	l.hash = batch.EncodeKeys(keys, scalar.FirstColumns(len(keys.Cols)), &l.keys, l.hash)
+	batch.EncodeUnhashed(keys, scalar.FirstColumns(len(keys.Cols)), &l.keys)
 	for k := range keys.Rows() {
 		for _, row := range t.rows[string(l.keys.At(k))] {
 			if err := batch.DecodeKey(row, out.Cols); err != nil {

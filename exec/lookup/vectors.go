@@ -63,8 +63,7 @@ type VectorTable struct {
 	cols  []int     // those that are encoded
 	seen  int
 
-	enc    state.Keys
-	hashes []uint64
+	enc state.Keys
 }
 
 // NewVectorTable is a table without rows.
@@ -86,7 +85,7 @@ func (t *VectorTable) Rows() int { return t.seen }
 func (t *VectorTable) Add(b *batch.Batch) error {
 	v := b.Cols[t.n.Search]
 	double := v.Type.Nested.Elem.Kind == types.Double
-	t.hashes = batch.EncodeKeys(b, t.cols, &t.enc, t.hashes)
+	batch.EncodeUnhashed(b, t.cols, &t.enc)
 	data := append([]byte(nil), t.enc.Data...)
 	t.seen += b.Rows()
 	for k := range b.Rows() {

@@ -53,7 +53,6 @@ type lookupJoin struct {
 	project *expr.Projection
 
 	keys    state.Keys
-	hashes  []uint64
 	all     []int32
 	answers []*lookup.Answer // by row
 	asked   []*lookup.Answer
@@ -169,7 +168,7 @@ func (o *lookupJoin) process(in *batch.Batch, out exec.Emitter) error {
 
 // ask finds the answer of each row, and asks the table for those that are not known.
 func (o *lookupJoin) ask(in *batch.Batch, pos []int32) error {
-	o.hashes = batch.EncodeKeys(in, o.node.Keys, &o.keys, o.hashes)
+	batch.EncodeUnhashed(in, o.node.Keys, &o.keys)
 	o.answers, o.asked, o.askRows = grow(o.answers, len(pos)), o.asked[:0], o.askRows[:0]
 	o.cache.Begin()
 	now := o.clock()
@@ -325,7 +324,7 @@ func (o *lookupJoin) take(b *batch.Batch) error {
 	if b.Rows() == 0 {
 		return nil
 	}
-	o.hashes = batch.EncodeKeys(b, o.node.Lookup.Keys, &o.found, o.hashes)
+	batch.EncodeUnhashed(b, o.node.Lookup.Keys, &o.found)
 	answer := make([]*lookup.Answer, b.N)
 	pos := positions(b, &o.all)
 	for k, i := range pos {
@@ -351,7 +350,7 @@ func (o *lookupJoin) take(b *batch.Batch) error {
 			return err
 		}
 	}
-	o.hashes = batch.EncodeKeys(rows, scalar.FirstColumns(len(rows.Cols)), &o.rows, o.hashes)
+	batch.EncodeUnhashed(rows, scalar.FirstColumns(len(rows.Cols)), &o.rows)
 	data := append([]byte(nil), o.rows.Data...)
 	for k, i := range pos {
 		if a := answer[i]; a != nil {
@@ -373,7 +372,7 @@ func (o *lookupJoin) put(in *batch.Batch, pos []int32, out exec.Emitter) error {
 		a := o.answers[k]
 		if a != nil && !a.Found && o.node.Waits() && o.asks(k) < o.node.Lookup.Retry {
 			if waits.Off == nil {
-				o.hashes = batch.EncodeKeys(in, o.cols, &waits, o.hashes)
+				batch.EncodeUnhashed(in, o.cols, &waits)
 			}
 			o.wait(in, k, int(i), waits.At(k))
 			continue

@@ -147,7 +147,7 @@ func (w *World) rows(in *input, t *catalog.Table) [][]types.Value {
 
 func encoded(b *batch.Batch, cols []int) []string {
 	var keys state.Keys
-	batch.EncodeKeys(b, cols, &keys, nil)
+	batch.EncodeUnhashed(b, cols, &keys)
 	out := make([]string, b.Rows())
 	for k := range out {
 		out[k] = string(keys.At(k))
