@@ -26,6 +26,7 @@ import (
 //	absent REGEXP     what came since the last expect does not match
 //	screen FILE REGEXP waits until the screen as a person sees it matches and has come to rest, and writes it to FILE
 //	type TEXT         types it and presses enter
+//	until REGEXP      types what was typed last again, each time a prompt has come, until what comes matches
 //	keys TEXT         types it; <tab> <enter> <up> <down> <left> <esc> <ctrl-c> ... are keys
 //	paste FILE        pastes it, as a terminal does that brackets what is pasted
 //	size COLUMNS LINES of the terminal from now on
@@ -115,6 +116,8 @@ func (t *terminal) screen() string {
 	defer t.vt.Unlock()
 	cols, rows := t.vt.Size()
 	var lines []string
+	at := t.vt.Cursor()
+	place := fmt.Sprintf("in line %d, column %d", at.Y+1, at.X+1)
 	for y := range rows {
 		var b strings.Builder
 		for x := range cols {
@@ -124,14 +127,19 @@ func (t *terminal) screen() string {
 			}
 			b.WriteRune(c)
 		}
-		lines = append(lines, strings.TrimRight(b.String(), " "))
+		seen := strings.TrimRight(b.String(), " ")
+		line := seen
+		for _, v := range varying {
+			line = v.is.ReplaceAllString(line, v.as)
+		}
+		if y == at.Y && line != seen && at.X == utf8.RuneCountInString(seen) {
+			place = fmt.Sprintf("at the end of line %d", y+1)
+		}
+		lines = append(lines, line)
 	}
 	text := strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"
-	for _, v := range varying {
-		text = v.is.ReplaceAllString(text, v.as)
-	}
 	if t.vt.CursorVisible() {
-		text += fmt.Sprintf("[cursor in line %d, column %d]\n", t.vt.Cursor().Y+1, t.vt.Cursor().X+1)
+		text += "[cursor " + place + "]\n"
 	}
 	return text
 }
@@ -182,14 +190,41 @@ func (t *terminal) expect(re *regexp.Regexp) error {
 	}
 }
 
+// prompted is what a shell shows when it has answered; it may have drawn its prompt more than once.
+var prompted = regexp.MustCompile(`\n(weir> )+$`)
+
+// until waits for re, and types the last line again whenever the shell has answered without it.
+func (s *session) until(re *regexp.Regexp) error {
+	either := regexp.MustCompile("(" + re.String() + ")|" + prompted.String())
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		s.mu.Lock()
+		from := s.seen
+		s.mu.Unlock()
+		if err := s.expect(either); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		found := re.MatchString(s.text()[from:s.seen])
+		s.mu.Unlock()
+		if found {
+			return nil
+		}
+		if err := s.enter(s.typed); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("not seen: %s", re)
+}
+
 // session is a program on a terminal.
 type session struct {
 	terminal
-	f    *os.File
-	c    *exec.Cmd
-	left chan error // what Wait gave
-	gone bool       // left was read
-	read chan struct{}
+	typed string // by the last type
+	f     *os.File
+	c     *exec.Cmd
+	left  chan error // what Wait gave
+	gone  bool       // left was read
+	read  chan struct{}
 }
 
 // begin starts c on a terminal.
@@ -247,20 +282,24 @@ func (s *session) step(verb, arg, dir, broker string) error {
 	switch verb {
 	case "", "#":
 		return nil
-	case "expect", "absent":
+	case "expect", "absent", "until":
 		re, err := regexp.Compile("(?m)" + arg)
 		if err != nil {
 			return err
 		}
-		if verb == "absent" {
+		switch verb {
+		case "absent":
 			return s.absent(re)
+		case "until":
+			return s.until(re)
 		}
 		return s.expect(re)
 	case "screen":
 		name, pattern, _ := strings.Cut(arg, " ")
 		return s.shoot(filepath.Join(dir, name), pattern)
 	case "type":
-		return s.enter(arg + "\r")
+		s.typed = arg + "\r"
+		return s.enter(s.typed)
 	case "keys":
 		return s.enter(keys.Replace(arg))
 	case "paste":

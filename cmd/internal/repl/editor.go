@@ -54,7 +54,7 @@ func newLineEditor(s *Shell) *lineEditor {
 		// The keys are the library's own: a failure would only mean its default.
 		_ = rl.Config.Set(key, value)
 	}
-	rl.Keymap.Register(map[string]func(){"weir-above": e.show})
+	rl.Keymap.Register(map[string]func(){"weir-above": e.show, "abort": e.abort(rl.Keymap.Commands()["abort"])})
 	for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert", "vi-command", "vi"} {
 		_ = rl.Config.Bind(keymap, string(aboveKey), "weir-above", false) // as above: all of these maps are there
 	}
@@ -123,6 +123,19 @@ func (e *lineEditor) read() (string, error) {
 		return "", fmt.Errorf("read the terminal: %w", err)
 	}
 	return text, nil
+}
+
+// abort is the library's abort, ^C, that leaves the keys typed behind it alone. By itself it takes the next key, if one has come
+// already, for the one that was pressed: it drops that key, and does not abort unless it is ^G.
+func (e *lineEditor) abort(library func()) func() {
+	return func() {
+		var ahead []byte
+		for key, empty := e.rl.Keys.Pop(); !empty; key, empty = e.rl.Keys.Pop() {
+			ahead = append(ahead, key)
+		}
+		library()
+		e.rl.Keys.Feed(true, []rune(string(ahead))...)
+	}
 }
 
 // poke makes the editor draw its line anew and thereby call feed. Any goroutine.
