@@ -193,6 +193,9 @@ type preparer struct {
 	publish []published
 
 	sorted []frozenRow
+	spread []frozenRow // of sortMapByHash
+	ends   []int32     // of sortMapByHash: where the rows with the same first bits end
+	sink   byte        // keeps the prefetching loads alive
 }
 
 // published is a directory that becomes visible when its pages are.
@@ -275,17 +278,53 @@ func (p *preparer) table(ft *frozenTable) error {
 
 	for g := range width {
 		part := rows[starts[g]:starts[g+1]]
-		slices.SortFunc(part, func(a, b frozenRow) int {
-			if a.m != b.m {
-				return int(a.m - b.m)
-			}
-			return cmp.Compare(a.hash, b.hash)
-		})
+		p.sortByHash(part)
 		if err := p.group(ft, g, part); err != nil {
 			return err
 		}
 	}
 	return p.ctx.Err()
+}
+
+// sortByHash puts the rows of a key group, which come map by map, in the order of their pages: by map, then by hash.
+func (p *preparer) sortByHash(rows []frozenRow) {
+	for len(rows) > 0 {
+		n := slices.IndexFunc(rows, func(r frozenRow) bool { return r.m != rows[0].m })
+		if n < 0 {
+			n = len(rows)
+		}
+		p.sortMapByHash(rows[:n])
+		rows = rows[n:]
+	}
+}
+
+// sortMapByHash sorts rows of one map. Hashes are spread evenly: their first bits tell nearly where a row belongs. One pass
+// brings it there, and a few neighbours are left to sort.
+func (p *preparer) sortMapByHash(rows []frozenRow) {
+	const neighbours = 8
+	width := min(bits.Len(uint(len(rows)/neighbours)), 16)
+	p.ends = append(p.ends[:0], make([]int32, 1<<width)...)
+	ends := p.ends
+	shift := 64 - width
+	for i := range rows {
+		ends[rows[i].hash>>shift]++
+	}
+	at := int32(0)
+	for b, count := range ends {
+		ends[b] = at
+		at += count
+	}
+	p.spread = append(p.spread[:0], rows...)
+	for i := range p.spread {
+		end := &ends[p.spread[i].hash>>shift]
+		rows[*end] = p.spread[i]
+		*end++
+	}
+	from := int32(0)
+	for _, end := range ends {
+		slices.SortFunc(rows[from:end], func(a, b frozenRow) int { return cmp.Compare(a.hash, b.hash) })
+		from = end
+	}
 }
 
 // group writes a run of rows, which are sorted, and brings the directory of the key group up to date.
@@ -306,6 +345,9 @@ func (p *preparer) group(ft *frozenTable, g int, rows []frozenRow) error {
 	var r row
 	var alive int64
 	for i := range rows {
+		if i%touchBlock == 0 {
+			p.touch(ft, rows[i:min(i+touchBlock, len(rows))])
+		}
 		f := &rows[i]
 		fm := &ft.maps[f.m]
 		c := &fm.chunks[f.chunk]
@@ -373,6 +415,20 @@ func (p *preparer) group(ft *frozenTable, g int, rows []frozenRow) error {
 	p.entries += live
 	p.publish = append(p.publish, published{t.dir, group, next})
 	return nil
+}
+
+// touchBlock is how many records are waited for together.
+const touchBlock = 64
+
+// touch loads the first bytes of records. They are all over memory, since rows are in the order of their hashes; the loads do not
+// depend on each other, so the processor waits for many of them at once.
+func (p *preparer) touch(ft *frozenTable, rows []frozenRow) {
+	var sink byte
+	for i := range rows {
+		f := &rows[i]
+		sink |= ft.maps[f.m].chunks[f.chunk].slab[int(f.slot)*ft.t.stride]
+	}
+	p.sink = sink
 }
 
 // withoutVoid drops the runs all of whose rows newer runs have dropped, and that void nothing themselves.
