@@ -20,7 +20,13 @@ const KeyGroups = 128
 type KeyGroupRange struct{ From, To int }
 
 // KeyGroupOf is the key group of a key by its Hash.
-func KeyGroupOf(hash uint64, groups int) int { return int((hash >> 32) % uint64(groups)) }
+func KeyGroupOf(hash uint64, groups int) int {
+	h := uint32(hash >> 32)
+	if groups&(groups-1) == 0 {
+		return int(h) & (groups - 1) // as the default is; a division is 3 ns more, for each row of an exchange
+	}
+	return int(h % uint32(groups))
+}
 
 // SubtaskOf is the subtask that owns a key group at the given parallelism, as Flink computes it.
 func SubtaskOf(keyGroup, groups, parallelism int) int { return keyGroup * parallelism / groups }
