@@ -48,6 +48,23 @@ func BenchmarkDecodeNested(b *testing.B) {
 	b.Run("none", func(b *testing.B) { benchmarkDecode(b, "order "+row+" => ROW<>", records) })
 }
 
+// BenchmarkDecodeWide reads three of fifty numbers, the first ones: of the time most is what is passed over.
+func BenchmarkDecodeWide(b *testing.B) {
+	var schema []string
+	for c := range 50 {
+		schema = append(schema, fmt.Sprintf("c%d BIGINT%s", c, map[bool]string{true: " skip"}[c >= 3]))
+	}
+	records := make([][]byte, 2048)
+	for i := range records {
+		records[i] = []byte{'{'}
+		for c := range 50 {
+			records[i] = fmt.Appendf(records[i], `"c%d":%d,`, c, 1000000+i+c)
+		}
+		records[i][len(records[i])-1] = '}'
+	}
+	benchmarkDecode(b, strings.Join(schema, "\n"), records)
+}
+
 func benchmarkDecode(b *testing.B, schema string, records [][]byte) {
 	cols := formattest.Schema(b, schema)
 	dec, err := NewDecoder(formats.DecoderSpec{Schema: cols})

@@ -281,11 +281,24 @@ func (d *decoder) skip(i, depth int) int {
 		return d.skipArray(i, depth)
 	default:
 		if c == '-' || c-'0' <= 9 {
+			if n := digits(d.b, i); n > 0 && c != '0' && i+n < d.end && d.b[i+n] == ',' {
+				return i + n
+			}
 			j, _ := d.number(i)
 			return j
 		}
 		return d.literal(i)
 	}
+}
+
+// digits is how many of the bytes at i are digits, if that are fewer than eight and there are eight bytes; otherwise it is 0.
+func digits(b []byte, i int) int {
+	if i+8 > len(b) {
+		return 0
+	}
+	// A digit is 0x30 to 0x39: the bits of 0x30, and the lower half is not carried over by 6.
+	w := binary.LittleEndian.Uint64(b[i:]) ^ lows*'0'
+	return bits.TrailingZeros64((w|(w+lows*0x76))&highs) >> 3 & 7
 }
 
 func (d *decoder) skipObject(i, depth int) int {
