@@ -119,6 +119,11 @@ type ProcessingTimer interface {
 // watermark is to be expected for now: it puts them out, lest others' watermarks overtake them.
 type Holder interface{ Idle(out Emitter) error }
 
+// Restorer is implemented by an Operator that has rows wait behind the watermark for the next one. After a restore the runtime tells it the
+// watermark of the restored epoch by Restored, before any row, and other operators by Watermark. Nothing is put out: what waited then
+// waits on, as it would have if the job had not been restored, so that which rows are late is not up to checkpoints.
+type Restorer interface{ Restored(wm Watermark) }
+
 // WatermarkDelayer is implemented by an Operator that may put out rows whose times are older than its input's watermark,
 // by at most so many microseconds: the runtime forwards watermarks that much earlier. It is asked once, after Open.
 type WatermarkDelayer interface{ WatermarkDelay() int64 }

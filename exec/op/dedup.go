@@ -254,5 +254,10 @@ func (o *firstRow) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	return emitRows(o.out, out)
 }
 
+// Restored: a row with just the watermark's time waits for the next one, in another run too.
+func (o *firstRow) Restored(wm exec.Watermark) { o.wm = wm }
+
 func (o *firstRow) Snapshot(state.Epoch, exec.Emitter) error { return o.buffer.snapshot() }
 func (*firstRow) Close() error                               { return nil }
+
+var _ exec.Restorer = (*firstRow)(nil)

@@ -199,6 +199,10 @@ func (o *over) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	return nil
 }
 
+// Restored: a late row of a bounded frame waits for the next watermark, in another run too. Until then rows of its partition that are older still
+// come before it.
+func (o *over) Restored(wm exec.Watermark) { o.wm = wm }
+
 // compute adds the rows, which are in the order of their times, and puts them out with their results.
 func (o *over) compute(in *batch.Batch, out exec.Emitter) error {
 	n := in.Rows()
@@ -356,3 +360,5 @@ func (o *over) Snapshot(state.Epoch, exec.Emitter) error {
 }
 
 func (*over) Close() error { return nil }
+
+var _ exec.Restorer = (*over)(nil)

@@ -145,6 +145,9 @@ func (o *temporalJoin) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	return o.merge(int64(wm), out)
 }
 
+// Restored: late rows wait for the next watermark, in another run too.
+func (o *temporalJoin) Restored(wm exec.Watermark) { o.wm = wm }
+
 // merge passes the rows up to time t through.
 func (o *temporalJoin) merge(t int64, out exec.Emitter) error {
 	o.cand.Reset()
@@ -276,13 +279,7 @@ func (o *temporalJoin) emit(out exec.Emitter) error {
 	return err
 }
 
-// Snapshot joins the late rows, which would go with the next watermark: none waits that a restored job would find due before it runs.
-func (o *temporalJoin) Snapshot(_ state.Epoch, out exec.Emitter) error {
-	if o.wm != exec.MinWatermark {
-		if err := o.merge(int64(o.wm), out); err != nil {
-			return err
-		}
-	}
+func (o *temporalJoin) Snapshot(state.Epoch, exec.Emitter) error {
 	for i := range o.rows {
 		if err := o.rows[i].snapshot(); err != nil {
 			return err
@@ -293,4 +290,7 @@ func (o *temporalJoin) Snapshot(_ state.Epoch, out exec.Emitter) error {
 
 func (*temporalJoin) Close() error { return nil }
 
-var _ exec.TwoInput = (*temporalJoin)(nil)
+var (
+	_ exec.TwoInput = (*temporalJoin)(nil)
+	_ exec.Restorer = (*temporalJoin)(nil)
+)

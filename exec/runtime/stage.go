@@ -148,6 +148,10 @@ func (s *opStage) restore(wm exec.Watermark) error {
 	}
 	s.wm, s.reached = wm, wm
 	s.metrics.Watermark.Store(int64(wm))
+	if r, ok := s.op.(exec.Restorer); ok {
+		r.Restored(wm)
+		return nil
+	}
 	return s.fail(s.op.Watermark(wm, &s.out))
 }
 
