@@ -27,6 +27,8 @@ type splitter struct {
 	list *diag.List
 	toks []token.Token // the last one is EOF
 	i    int
+	// begun tells that a BEGIN stands where no statement set could be read: the END that belongs to it is no mistake of its own.
+	begun bool
 }
 
 func (s *splitter) tok() token.Token { return s.toks[s.i] }
@@ -44,15 +46,28 @@ func (s *splitter) next() (pc piece, ok bool) {
 	if n := s.setHead(); n > 0 {
 		return s.statementSet(n), true
 	}
+	if s.begun && s.tok().Is("END") {
+		s.begun = false
+		s.i++
+		return s.next()
+	}
 	pc = s.upTo()
+	if !s.toks[s.i-1].Is(";") && s.bareSetHead() {
+		s.semicolon()
+	}
+	s.begun = s.begun || slices.ContainsFunc(pc.toks, func(t token.Token) bool { return t.Is("BEGIN") })
 	return pc, true
 }
 
-// upTo takes the tokens up to the next semicolon, and the semicolon.
+// upTo takes the tokens up to the next semicolon, and the semicolon. It stops before the head of a statement set too: its
+// words stand nowhere else, and all that is in the set would be taken for something else.
 func (s *splitter) upTo() piece {
 	from := s.i
 	bad := false
 	for !s.atEnd() && !s.tok().Is(";") {
+		if s.i > from && s.bareSetHead() {
+			break
+		}
 		bad = bad || s.tok().Kind == token.Bad
 		s.i++
 	}
@@ -60,7 +75,7 @@ func (s *splitter) upTo() piece {
 	if bad && bareSetting(pc.toks) {
 		pc.bad = s.forgive(pc)
 	}
-	if !s.atEnd() {
+	if s.tok().Is(";") {
 		s.i++
 	}
 	return pc
@@ -78,26 +93,33 @@ func (s *splitter) forgive(pc piece) (bad bool) {
 	return bad
 }
 
+// is reports whether words stand at token i and behind it.
+func (s *splitter) is(i int, words ...string) bool {
+	for n, w := range words {
+		if i+n >= len(s.toks) || !s.toks[i+n].Is(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// bareSetHead reports whether a statement set that is not explained starts here.
+func (s *splitter) bareSetHead() bool {
+	return s.is(s.i, "BEGIN", "STATEMENT", "SET") || s.is(s.i, "EXECUTE", "STATEMENT", "SET", "BEGIN")
+}
+
 // setHead is the number of tokens of the head of a statement set that starts here; 0 if
 // none does.
 func (s *splitter) setHead() int {
-	is := func(i int, words ...string) bool {
-		for n, w := range words {
-			if i+n >= len(s.toks) || !s.toks[i+n].Is(w) {
-				return false
-			}
-		}
-		return true
-	}
 	switch {
-	case is(s.i, "BEGIN", "STATEMENT", "SET"):
+	case s.is(s.i, "BEGIN", "STATEMENT", "SET"):
 		return 3
-	case is(s.i, "EXECUTE", "STATEMENT", "SET", "BEGIN"):
+	case s.is(s.i, "EXECUTE", "STATEMENT", "SET", "BEGIN"):
 		return 4
-	case is(s.i, "EXPLAIN"):
+	case s.is(s.i, "EXPLAIN"):
 		// EXPLAIN PLAN FOR, or details with commas between.
 		for i := s.i + 1; i < len(s.toks) && i < s.i+12; i++ {
-			if is(i, "STATEMENT", "SET", "BEGIN") {
+			if s.is(i, "STATEMENT", "SET", "BEGIN") {
 				return i + 3 - s.i
 			}
 			if t := s.toks[i]; t.Is(";") || t.Is("SELECT") || t.Is("INSERT") || t.Kind == token.EOF {
@@ -160,12 +182,12 @@ func (s *splitter) statementSet(n int) piece {
 	}
 }
 
-// semicolon takes the semicolon behind END, or reports that it is missing.
+// semicolon takes the semicolon, or reports that it is missing.
 func (s *splitter) semicolon() {
 	switch {
 	case s.tok().Is(";"):
 		s.i++
-	case !s.atEnd():
+	case !s.atEnd() && !s.tok().Is("END"):
 		s.list.Errorf("SQ1003", s.tok().Span(s.file), "missing ; before this statement").
 			Label(after(s.file, s.toks[s.i-1]), "write ; here")
 	}

@@ -9,6 +9,7 @@ import (
 	"weir/parser/token"
 	"weir/planner/catalog"
 	"weir/planner/codes"
+	"weir/planner/config"
 	"weir/planner/physical"
 )
 
@@ -40,7 +41,7 @@ func compileInto(a *Analysis, files []*diag.File, o Options) (*Program, *diag.Li
 	for _, f := range files {
 		script, found := parser.Parse(f)
 		if found.HasErrors() {
-			definedNames(f, lost)
+			lostDefinitions(f, lost, p.Session.failed)
 		}
 		all.All = append(all.All, found.All...)
 		a.Scripts = append(a.Scripts, script)
@@ -79,24 +80,50 @@ func compileInto(a *Analysis, files []*diag.File, o Options) (*Program, *diag.Li
 	return p, all
 }
 
-// definedNames adds the names behind CREATE TABLE and CREATE VIEW in f.
-func definedNames(f *diag.File, names map[string]bool) {
+// lostDefinitions adds the names to which statements of f that did not parse may have given a meaning, and the settings
+// that they may have set.
+func lostDefinitions(f *diag.File, names, settings map[string]bool) {
 	toks, _ := token.Lex(f, &diag.List{})
-	for i := 0; i < len(toks); i++ {
+	for i, start := 0, true; i < len(toks); i++ {
+		if start {
+			misspelled(f, toks[i:], names)
+		}
+		start = toks[i].Is(";")
+		if toks[i].IsString() {
+			if key := strings.Trim(toks[i].Text(f), "'"); config.Lookup(key) != nil {
+				settings[key] = true
+			}
+		}
 		if !toks[i].Is("CREATE") {
 			continue
 		}
-		for i++; i < len(toks) && (toks[i].Is("TEMPORARY") || toks[i].Is("OR") || toks[i].Is("REPLACE")); i++ {
+		j := i + 1
+		for ; j < len(toks) && (toks[j].Is("TEMPORARY") || toks[j].Is("OR") || toks[j].Is("REPLACE")); j++ {
 		}
-		if i == len(toks) || !toks[i].Is("TABLE") && !toks[i].Is("VIEW") {
+		if j == len(toks) || !toks[j].Is("TABLE") && !toks[j].Is("VIEW") {
 			continue
 		}
-		for i++; i < len(toks) && (toks[i].Is("IF") || toks[i].Is("NOT") || toks[i].Is("EXISTS")); i++ {
+		for j++; j < len(toks) && (toks[j].Is("IF") || toks[j].Is("NOT") || toks[j].Is("EXISTS")); j++ {
 		}
-		for ; i+2 < len(toks) && toks[i+1].Is("."); i += 2 {
+		for ; j+2 < len(toks) && toks[j+1].Is("."); j += 2 {
 		}
-		if i < len(toks) {
-			names[lastName(toks[i].Text(f))] = true
+		if j < len(toks) {
+			names[lastName(toks[j].Text(f))] = true
+		}
+	}
+}
+
+// misspelled adds the name that a statement may have defined whose first words are wrong, as in CRAETE TABLE t (...): the
+// one before its columns, its query or its options.
+func misspelled(f *diag.File, toks []token.Token, names map[string]bool) {
+	const head = 12 // tokens: CREATE TEMPORARY TABLE IF NOT EXISTS a.b.c
+	if t := toks[0]; token.Keyword(t.Key) && !t.Is("CREATE") && !t.Is("TABLE") && !t.Is("VIEW") {
+		return
+	}
+	for i, t := range toks[:min(len(toks), head)] {
+		if i > 0 && (t.Is("(") || t.Is("AS") || t.Is("WITH") || t.Is("LIKE") || t.Is("COMMENT")) {
+			names[lastName(toks[i-1].Text(f))] = true
+			return
 		}
 	}
 }

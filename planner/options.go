@@ -124,6 +124,13 @@ func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
 	}
 	name, ok := t.Options.Get("connector")
 	if !ok {
+		if o := nearest(t.Options, "connector"); o != nil {
+			s.diags.Errorf(codes.UnknownOption, o.KeySpan, "option '%s' is not known", o.Key).Help("did you mean 'connector'?")
+			o.Key = "connector"
+			name, ok = o.Value, true
+		}
+	}
+	if !ok {
 		s.diags.Errorf(codes.MissingOption, place, "table %s does not say where it is: the option 'connector' is missing", t.Name).
 			Help("add 'connector' = '...': one of %s", strings.Join(s.connectorNames(), ", "))
 		return false
@@ -137,14 +144,32 @@ func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
 			d.Help("%s", g)
 		} else if g, ok := diag.Suggest(name, s.connectorNames()); ok {
 			d.Help("did you mean '%s'?", g)
+			t.Connector = g // which changes it takes is not in doubt
 		} else {
 			d.Help("known are %s", strings.Join(s.connectorNames(), ", "))
 		}
 		return false
 	}
+	// A misspelled 'format' is found before the options that belong to the format.
+	asked := map[*catalog.Option]bool{}
+	for key := range c.Formats {
+		if t.Options.Lookup(key) != nil {
+			continue
+		}
+		o := nearest(t.Options, key)
+		if o == nil || findOption(c.Options, o.Key) != nil {
+			continue
+		}
+		if _, meant := diag.Suggest(o.Key, []string{key}); meant {
+			s.checkOption(t, c, nil, o)
+			asked[o] = true
+		}
+	}
 	formats := s.formats(t, c)
 	for i := range t.Options {
-		s.checkOption(t, c, formats, &t.Options[i])
+		if o := &t.Options[i]; !asked[o] {
+			s.checkOption(t, c, formats, o)
+		}
 	}
 	required := func(specs []catalog.OptionSpec, prefix, of string) {
 		for i := range specs {
@@ -153,6 +178,12 @@ func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
 				continue
 			}
 			d := s.diags.Errorf(codes.MissingOption, place, "table %s: %s needs the option '%s'", t.Name, of, prefix+o.Key)
+			if near := nearest(t.Options, prefix+o.Key); near != nil && byPrefix(specs, strings.TrimPrefix(near.Key, prefix)) {
+				// What begins with properties. may be called anything.
+				d.Span = near.KeySpan
+				d.At("is this meant to be it?").Help("write '%s'", prefix+o.Key)
+				continue
+			}
 			example := o.Example
 			if example == "" {
 				example = "..."
@@ -169,6 +200,18 @@ func (s *Session) checkOptions(t *catalog.Table, at diag.Span) bool {
 	}
 	s.forgive(found)
 	return !hasErrors(s.diags.All[found:])
+}
+
+// nearest is the option among those given whose key key may be meant by, misspelled; nil where there is none.
+func nearest(given catalog.Options, key string) *catalog.Option {
+	keys := make([]string, len(given))
+	for i := range given {
+		keys[i] = given[i].Key
+	}
+	if g, ok := diag.Suggest(key, keys); ok {
+		return given.Lookup(g)
+	}
+	return nil
 }
 
 // forgive takes back findings, from the given one on, about values that are not known yet (Options.AllowUnset).
@@ -218,14 +261,20 @@ func (s *Session) formats(t *catalog.Table, c *catalog.ConnectorSpec) []formatUs
 			d := s.diags.Errorf(codes.UnknownFormat, o.ValueSpan, "format '%s' is not known", o.Value)
 			if help, ok := foreignFormats[o.Value]; ok {
 				d.Help("%s", help).Note("known are %s", strings.Join(names, ", "))
-			} else if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, strings.ToLower(o.Value)+"-") }); i >= 0 {
-				d.Help("did you mean '%s'?", names[i])
-			} else if g, ok := diag.Suggest(o.Value, names); ok {
-				d.Help("did you mean '%s'?", g)
-			} else {
-				d.Help("known are %s", strings.Join(names, ", "))
+				continue
 			}
-			continue
+			i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, strings.ToLower(o.Value)+"-") })
+			meant, near := diag.Suggest(o.Value, names)
+			if i >= 0 {
+				meant = names[i]
+			}
+			if i < 0 && !near {
+				d.Help("known are %s", strings.Join(names, ", "))
+				continue
+			}
+			d.Help("did you mean '%s'?", meant)
+			f = s.o.Registry.Formats[meant]
+			o.Value = meant // so that the format's own options are looked at as what they are
 		}
 		out = append(out, formatUse{key: k, prefix: c.Formats[k] + f.Name + ".", spec: f})
 	}
@@ -287,15 +336,30 @@ func (s *Session) checkOption(t *catalog.Table, c *catalog.ConnectorSpec, format
 			}
 		}
 	}
-	if g, ok := diag.Suggest(o.Key, known); ok {
-		d.Help("did you mean '%s'?", g)
-		return
-	}
-	if g, ok := diag.Suggest("properties."+o.Key, known); ok {
-		d.Help("did you mean '%s'?", g)
-		return
+	for _, key := range []string{o.Key, "properties." + o.Key} {
+		if g, ok := diag.Suggest(key, known); ok {
+			d.Help("did you mean '%s'?", g)
+			s.takeAs(t, c, formats, o, g)
+			return
+		}
 	}
 	d.Help("an option that weir does not know is never ignored: remove it")
+}
+
+// takeAs goes on as if the key of o were key, where that is not given too and can have the value: a misspelled option is
+// not missing as well.
+func (s *Session) takeAs(t *catalog.Table, c *catalog.ConnectorSpec, formats []formatUse, o *catalog.Option, key string) {
+	if t.Options.Lookup(key) != nil {
+		return
+	}
+	found := len(s.diags.All)
+	as := *o
+	as.Key = key
+	if s.checkOption(t, c, formats, &as); len(s.diags.All) > found {
+		s.diags.All = s.diags.All[:found]
+		return
+	}
+	*o = as
 }
 
 // findOption is the declaration of key among specs, by name or by prefix.
@@ -311,6 +375,12 @@ func findOption(specs []catalog.OptionSpec, key string) *catalog.OptionSpec {
 		}
 	}
 	return nil
+}
+
+// byPrefix reports whether key is declared by its beginning only.
+func byPrefix(specs []catalog.OptionSpec, key string) bool {
+	spec := findOption(specs, key)
+	return spec != nil && spec.Prefix
 }
 
 func (s *Session) checkValue(spec *catalog.OptionSpec, o *catalog.Option) {

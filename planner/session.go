@@ -51,7 +51,7 @@ type Session struct {
 	diags  *diag.List           // of the statement at work
 	opt    *rules.Optimizer
 
-	failed   map[string]bool // keys whose SET was refused
+	failed   map[string]bool // keys whose SET was refused, or may have been lost in a statement that does not parse
 	analysis *Analysis       // where a script's statements are noted; nil in a session of single statements
 }
 
@@ -477,6 +477,8 @@ func (s *Session) sinkMode(t *catalog.Table) catalog.ChangeMode {
 	}
 	if c := s.connector(t); c != nil && c.SinkMode != nil {
 		return c.SinkMode(t)
+	} else if c == nil && s.o.Registry != nil {
+		return catalog.Retract // of a connector that is not known, which is said where the table is defined
 	}
 	return catalog.InsertOnly
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -140,6 +141,7 @@ func (x *lexer) str(start int, k Kind) {
 			// Strings seldom run over lines: the quote is missing from the first that does, and all quotes behind it have
 			// changed their part.
 			t := x.toks[x.multi-1]
+			x.forget(strings.LastIndexByte(x.src[:t.Start], '\n') + 1)
 			x.list.Errorf("SQ1004", x.span(t.Start, t.Start+1), "a string is not closed").At("this one runs over several lines: is its closing quote missing?").
 				Label(open, "nothing closes the quote here").Help(help)
 		} else {
@@ -154,6 +156,11 @@ func (x *lexer) str(start int, k Kind) {
 	if x.multi == 0 && strings.IndexByte(x.src[start:x.pos], '\n') >= 0 {
 		x.multi = len(x.toks)
 	}
+}
+
+// forget takes back what was said of the text from byte from on: it is one mistake that has another name.
+func (x *lexer) forget(from int) {
+	x.list.All = slices.DeleteFunc(x.list.All, func(d *diag.Diagnostic) bool { return d.Span.File == x.file && d.Span.Start >= from })
 }
 
 func (x *lexer) quoted(start int) {
