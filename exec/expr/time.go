@@ -412,7 +412,7 @@ func fromUnixtime(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			return err
 		}
 		sec := k.int(0, i)
-		if sec > maxMicros/datetime.Second || sec < -maxMicros/datetime.Second {
+		if sec > math.MaxInt64/datetime.Second || sec < math.MinInt64/datetime.Second { // 292,000 years away
 			return k.setNull(i)
 		}
 		at := sec * datetime.Second

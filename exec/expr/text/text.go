@@ -5,6 +5,7 @@ package text
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 
 	"weir/exec/batch"
@@ -95,33 +96,46 @@ func AppendInt(dst []byte, x int64, t types.Type, zone *datetime.Zone) []byte {
 	return strconv.AppendInt(dst, x, 10)
 }
 
-// AppendFloat appends a DOUBLE, or with single a FLOAT, as Java prints it: the fewest digits that read back as the same number, with at least one
-// behind the point, and an exponent below 0.001 and from 10^7 on: 1.0, 1.0E10, NaN, Infinity.
+// AppendFloat appends a DOUBLE, or with single a FLOAT, as Java prints it: the fewest digits that read back as the same number, but for what
+// appendJava says, with at least one behind the point, and an exponent below 0.001 and from 10^7 on: 1.0, 1.0E10, NaN, Infinity.
 func AppendFloat(dst []byte, f float64, single bool) []byte {
-	switch {
-	case f != f:
+	if f != f {
 		return append(dst, "NaN"...)
+	}
+	if math.Signbit(f) {
+		dst, f = append(dst, '-'), -f
+	}
+	switch {
 	case math.IsInf(f, 1):
 		return append(dst, "Infinity"...)
-	case math.IsInf(f, -1):
-		return append(dst, "-Infinity"...)
 	case f == 0:
-		if math.Signbit(f) {
-			dst = append(dst, '-')
-		}
 		return append(dst, "0.0"...)
 	}
 	bits := 64
 	if single {
 		bits = 32
 	}
-	if a := math.Abs(f); a >= 1e-3 && a < 1e7 {
+	if f >= 1e-3 && f < 1e7 {
 		if n := int64(f); float64(n) == f {
 			return append(strconv.AppendInt(dst, n, 10), ".0"...)
+		}
+		if digits, point, ok := appendJava(dst, f, single); ok {
+			for len(digits)-len(dst) <= point {
+				digits = append(digits, '0')
+			}
+			return slices.Insert(digits, len(dst)+point, '.')
 		}
 		return strconv.AppendFloat(dst, f, 'f', -1, bits)
 	}
 	start := len(dst)
+	digits, point, ok := appendJava(dst, f, single)
+	if ok {
+		dst = slices.Insert(digits, start+1, '.')
+		if len(dst) == start+2 {
+			dst = append(dst, '0')
+		}
+		return strconv.AppendInt(append(dst, 'E'), int64(point-1), 10)
+	}
 	dst = strconv.AppendFloat(dst, f, 'e', -1, bits) // d.ddde±xx
 	e := start + bytes.IndexByte(dst[start:], 'e')
 	exp, err := strconv.Atoi(string(dst[e+1:]))
