@@ -14,9 +14,19 @@ func (p *parser) alterTail() *ast.AlterTable {
 		to := p.name("the new name")
 		a.To = &to
 	case p.accept("RENAME"):
+		if p.is("COLUMN") {
+			p.errorf("SQ1001", "expected a column's name, found the word COLUMN").Help("leave it out: RENAME a TO b")
+			return a
+		}
 		from := p.ident("a column's name")
 		if !p.failed && !p.accept("TO") {
-			p.unexpected("TO and the new name")
+			end := p.tok().Kind == token.EOF
+			d := p.unexpected("TO and the new name")
+			if end {
+				d.Help("RENAME TO %s gives the table another name, RENAME a TO b a column", from.Name)
+			} else {
+				d.Help("write RENAME %s TO and the new name", from.Name)
+			}
 			return a
 		}
 		to := p.ident("the new name")
@@ -43,7 +53,10 @@ func (p *parser) alterTail() *ast.AlterTable {
 	case p.accept("DROP"):
 		p.alterDrop(a)
 	default:
-		p.unexpected("RENAME, SET, RESET, ADD, MODIFY or DROP")
+		d := p.unexpected("RENAME, SET, RESET, ADD, MODIFY or DROP")
+		if t := p.toks[max(p.at, 0)]; t.Key == "CHANGE" {
+			d.Help("RENAME a TO b gives a column another name, MODIFY (a BIGINT) another type")
+		}
 	}
 	return a
 }

@@ -222,6 +222,9 @@ func (p *parser) hintAt(d *diag.Diagnostic, i int, want string) {
 	}
 	// SELECT a FORM t: FORM was taken for an alias and the error shows one token later. Behind a name that
 	// ends what stands there, nothing was meant to follow.
+	if p.toks[0].Is("ALTER") {
+		return
+	}
 	if closing := t.Kind == token.EOF || t.Is(")") || t.Is(";") || t.Is(","); !closing && i > 0 && p.toks[i-1].Kind == token.Word && !token.Keyword(p.toks[i-1].Key) {
 		if w, ok := diag.Suggest(p.toks[i-1].Key, clauseWords); ok {
 			d.Label(p.span(p.toks[i-1]), "did you mean %s?", w)

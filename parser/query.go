@@ -1,6 +1,8 @@
 package parser
 
 import (
+	"strings"
+
 	"weir/parser/ast"
 	"weir/parser/diag"
 	"weir/parser/token"
@@ -404,9 +406,13 @@ func (p *parser) hints() []*ast.Hint {
 		h.Name = token.Upper(p.ident("a hint's name").Name)
 		if p.accept("(") {
 			for !p.failed && !p.is(")") {
-				if k := p.tok().Kind; k == token.String && p.peek(1).Is("=") {
+				switch k := p.tok(); {
+				case k.Kind == token.String && (p.peek(1).Is("=") || p.peek(1).Kind == token.String):
 					h.KVs = append(h.KVs, p.property())
-				} else {
+				case (k.Kind == token.Word || k.Kind == token.Quoted) && p.peek(1).Is("="):
+					key := strings.Trim(k.Text(p.file), "`")
+					p.errorf("SQ1014", "the keys of options are strings, found %s", p.found(k)).Help("write '%s' = '...'", key)
+				default:
 					h.Args = append(h.Args, p.expr())
 				}
 				if !p.accept(",") {

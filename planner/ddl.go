@@ -150,6 +150,7 @@ func (s *Session) primaryKey(t *catalog.Table, st *ast.CreateTable) bool {
 		return true
 	}
 	ok := true
+	t.KeySpan = pk.Sp
 	if !pk.NotEnforced {
 		s.diags.Errorf(codes.PrimaryKey, pk.Sp, "a PRIMARY KEY must be NOT ENFORCED").
 			At("nothing checks rows that others wrote").Help("write PRIMARY KEY (...) NOT ENFORCED")

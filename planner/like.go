@@ -22,7 +22,7 @@ func (s *Session) like(t *catalog.Table, st *ast.CreateTable) bool {
 	}
 	if l.how["CONSTRAINTS"] == "INCLUDING" {
 		for _, k := range src.PrimaryKey {
-			t.PrimaryKey = append(t.PrimaryKey, l.at[k])
+			t.PrimaryKey, t.KeySpan = append(t.PrimaryKey, l.at[k]), st.Like.Sp
 		}
 	}
 	if l.how["PARTITIONS"] == "INCLUDING" && t.Partitions == nil {

@@ -85,7 +85,12 @@ func (s *Session) place(parts []ast.Ident, in catalog.Place, diags *diag.List) (
 	if len(parts) > 0 {
 		db := parts[len(parts)-1]
 		if at.Database = db.Name; !s.spaces.known[at] {
-			if !s.spaces.refused[at.Catalog] {
+			switch dbs := s.spaces.databases(db.Name); {
+			case s.spaces.refused[at.Catalog]:
+			case len(parts) == 1 && len(dbs) > 0:
+				diags.Errorf(codes.UnknownDatabase, db.Sp, "%s is a catalog, and a database stands before a table's name", db.Name).
+					Help("write %s.%s and the table's name", scalar.QuoteName(db.Name), scalar.QuoteName(dbs[0]))
+			default:
 				unknownSpace(diags, db, "database", s.spaces.databases(at.Catalog))
 			}
 			return at, false

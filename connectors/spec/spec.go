@@ -121,12 +121,10 @@ func (c *checker) noPrimaryKey(why, help string) {
 	}
 }
 
-// keySpan is the place of the primary key: its first column, for want of the clause's own.
+// keySpan is the place of the primary key, or the table's name.
 func (c *checker) keySpan() diag.Span {
-	if len(c.t.PrimaryKey) > 0 {
-		if s := c.t.Columns[c.t.PrimaryKey[0]].Span; !s.IsZero() {
-			return s
-		}
+	if !c.t.KeySpan.IsZero() {
+		return c.t.KeySpan
 	}
 	return c.t.NameSpan
 }

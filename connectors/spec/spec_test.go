@@ -43,7 +43,7 @@ func check(t *testing.T, input string, use catalog.Use) string {
 			col.Kind, col.MetadataKey, col.Virtual = catalog.Metadata, meta+virtual, isVirtual
 		}
 		if strings.Contains(line, " key") && key == "" {
-			table.PrimaryKey = append(table.PrimaryKey, len(table.Columns))
+			table.PrimaryKey, table.KeySpan = append(table.PrimaryKey, len(table.Columns)), col.Span
 		}
 		table.Columns = append(table.Columns, col)
 		at += len(line)

@@ -143,6 +143,7 @@ var Codes = map[string]string{
 	"SQ7110": "a result depends on the time zone of the machine",
 	"SQ7111": "an alignment group has nothing to align",
 	"SQ7112": "an alignment's drift is shorter than rows may be late",
+	"SQ7113": "a table is named for late rows, and nothing drops any",
 
 	"SQ7201": "a join remembers both of its sides for ever",
 	"SQ7202": "every row of one side of a join meets every row of the other",

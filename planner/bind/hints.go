@@ -226,13 +226,13 @@ func (h *hints) ttl(s *scope) *time.Duration {
 	return nil
 }
 
-// lookup is the hint LOOKUP for a table, by its own name or the one it has in FROM; nil where there is none.
-func (h *hints) lookup(table string, s *scope) *logical.LookupHint {
-	if h == nil {
+// lookup is the hint LOOKUP for the table that s has alone, by the name it has in FROM; nil where there is none.
+func (h *hints) lookup(s *scope) *logical.LookupHint {
+	if h == nil || len(s.rels) != 1 {
 		return nil
 	}
 	for _, l := range h.lookups {
-		if l.table == table || len(s.rels) == 1 && l.table == s.rels[0].name {
+		if l.table == s.rels[0].name {
 			return l.opts
 		}
 	}

@@ -51,8 +51,7 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 		return nil, nil
 	}
 	if asOf != nil && asOf.Looks() {
-		asOf.Hint = b.hints.lookup(lookupTable(right).Name, rs)
-		b.hints.seen(lookupTable(right).Name)
+		asOf.Hint = b.hints.lookup(rs)
 	}
 	using := t.Using
 	if t.Natural {

@@ -133,6 +133,10 @@ func (b *Binder) orderedFor(q *ast.Query, c *ast.SelectCore, k *correlation) log
 // limits reads LIMIT and OFFSET: the numbers of the first and the last row, counted from 1.
 func (b *Binder) limits(q *ast.Query) (from, to int64, ok bool) {
 	number := func(e ast.Expr, what string) (int64, bool) {
+		if c, isName := e.(*ast.ColumnRef); isName {
+			b.Diags.Errorf(codes.NoLimit, c.Sp, "%s takes a whole number, found the name %s", what, c.Name).Help("as in %s 10", what)
+			return 0, false
+		}
 		v := b.scalarOver(e, &scope{what: what}, what)
 		if v == nil {
 			return 0, false

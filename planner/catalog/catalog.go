@@ -105,7 +105,8 @@ func (o Options) WithPrefix(prefix string) Options {
 type Table struct {
 	Name       string
 	Columns    []Column
-	PrimaryKey []int // indexes into Columns; nil without one
+	PrimaryKey []int     // indexes into Columns; nil without one
+	KeySpan    diag.Span // the PRIMARY KEY; zero without one
 	Watermark  *Watermark
 	Connector  string // the option 'connector'
 	Options    Options
@@ -178,6 +179,8 @@ type OptionSpec struct {
 	Key      string
 	Type     OptionType
 	Values   []string // OptEnum
+	Least    int64    // OptInt, OptLong: the least value beside -1, which stands for none; 0 for any
+	Most     int64    // and the greatest; 0 for any
 	Default  string   // "" when there is none
 	Required bool
 	Secret   bool   // masked when shown

@@ -254,9 +254,15 @@ func CheckValue(spec *catalog.OptionSpec, value string) error {
 	var err error
 	switch spec.Type {
 	case catalog.OptInt, catalog.OptLong:
-		_, err = strconv.ParseInt(value, 10, 64)
-		if err != nil {
+		var n int64
+		n, err = strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil:
 			err = fmt.Errorf("'%s' expects a whole number, found '%s'", spec.Key, value)
+		case spec.Most != 0 && n > spec.Most:
+			err = fmt.Errorf("'%s' is at most %d, found '%s'", spec.Key, spec.Most, value)
+		case spec.Least != 0 && n < spec.Least && n != -1:
+			err = fmt.Errorf("'%s' is at least %d, found '%s'", spec.Key, spec.Least, value)
 		}
 	case catalog.OptFloat:
 		if f, e := strconv.ParseFloat(value, 64); e != nil || math.IsNaN(f) || math.IsInf(f, 0) {

@@ -5,8 +5,8 @@ import c "weir/planner/catalog"
 // Keys declares every setting that SET knows, in the order in which they are listed.
 var Keys = []c.OptionSpec{
 	{Key: PipelineName, Type: c.OptString, Doc: "Name of the job; names its state directory, its log lines and its checkpoints."},
-	{Key: MaxParallelism, Type: c.OptInt, Default: "128", Doc: "Number of key groups, the most subtasks that keyed state can be spread over; fixed at the first start."},
-	{Key: Parallelism, Type: c.OptInt, Doc: "Number of subtasks of every operator; by default the number of processors."},
+	{Key: MaxParallelism, Type: c.OptInt, Least: 1, Most: 32768, Default: "128", Doc: "Number of key groups, the most subtasks that keyed state can be spread over; fixed at the first start."},
+	{Key: Parallelism, Type: c.OptInt, Least: 1, Most: 32768, Doc: "Number of subtasks of every operator; by default the number of processors."},
 	{Key: RuntimeMode, Type: c.OptEnum, Values: []string{"STREAMING", "BATCH"}, Default: "STREAMING", Doc: "BATCH reads tables that end, without watermarks, and puts final results out when they have ended."},
 	{Key: CheckpointInterval, Type: c.OptDuration, Doc: "Time between checkpoints; without it nothing is checkpointed and exactly-once sinks are refused."},
 	{Key: CheckpointMode, Type: c.OptEnum, Values: []string{"EXACTLY_ONCE", "AT_LEAST_ONCE"}, Default: "EXACTLY_ONCE", Doc: "How checkpoints treat records in flight."},

@@ -11,6 +11,7 @@ import (
 	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/logical"
+	"weir/planner/physical"
 	"weir/planner/scalar"
 	"weir/planner/types"
 )
@@ -29,6 +30,7 @@ var timeRules = []Rule{
 	{Code: "SQ7110", Name: "zone-of-the-machine", run: machineZone},
 	{Code: "SQ7111", Name: "alignment-of-nothing", run: alignmentAlone},
 	{Code: "SQ7112", Name: "drift-within-lateness", run: alignmentDrift},
+	{Code: "SQ7113", Name: "no-rows-are-late", Sound: true, run: noLateRows},
 }
 
 func watermarkMissing(p *pass) {
@@ -485,4 +487,39 @@ func machineZone(p *pass) {
 		d.Severity = diag.Note
 	}
 	d.Note("'table.local-time-zone' is not set").Help("SET 'table.local-time-zone' = 'UTC', or the zone that is meant")
+}
+
+// noLateRows reports a table for late rows that no operator of the script's jobs drops.
+func noLateRows(p *pass) {
+	if len(p.Jobs) == 0 {
+		return
+	}
+	dropped := map[string]bool{}
+	for _, j := range p.Jobs {
+		for _, s := range j.Sinks {
+			if r, ok := s.Input.(*physical.LateRows); ok {
+				dropped[r.Table] = true
+			}
+		}
+	}
+	each(p, func(kv *ast.Property, above []ast.Node) {
+		if kv.Key.Value != config.LateRowsTarget || kv.Value == nil || kv.Value.Value == "" {
+			return
+		}
+		const help = "remove the option, or read the table by a window or another operator that drops late rows"
+		switch of := above[len(above)-1].(type) {
+		case *ast.Set:
+			if len(dropped) == 0 {
+				p.report(kv.Value.Sp, "%s gets no rows: no job of this script drops any as late", kv.Value.Value).Help(help)
+			}
+		case *ast.CreateTable:
+			if name := of.Name.Last().Name; !dropped[name] && p.uses()[name] > 0 {
+				p.report(kv.Value.Sp, "%s gets no rows: no job of this script drops any of %s as late", kv.Value.Value, name).Help(help)
+			}
+		case *ast.TableName:
+			if name := of.Name.Last().Name; !dropped[name] {
+				p.report(kv.Value.Sp, "%s gets no rows: no job of this script drops any of %s as late", kv.Value.Value, name).Help(help)
+			}
+		}
+	})
 }
