@@ -3,6 +3,7 @@
 //	merge     Calc over Calc becomes one
 //	windows   a windowed Aggregate becomes a WindowAggregate; the window function below it is taken into it
 //	          where nothing else looks at its columns
+//	order     inner joins of FROM a, b, c are put in an order in which they have keys (joinorder.go)
 //	joins     conditions sink below joins; columns that must be equal become their keys (join.go)
 //	ranks     OVER that is asked for the first rows only becomes a Rank (over.go)
 //	prune     columns that nobody reads are not made, nor decoded from records
@@ -40,7 +41,7 @@ type Optimizer struct {
 func (o *Optimizer) Optimize(n logical.Node) logical.Node {
 	n = o.merge(n)
 	n = o.merge(o.windows(n))
-	n = o.merge(o.joins(n))
+	n = o.merge(o.joins(o.joinOrder(n)))
 	n = o.merge(o.ranks(n))
 	n = o.merge(o.lateRows(n))
 	need := make([]bool, len(n.Cols()))

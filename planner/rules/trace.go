@@ -21,6 +21,7 @@ const (
 	SimplifyCondition = "simplify-condition"
 	WindowAggregate   = "window-aggregate"
 	PullWindow        = "pull-window"
+	JoinOrder         = "join-order"
 	JoinCondition     = "join-condition"
 	OuterToInner      = "outer-to-inner"
 	JoinKeys          = "join-keys"
@@ -48,6 +49,7 @@ var All = []Rule{
 	{SimplifyCondition, "A condition is replaced by an equal, simpler one; one that is always true goes."},
 	{WindowAggregate, "A GROUP BY with window_start and window_end becomes a window aggregation, which gives each result once."},
 	{PullWindow, "The window function is taken into the aggregation, so that rows are not copied for each window."},
+	{JoinOrder, "Tables are joined in an order in which each has a key in common with those before it, where the order of FROM does not."},
 	{JoinCondition, "A condition over one side of a join is asked before the join; one over both sides becomes part of its condition."},
 	{OuterToInner, "A LEFT JOIN whose rows without a partner no condition above lets through is an inner join."},
 	{JoinKeys, "Columns that must be equal become the key by which the rows of a join are spread and found."},
