@@ -699,7 +699,11 @@ func (x *exprBinder) call(e *ast.Call) scalar.Expr {
 	if v, done := x.jsonCall(e, f); done {
 		return v
 	}
-	return x.applyTo(name, e.Sp, e.Args...)
+	v := x.applyTo(name, e.Sp, e.Args...)
+	if v != nil && name == fn.CurrentDatabase {
+		return &scalar.Literal{Value: x.In.Database, Typ: v.Type(), Sp: e.Sp}
+	}
+	return v
 }
 
 func (x *exprBinder) unknownFunction(e *ast.Call) {

@@ -1,5 +1,8 @@
 package fn
 
+// CurrentDatabase is the name of the function that gives the database in use. The binder writes the name in its place.
+const CurrentDatabase = "CURRENT_DATABASE"
+
 func conversionFuncs() []*Func {
 	note := refused("it is written with AS: CAST(x AS type)")
 	return []*Func{
@@ -15,6 +18,11 @@ func conversionFuncs() []*Func {
 			Name: "TRY_CAST", Family: "conversion", Syntax: "TRY_CAST(x AS type)", Deterministic: true, Resolve: note,
 			Doc:      "x as a value of another type; NULL where it has none.",
 			Examples: examples("TRY_CAST('42' AS INT)", "42", "TRY_CAST('non-number' AS INT)", "NULL", "COALESCE(TRY_CAST('x' AS DATE), DATE '2026-01-01')", "2026-01-01"),
+		},
+		{
+			Name: CurrentDatabase, Family: "conversion", Syntax: CurrentDatabase + "()", Deterministic: true,
+			Doc:     "The database that is in use, USE has said which, where the function stands: a view keeps the one of its definition.",
+			Resolve: resolve(form(varcharOf).nulls(never)), Examples: examples("CURRENT_DATABASE()", "default_database"),
 		},
 		{
 			Name: "TYPEOF", Family: "conversion", Syntax: "TYPEOF(x)", Deterministic: true, Nulls: NullsToKernel, Doc: "The type of x, as DESCRIBE prints it.",
