@@ -3,22 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"weir/connectors/kafka/kafkatest/jvm"
 )
 
 // freeAddress is a loopback address that nobody listens on.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	port, err := jvm.FreePort()
+	return fmt.Sprintf("127.0.0.1:%d", port), err
 }
 
 // produce writes every line of text as a record of partition 0: KEY<tab>VALUE, or VALUE alone. The client is not the

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,6 +16,8 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // the driver mysql
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+
+	"weir/connectors/kafka/kafkatest/jvm"
 )
 
 // Server is a running server; it ends with its test.
@@ -47,7 +48,7 @@ func (s *Server) Start() {
 		s.t.Fatal(err)
 	}
 	for began := time.Now(); s.ping() != nil; time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 5*time.Minute {
 			s.Kill()
 			said := s.log.String()
 			s.t.Fatalf("the server does not answer: %v\n%s", s.ping(), said[max(0, len(said)-2000):])
@@ -72,16 +73,6 @@ func find(t *testing.T, program string, folders ...string) string {
 	}
 	t.Skipf("NOT RUN: %s is not on this machine", program)
 	return ""
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // asNobody is a user other than root: PostgreSQL does not run as that.
@@ -137,7 +128,11 @@ func Postgres(t *testing.T) *Server {
 // %s for its address.
 func serve(t *testing.T, as *syscall.SysProcAttr, dir string, end syscall.Signal, driver, dsn string, program func(port string) *exec.Cmd) *Server {
 	t.Helper()
-	port := strconv.Itoa(freePort(t))
+	free, err := jvm.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(free)
 	s := &Server{Addr: "127.0.0.1:" + port, t: t}
 	s.start = func() *exec.Cmd {
 		c := program(port)

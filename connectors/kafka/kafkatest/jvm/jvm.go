@@ -4,13 +4,18 @@ package jvm
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -111,14 +116,28 @@ func Tail(s string) string {
 	return s
 }
 
-// FreePort is a loopback port that nobody listens on now.
+// The ports that FreePort gives: none of those that systems give to connections, and to whoever listens on port 0 (Linux from 32768 on, others
+// from 49152). One of those would be free now, and somebody's when the program that it is for has started at last.
+const firstPort, lastPort = 10_000, 32_000
+
+var givenPorts sync.Map // the ports that FreePort has given in this process
+
+// FreePort is a loopback port that nobody listens on, and that nobody comes to by chance.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			continue
+		case err != nil:
+			return 0, err
+		}
+		return port, l.Close()
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Process is a program that runs. Its methods are any goroutine's.
