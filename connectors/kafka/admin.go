@@ -71,7 +71,7 @@ func asked[T any](ctx context.Context, a *admin, request func(ck.AdminOptionRequ
 	}
 	left := patience
 	if t, ok := ctx.Deadline(); ok {
-		left = min(left, max(time.Until(t), time.Millisecond))
+		left = max(time.Until(t), time.Millisecond)
 	}
 	return request(ck.SetAdminRequestTimeout(left))
 }

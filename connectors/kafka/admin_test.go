@@ -3,12 +3,15 @@ package kafka
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"testing"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/connectors/kafka/embedded"
+	"weir/connectors/kafka/kafkatest"
 )
 
 // A request to the controller, while no broker is there, keeps to the backoff of reconnecting, whatever the client has seen before.
@@ -18,14 +21,14 @@ func TestRequestsDoNotConnectInALoop(t *testing.T) {
 		wait func(*testing.T, *admin) // while the broker is there; nil: the client is made when it is gone
 	}{
 		{"an answer", func(t *testing.T, a *admin) {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 			defer cancel()
 			if _, err := a.DescribeCluster(ctx); err != nil { // it knows the controller now
 				t.Fatal(err)
 			}
 		}},
 		{"a broker that was asked for nothing", func(t *testing.T, a *admin) {
-			for deadline := time.Now().Add(10 * time.Second); !a.told(); {
+			for deadline := time.Now().Add(kafkatest.Patience); !a.told(); {
 				if time.Now().After(deadline) {
 					t.Fatal("the client has not been told of the cluster")
 				}
@@ -84,7 +87,7 @@ func requestsOfNobody(t *testing.T, before func(*testing.T, *admin)) {
 // connects is how often c has tried to connect, by the first statistics of then or later.
 func connects(t *testing.T, c *ck.Consumer, then time.Time) (n int64) {
 	t.Helper()
-	for deadline := then.Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := then.Add(kafkatest.Patience); time.Now().Before(deadline); {
 		e, ok := c.Poll(100).(*ck.Stats)
 		if !ok {
 			continue
@@ -107,4 +110,26 @@ func connects(t *testing.T, c *ck.Consumer, then time.Time) (n int64) {
 	}
 	t.Fatal("no statistics")
 	return 0
+}
+
+// A broker that takes its time is waited for as long as the request's context says, which may be longer than a request without an end waits.
+func TestSlowAnswerIsWaitedForAsLongAsTheContextSays(t *testing.T) {
+	b := kafkatest.Fake(t)
+	topic := b.Topic(t, "slow", 1)
+	b.Cluster.ControlKey(int16(kmsg.DescribeConfigs), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster.KeepControl()
+		b.Cluster.SleepControl(func() { time.Sleep(patience + time.Second) })
+		return nil, nil, false
+	})
+	log := slog.New(slog.DiscardHandler)
+	r, err := newOffsetReader(ck.ConfigMap{"bootstrap.servers": b.Addr}, "reader", log, newHealth(log, b.Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
+	defer cancel()
+	if _, err := r.admin.DescribeConfigs(ctx, ck.ConfigResource{Type: ck.ResourceTopic, Name: topic}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -67,7 +67,7 @@ func TestMetadataOfFourThousandBytesIsAccepted(t *testing.T) {
 		topic := b.Topic(t, "meta", 1)
 		in := openInstance(t, openSink(t, exactlyOnce(b, topic, "meta-")), "one", nil)
 		text := strings.Repeat("x", 4000)
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 		defer cancel()
 		if err := in.c.sendOffset(ctx, "weir.meta-.test", 1, text); err != nil {
 			t.Fatal(err)

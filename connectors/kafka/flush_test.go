@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"testing"
-	"time"
 
 	"weir/connectors/kafka/kafkatest"
 	"weir/exec"
@@ -51,7 +50,7 @@ func TestFlushEndsUnderLoad(t *testing.T) {
 		}()
 		for e := exec.Epoch(1); e <= 5; e++ {
 			barrier <- e
-			limit, stop := context.WithTimeout(ctx, 20*time.Second)
+			limit, stop := context.WithTimeout(ctx, kafkatest.Patience)
 			if _, err := w.Flush(limit, e); err != nil {
 				t.Fatalf("flush of epoch %d: %v", e, err)
 			}

@@ -156,7 +156,7 @@ func fields(t *catalog.Table) (out []int, cols []physical.Column) {
 func conf(t testing.TB, pairs ...string) *config.Config {
 	t.Helper()
 	c := config.New()
-	pairs = append([]string{config.PipelineName, "test job", config.ConnectTimeout, "30 s", config.LocalTimeZone, "UTC"}, pairs...)
+	pairs = append([]string{config.PipelineName, "test job", config.ConnectTimeout, fmt.Sprintf("%.0f s", kafkatest.Patience.Seconds()), config.LocalTimeZone, "UTC"}, pairs...)
 	for i := 0; i < len(pairs); i += 2 {
 		if err := c.Set(pairs[i], pairs[i+1], config.FromFile); err != nil {
 			t.Fatal(err)
@@ -214,7 +214,7 @@ func trySource(t testing.TB, tab *catalog.Table, settings ...string) (*source, e
 
 func discover(t testing.TB, s *source, known []exec.Split) []exec.Split {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 	defer cancel()
 	out, err := s.Discover(ctx, known)
 	if err != nil {
@@ -254,7 +254,7 @@ func rowsOf(b *batch.Batch) []string {
 func readRows(t testing.TB, r *reader, n int) []string {
 	t.Helper()
 	var out []string
-	limit := time.Now().Add(30 * time.Second)
+	limit := time.Now().Add(kafkatest.Patience)
 	for len(out) < n && time.Now().Before(limit) && len(r.Done()) < len(r.splits) {
 		b, err := r.Poll(context.Background(), 100*time.Millisecond)
 		if err != nil {
@@ -271,7 +271,7 @@ func readRows(t testing.TB, r *reader, n int) []string {
 func pollError(t testing.TB, r *reader) ([]string, error) {
 	t.Helper()
 	var out []string
-	for limit := time.Now().Add(40 * time.Second); time.Now().Before(limit); {
+	for limit := time.Now().Add(kafkatest.Patience); time.Now().Before(limit); {
 		b, err := r.Poll(context.Background(), 100*time.Millisecond)
 		if err != nil {
 			return out, err
@@ -321,7 +321,7 @@ func openInstance(t testing.TB, s *sink, name string, fixed []byte) *instance {
 func tryInstance(t testing.TB, s *sink, name string, fixed []byte) (*instance, error) {
 	t.Helper()
 	log, text := logger()
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 	defer cancel()
 	c, err := s.Transactional().Open(ctx, &exec.JobContext{Name: "test", Instance: name, Config: s.cfg, Log: log})
 	if err != nil {
@@ -405,7 +405,7 @@ func (in *instance) commit(n exec.Epoch) error {
 	if err := in.w.Barrier(n); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 	defer cancel()
 	if _, err := in.w.Flush(ctx, n); err != nil {
 		return err

@@ -246,7 +246,7 @@ func (c *clusterCheck) broker(whole context.Context) bool {
 	}
 	c.nodes = d.Nodes
 	if c.first("broker " + c.where) {
-		if took := time.Since(began); took > slowAnswer {
+		if took := time.Since(began); took > c.o.Timeout/slowAnswer {
 			c.fail(codeBroker, diag.Warning, optionPlace(c.use.Table, "properties.bootstrap.servers"), subject, "speed",
 				fmt.Sprintf("its first answer took %s", took.Round(100*time.Millisecond)), "look at the broker's load, and at the network in between")
 		}
@@ -260,8 +260,8 @@ func (c *clusterCheck) broker(whole context.Context) bool {
 	return true
 }
 
-// slowAnswer is from when on a broker's answer, which takes milliseconds, is slow.
-const slowAnswer = 2 * time.Second
+// slowAnswer is which part of the time that an answer may take makes it slow: it takes milliseconds. Of the default it is 2 s.
+const slowAnswer = 5
 
 func counted(n int, what string) string {
 	if n == 1 {

@@ -11,10 +11,10 @@ import (
 
 func inspect(t *testing.T, uses ...TableUse) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 	defer cancel()
 	var b strings.Builder
-	for _, a := range Inspect(ctx, uses, InspectOptions{Config: conf(t), Formats: plain, Records: 10, Timeout: 10 * time.Second}).Answers {
+	for _, a := range Inspect(ctx, uses, InspectOptions{Config: conf(t), Formats: plain, Records: 10, Timeout: time.Minute}).Answers {
 		status := "ok"
 		switch {
 		case a.Skipped:

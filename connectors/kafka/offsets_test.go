@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -40,9 +39,9 @@ func TestCoordinatorThatMovedIsAskedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 	defer cancel()
-	err = await(ctx, log, 20*time.Second, "group g", b.Addr, "", nil, func(ctx context.Context) error {
+	err = await(ctx, log, kafkatest.Patience, "group g", b.Addr, "", nil, func(ctx context.Context) error {
 		_, err := groupOffsets(ctx, r.admin, "g", []ck.TopicPartition{{Topic: &topic, Partition: 0}}, true)
 		return err
 	})

@@ -341,7 +341,7 @@ func TestWakeEndsAPoll(t *testing.T) {
 	r := openReader(t, s, discover(t, s, nil))
 	done := make(chan error, 1)
 	go func() {
-		_, err := r.Poll(context.Background(), time.Minute)
+		_, err := r.Poll(context.Background(), 2*kafkatest.Patience)
 		done <- err
 	}()
 	r.Wake()
@@ -350,7 +350,7 @@ func TestWakeEndsAPoll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(kafkatest.Patience):
 		t.Fatal("a woken Poll waits on")
 	}
 }
@@ -380,12 +380,12 @@ func TestPositionsGoToTheUsersGroup(t *testing.T) {
 func TestMissingTopicIsWaitedForAndThenGivenUp(t *testing.T) {
 	b := kafkatest.Fake(t)
 	tab := table("kafka", []string{"line STRING"}, sourceOptions(b, "nowhere", "scan.startup.mode", "earliest-offset")...)
-	s := openSource(t, tab, "weir.connect.timeout", "2 s")
+	s := openSource(t, tab, "weir.connect.timeout", "5 s")
 	log, text := logger()
 	s.log = log
 	_, err := s.Discover(context.Background(), nil)
 	var e *exec.Error
-	if !errors.As(err, &e) || !errors.Is(err, exec.ErrFatal) || err.Error() != "wait for topic nowhere on "+b.Addr+": given up after 2s: topic nowhere does not exist" ||
+	if !errors.As(err, &e) || !errors.Is(err, exec.ErrFatal) || err.Error() != "wait for topic nowhere on "+b.Addr+": given up after 5s: topic nowhere does not exist" ||
 		!strings.Contains(e.Help, "kafka-topics --bootstrap-server "+b.Addr+" --create --topic nowhere") {
 		t.Fatalf("%v", err)
 	}
@@ -420,7 +420,7 @@ func TestPausedPartitionsLoseAndRepeatNothing(t *testing.T) {
 		dice := rand.New(rand.NewPCG(uint64(seed), 0))
 		var next, left [partitions]int
 		var paused [partitions]bool
-		for limit := time.Now().Add(60 * time.Second); len(r.Done()) < partitions; {
+		for limit := time.Now().Add(kafkatest.Patience); len(r.Done()) < partitions; {
 			if time.Now().After(limit) {
 				t.Fatalf("not done in time, at %v", next)
 			}

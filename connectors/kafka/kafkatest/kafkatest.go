@@ -14,10 +14,19 @@ import (
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/connectors/kafka/kafkatest/realkafka"
 )
+
+// Patience is how long tests wait for what must come. It comes in a moment on a machine that does nothing else; on one that runs many tests at
+// once a broker was seen to take a minute to start.
+const Patience = 5 * time.Minute
+
+const patienceMillis = int(Patience / time.Millisecond)
 
 // Broker is a running Kafka of one node.
 type Broker struct {
@@ -88,10 +97,10 @@ func (b *Broker) Topic(t testing.TB, name string, partitions int, config ...stri
 	for i := 0; i+1 < len(config); i += 2 {
 		cfg[config[i]] = config[i+1]
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	res, err := a.CreateTopics(ctx, []ck.TopicSpecification{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1, Config: cfg}},
-		ck.SetAdminOperationTimeout(20*time.Second))
+		ck.SetAdminOperationTimeout(time.Minute))
 	if err != nil {
 		t.Fatalf("create topic %s: %v", name, err)
 	}
@@ -110,7 +119,7 @@ func (b *Broker) Topic(t testing.TB, name string, partitions int, config ...stri
 			}
 		}
 	}
-	t.Fatalf("topic %s has no leaders after 30 s", name)
+	t.Fatalf("topic %s has no leaders", name)
 	return ""
 }
 
@@ -119,9 +128,9 @@ func (b *Broker) DeleteTopic(t testing.TB, name string) {
 	t.Helper()
 	a := b.admin(t)
 	defer a.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	res, err := a.DeleteTopics(ctx, []string{name}, ck.SetAdminOperationTimeout(20*time.Second))
+	res, err := a.DeleteTopics(ctx, []string{name}, ck.SetAdminOperationTimeout(time.Minute))
 	if err != nil || res[0].Error.Code() != ck.ErrNoError {
 		t.Fatalf("delete topic %s: %v %v", name, err, res)
 	}
@@ -131,7 +140,7 @@ func (b *Broker) DeleteTopic(t testing.TB, name string) {
 			return
 		}
 	}
-	t.Fatalf("topic %s is still there after 30 s", name)
+	t.Fatalf("topic %s is still there", name)
 }
 
 // DeleteRecords removes the records of a partition before offset, as retention does.
@@ -139,7 +148,7 @@ func (b *Broker) DeleteRecords(t testing.TB, topic string, partition int32, offs
 	t.Helper()
 	a := b.admin(t)
 	defer a.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	r, err := a.DeleteRecords(ctx, []ck.TopicPartition{{Topic: &topic, Partition: partition, Offset: ck.Offset(offset)}})
 	if err != nil {
@@ -209,7 +218,7 @@ func (b *Broker) Transaction(t testing.TB, id, end, topic string, records ...Rec
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	fail := func(what string, err error) {
 		if err != nil {
@@ -235,8 +244,8 @@ func (b *Broker) Transaction(t testing.TB, id, end, topic string, records ...Rec
 
 // firstOffset asks for the first offset of a partition. A broker that has just been started may not lead it, or know of it, yet.
 func firstOffset(c *ck.Consumer, topic string, partition int32) (int64, error) {
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		lo, _, err := c.QueryWatermarkOffsets(topic, partition, 20000)
+	for deadline := time.Now().Add(Patience); ; {
+		lo, _, err := c.QueryWatermarkOffsets(topic, partition, patienceMillis)
 		var e ck.Error
 		if errors.As(err, &e) && time.Now().Before(deadline) {
 			switch e.Code() {
@@ -259,7 +268,7 @@ func (b *Broker) Read(t testing.TB, topic, isolation string) []Record {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	md, err := c.GetMetadata(&topic, false, 20000)
+	md, err := c.GetMetadata(&topic, false, patienceMillis)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,10 +285,10 @@ func (b *Broker) Read(t testing.TB, topic, isolation string) []Record {
 	}
 	var out []Record
 	ended := map[int32]bool{}
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(Patience)
 	for len(ended) < len(parts) {
 		if time.Now().After(deadline) {
-			t.Fatalf("read %s: no end of every partition within 60 s", topic)
+			t.Fatalf("read %s: no end of every partition", topic)
 		}
 		switch e := c.Poll(500).(type) {
 		case *ck.Message:
@@ -324,7 +333,7 @@ func (b *Broker) GroupOffset(t testing.TB, group, topic string, partition int32)
 	t.Helper()
 	a := b.admin(t)
 	defer a.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	r, err := a.ListConsumerGroupOffsets(ctx, []ck.ConsumerGroupTopicPartitions{{Group: group, Partitions: []ck.TopicPartition{{Topic: &topic, Partition: partition}}}})
 	var ke ck.Error
@@ -339,6 +348,32 @@ func (b *Broker) GroupOffset(t testing.TB, group, topic string, partition int32)
 		metadata = *p.Metadata
 	}
 	return int64(p.Offset), metadata
+}
+
+// TransactionState is what the transaction coordinator says of a transactional id: Ongoing, CompleteAbort and so on.
+func (b *Broker) TransactionState(t testing.TB, id string) string {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	req := kmsg.NewDescribeTransactionsRequest()
+	req.TransactionalIDs = []string{id}
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil {
+		t.Fatalf("describe transactional id %s: %v", id, err)
+	}
+	for _, s := range resp.TransactionStates {
+		if err := kerr.ErrorForCode(s.ErrorCode); err != nil {
+			t.Fatalf("describe transactional id %s: %v", id, err)
+		}
+		return s.State
+	}
+	t.Fatalf("transactional id %s is not known", id)
+	return ""
 }
 
 // transactionalID is librdkafka's resource type, which the Go client has no name for.
@@ -362,7 +397,7 @@ func (b *Broker) Grant(t testing.TB, user, kind, name, operation string) {
 	case "transactional-id":
 		bind.Type, bind.ResourcePatternType = transactionalID, ck.ResourcePatternTypePrefixed
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	r, err := a.CreateACLs(ctx, ck.ACLBindings{bind})
 	if err != nil {

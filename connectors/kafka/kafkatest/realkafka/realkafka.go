@@ -138,7 +138,7 @@ func (b *Broker) start() error {
 	b.mu.Lock()
 	b.proc = proc
 	b.mu.Unlock()
-	return b.ready(60 * time.Second)
+	return b.ready(5 * time.Minute)
 }
 
 func (b *Broker) ready(limit time.Duration) error {
