@@ -108,6 +108,9 @@ func Start(o Options) (*Broker, error) {
 // Addr is the bootstrap address.
 func (b *Broker) Addr() string { return b.addr }
 
+// createPatience is how long Create waits for the broker, which is in this very process: it answers at once unless the machine is overloaded.
+const createPatience = 2 * time.Minute
+
 // Create creates topics that do not exist.
 func (b *Broker) Create(topics ...Topic) error {
 	if len(topics) == 0 {
@@ -118,7 +121,7 @@ func (b *Broker) Create(topics ...Topic) error {
 		return err
 	}
 	defer a.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), createPatience)
 	defer cancel()
 	specs := make([]ck.TopicSpecification, len(topics))
 	for i, t := range topics {
