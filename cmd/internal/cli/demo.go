@@ -19,6 +19,9 @@ import (
 	"weir/examples"
 )
 
+// demoPatience is how long the demo waits for one thing that must come.
+const demoPatience = 2 * time.Minute
+
 // demoOptions are the flags of demo.
 type demoOptions struct {
 	kafka   string
@@ -159,9 +162,15 @@ func (d *demoRun) run(ctx context.Context) error {
 	if err := d.wait(ctx, feed, witness, job, feed.done); err != nil {
 		return err
 	}
-	// Everything is sent: the rest must come out, and nothing twice.
-	deadline := time.Now().Add(30 * time.Second)
-	if err := d.wait(ctx, feed, witness, job, func() bool { return witness.distinct() == d.records || time.Now().After(deadline) }); err != nil {
+	// Everything is sent: the rest must come out, and nothing twice. What comes slowly is not lost.
+	seen, at := -1, time.Now()
+	rested := func() bool {
+		if n := witness.distinct(); n != seen {
+			seen, at = n, time.Now()
+		}
+		return seen == d.records || time.Since(at) > demoPatience
+	}
+	if err := d.wait(ctx, feed, witness, job, rested); err != nil {
 		return err
 	}
 	if err := job.stop(); err != nil {

@@ -68,8 +68,8 @@ func (j *demoJob) start(ctx context.Context) error {
 		return nil
 	case <-j.exited:
 		return fmt.Errorf("the job did not start (%w):\n%s", ended(j.err), j.tail())
-	case <-time.After(30 * time.Second):
-		return fmt.Errorf("the job did not start within 30 s:\n%s", j.tail())
+	case <-time.After(demoPatience):
+		return fmt.Errorf("the job did not start within %s:\n%s", demoPatience, j.tail())
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -119,8 +119,8 @@ func (j *demoJob) stop() error {
 	}
 	select {
 	case <-j.exited:
-	case <-time.After(30 * time.Second):
-		return fmt.Errorf("the job did not stop within 30 s of SIGTERM:\n%s", j.tail())
+	case <-time.After(demoPatience):
+		return fmt.Errorf("the job did not stop within %s of SIGTERM:\n%s", demoPatience, j.tail())
 	}
 	if j.err != nil {
 		return fmt.Errorf("the job did not stop cleanly (%w):\n%s", j.err, j.tail())

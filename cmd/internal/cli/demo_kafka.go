@@ -35,7 +35,7 @@ func newDemoAdmin(broker string) (demoAdmin, error) {
 }
 
 func (a demoAdmin) create(ctx context.Context, topics ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
 	var specs []kafka.TopicSpecification
 	for _, t := range topics {
@@ -54,7 +54,7 @@ func (a demoAdmin) create(ctx context.Context, topics ...string) error {
 }
 
 func (a demoAdmin) remove(topics ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), demoPatience)
 	defer cancel()
 	results, err := a.DeleteTopics(ctx, topics)
 	if err != nil {
@@ -238,10 +238,10 @@ func (w *witness) count(m *kafka.Message) {
 
 // drain waits until the witness has read to the end of every partition.
 func (w *witness) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
 	for p := range int32(demoPartitions) {
-		_, end, err := w.consumer.QueryWatermarkOffsets(w.topic, p, 10_000)
+		_, end, err := w.consumer.QueryWatermarkOffsets(w.topic, p, int(demoPatience/time.Millisecond))
 		if err != nil {
 			return fmt.Errorf("ask for the end of %s: %w", w.topic, err)
 		}
