@@ -11,8 +11,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -41,12 +41,15 @@ func Serve(dir string, answer func(context.Context, Request) (any, error)) (end 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	if err := sweep(); err != nil {
+		return nil, fmt.Errorf("control sockets of jobs that are gone: %w", err)
+	}
 	// Only the user may go into the folder of the socket.
 	place, err := os.MkdirTemp("", socketFolder)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	path := filepath.Join(place, "socket")
+	path := filepath.Join(place, socketFile)
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), os.RemoveAll(place))
@@ -78,9 +81,6 @@ func Serve(dir string, answer func(context.Context, Request) (any, error)) (end 
 
 // tell writes the socket's path into the state directory, whole or not at all.
 func tell(dir, path string) error {
-	if err := sweep(dir); err != nil {
-		return err
-	}
 	tmp := filepath.Join(dir, file+".new")
 	if err := os.WriteFile(tmp, []byte(path+"\n"), 0o600); err != nil {
 		return err
@@ -88,29 +88,41 @@ func tell(dir, path string) error {
 	return os.Rename(tmp, filepath.Join(dir, file))
 }
 
-// sweep removes the folder of a socket that nobody listens at any more: its process was killed.
-func sweep(dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, file))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// sweep removes the folders of sockets that nobody listens at any more: their processes were killed. Those of other users stay, as do young ones,
+// whose process may be about to listen.
+func sweep() error {
+	places, err := filepath.Glob(filepath.Join(os.TempDir(), socketFolder+"*"))
 	if err != nil {
 		return err
 	}
-	path := strings.TrimSpace(string(text))
-	place := filepath.Dir(path)
-	if !strings.HasPrefix(filepath.Base(place), socketFolder) {
-		return nil // not one of ours
+	for _, place := range places {
+		info, err := os.Stat(place)
+		if err != nil || time.Since(info.ModTime()) < young {
+			continue // where it is gone, another process has removed it
+		}
+		c, err := net.Dial("unix", filepath.Join(place, socketFile))
+		if err == nil {
+			c.Close() //nolint:errcheck // nothing was said: it is only seen that somebody lives
+			continue
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.RemoveAll(place); err != nil {
+			return err
+		}
 	}
-	c, err := net.Dial("unix", path)
-	if err == nil {
-		return c.Close() // somebody lives, and is about to be refused or to end
-	}
-	return os.RemoveAll(place)
+	return nil
 }
 
-// socketFolder begins the name of the folder that a socket lies in.
-const socketFolder = "weir-control-"
+// young is the age below which sweep leaves a folder alone.
+const young = time.Minute
+
+// socketFolder begins the name of the folder that a socket lies in, socketFile is its name there.
+const (
+	socketFolder = "weir-control-"
+	socketFile   = "socket"
+)
 
 // serve answers one connection.
 func serve(ctx context.Context, c net.Conn, answer func(context.Context, Request) (any, error)) {
