@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,14 +139,25 @@ func TestAThousandTestsTakeSeconds(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "tumble.sql"), string(job))
 	write(t, filepath.Join(dir, "tumble_test.yaml"), b.String())
-	began := time.Now()
+	began, before := time.Now(), processorTime(t)
 	if n := pass(t, &unittest.Runner{Planner: options}, filepath.Join(dir, "tumble_test.yaml")); n != 1000 {
 		t.Fatalf("%d tests were run", n)
 	}
-	t.Logf("1000 tests took %s", time.Since(began))
-	if took := time.Since(began); took > 60*time.Second { // a machine that does much else besides
-		t.Errorf("1000 tests took %s", took)
+	took := processorTime(t) - before
+	t.Logf("1000 tests took %s, of a processor %s", time.Since(began), took)
+	if took > 60*time.Second { // of its own time: what else the machine does is nothing to the test
+		t.Errorf("1000 tests took %s of a processor", took)
 	}
+}
+
+// processorTime is what this process has used.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var use syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 func write(t *testing.T, path, text string) {
