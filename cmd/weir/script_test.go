@@ -170,7 +170,7 @@ func running(ts *testscript.TestScript) programs { return ts.Value(programsKey{}
 
 func environ(ts *testscript.TestScript) []string {
 	env := os.Environ()
-	for _, name := range []string{"HOME", "XDG_STATE_HOME", "TZ", "TERM", "INPUTRC", "BROKER", "FREE", "PATH", "NO_COLOR", "EDITOR", "WEIRRC", "WORK"} {
+	for _, name := range []string{"HOME", "XDG_STATE_HOME", "TMPDIR", "TZ", "TERM", "INPUTRC", "BROKER", "FREE", "PATH", "NO_COLOR", "EDITOR", "WEIRRC", "WORK"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

@@ -24,9 +24,10 @@ import (
 //
 //	expect REGEXP     waits until what came since the last expect matches; the rest is left for the next one
 //	absent REGEXP     what came since the last expect does not match
-//	screen FILE REGEXP waits until the screen as a person sees it matches and has come to rest, and writes it to FILE
+//	screen FILE REGEXP waits until the screen as a person sees it matches and has come to rest, and writes it to FILE (see shoot)
 //	type TEXT         types it and presses enter
 //	until REGEXP      types what was typed last again, each time a prompt has come, until what comes matches
+//	press KEY REGEXP  presses it, and again every ten seconds, until the screen matches: for what the shell asks others, and does not wait for long
 //	keys TEXT         types it; <tab> <enter> <up> <down> <left> <esc> <ctrl-c> ... are keys
 //	paste FILE        pastes it, as a terminal does that brackets what is pasted
 //	size COLUMNS LINES of the terminal from now on
@@ -105,6 +106,7 @@ var varying = []struct {
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "$1:#"},
 	{regexp.MustCompile(`\b(in|out) [\d.]+[kM]?/s`), "$1 #/s"},
 	{regexp.MustCompile(`\blag \d+`), "lag #"},
+	{regexp.MustCompile(`(lag #   )\^?C?[ stop]*$`), "$1^C stops"}, // on a narrow screen as much of it as the rates leave room for
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "##:##:##"},
 	{regexp.MustCompile(`\b\d+ rows in, \d+ rows out`), "# rows in, # rows out"},
 	{regexp.MustCompile(`(RUNNING +\| [^|]+\|) +\d+ \| +\d+ `), "$1       # |        # "},
@@ -147,9 +149,12 @@ func (t *terminal) screen() string {
 // rest is how long nothing may have come before a screen counts.
 const rest = 150 * time.Millisecond
 
+// drawing is how long a program may take for a screen that has come to rest too early.
+const drawing = 30 * time.Second
+
 // settled waits until the screen matches re and nothing more comes.
-func (t *terminal) settled(re *regexp.Regexp) (string, error) {
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+func (t *terminal) settled(re *regexp.Regexp, limit time.Duration) (string, error) {
+	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
 		t.mu.Lock()
 		text, done, quiet := t.screen(), t.done, time.Since(t.last) >= rest
 		t.mu.Unlock()
@@ -302,6 +307,9 @@ func (s *session) step(verb, arg, dir, broker string) error {
 		return s.enter(s.typed)
 	case "keys":
 		return s.enter(keys.Replace(arg))
+	case "press":
+		key, pattern, _ := strings.Cut(arg, " ")
+		return s.press(keys.Replace(key), pattern)
 	case "paste":
 		text, err := os.ReadFile(filepath.Join(dir, arg))
 		if err != nil {
@@ -327,6 +335,22 @@ func (s *session) enter(text string) error {
 	return err
 }
 
+// press types key until the screen matches.
+func (s *session) press(key, pattern string) error {
+	re, err := regexp.Compile("(?m)" + pattern)
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(patience); ; {
+		if err := s.enter(key); err != nil {
+			return err
+		}
+		if _, err = s.settled(re, 10*time.Second); err == nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
 // absent is an error where re is behind what was taken.
 func (s *session) absent(re *regexp.Regexp) error {
 	s.mu.Lock()
@@ -337,15 +361,23 @@ func (s *session) absent(re *regexp.Regexp) error {
 	return nil
 }
 
-// shoot writes the screen to a file when it matches and has come to rest.
+// shoot writes the screen to a file when it matches and has come to rest. Where a file says what it should be, NAME.golden for NAME.screen, a program
+// that is not done with its drawing, though nothing came for a while, is given more time.
 func (s *session) shoot(file, pattern string) error {
 	re, err := regexp.Compile("(?m)" + pattern)
 	if err != nil {
 		return err
 	}
-	text, err := s.settled(re)
+	text, err := s.settled(re, patience)
 	if err != nil {
 		return err
+	}
+	golden, err := os.ReadFile(strings.TrimSuffix(file, ".screen") + ".golden")
+	if err == nil && text != string(golden) && os.Getenv("WEIR_UPDATE") == "" {
+		whole := regexp.MustCompile(`\A` + regexp.QuoteMeta(string(golden)) + `\z`)
+		if late, err := s.settled(whole, drawing); err == nil {
+			text = late
+		}
 	}
 	return os.WriteFile(file, []byte(text), 0o644)
 }
