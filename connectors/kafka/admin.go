@@ -2,7 +2,7 @@ package kafka
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -17,11 +17,20 @@ import (
 // some broker answers. A client that no broker has told of the cluster knows no certain one to wait for; it does not ask for one first,
 // which would take it 50 ms, and the start of a job three times that.
 type admin struct {
-	c     *ck.AdminClient
-	knows atomic.Bool // it has been told of the cluster
+	c *ck.AdminClient
+
+	mu     sync.Mutex // held to look into the client, which must be there
+	closed bool
+	knows  bool // the client has been told of the cluster
 }
 
-func (a *admin) Close() { a.c.Close() }
+// Close ends the requests; the client that a is derived from is closed after it.
+func (a *admin) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	a.c.Close()
+}
 
 // patience is how long a request may wait when its context has no end.
 const patience = 5 * time.Second
@@ -50,17 +59,15 @@ func (a *admin) reach(ctx context.Context) error {
 }
 
 // told reports whether a broker has told the client of the cluster, be it behind a request or, as librdkafka asks by itself, behind the
-// connection. It does not wait: of less than a millisecond librdkafka makes none.
+// connection. It does not wait. The client's own ControllerID does, and where it may not for long, a machine with other work to do makes it
+// say no of a client that knows.
 func (a *admin) told() bool {
-	if !a.knows.Load() {
-		ctx, cancel := context.WithTimeout(context.Background(), 900*time.Microsecond)
-		defer cancel()
-		if _, err := a.c.ControllerID(ctx); err != nil {
-			return false
-		}
-		a.knows.Store(true)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.knows && !a.closed {
+		a.knows = knowsController(a.c)
 	}
-	return true
+	return a.knows
 }
 
 // asked makes a request with the time that ctx has left.

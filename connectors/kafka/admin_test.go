@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,4 +135,39 @@ func TestSlowAnswerIsWaitedForAsLongAsTheContextSays(t *testing.T) {
 	if _, err := r.admin.DescribeConfigs(ctx, ck.ConfigResource{Type: ck.ResourceTopic, Name: topic}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A client that has been told of its broker says so though every processor is busy: else its requests connect in a loop when the broker is gone.
+func TestWhatAClientKnowsIsSeenOnABusyMachine(t *testing.T) {
+	b := kafkatest.Fake(t)
+	log := slog.New(slog.DiscardHandler)
+	r, err := newOffsetReader(ck.ConfigMap{"bootstrap.servers": b.Addr}, "reader", log, newHealth(log, b.Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
+	defer cancel()
+	if _, err := r.admin.DescribeCluster(ctx); err != nil {
+		t.Fatal(err)
+	}
+	const threads = 64 // that the system's processors are shared among
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+	var idle atomic.Bool
+	var busy sync.WaitGroup
+	for range threads {
+		busy.Go(func() {
+			for !idle.Load() {
+			}
+		})
+	}
+	for range 3000 {
+		r.admin.knows = false
+		if !r.admin.told() {
+			t.Error("it does not know its broker")
+			break
+		}
+	}
+	idle.Store(true)
+	busy.Wait()
 }

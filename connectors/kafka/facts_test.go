@@ -24,6 +24,14 @@ func TestClientHandleIsWhereTheShimLooks(t *testing.T) {
 	if err != nil || rk == nil {
 		t.Fatalf("handle %v, %v", rk, err)
 	}
+	a, err := ck.NewAdminClientFromProducer(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if derived, err := rkOf(a); err != nil || derived != rk {
+		t.Fatalf("handle %v of an admin client, %v", derived, err)
+	}
 	if v, _ := ck.LibraryVersion(); v != linkedVersion() || v != rdkafkaVersion {
 		t.Fatalf("librdkafka %x, linked %x, known %x", v, linkedVersion(), rdkafkaVersion)
 	}

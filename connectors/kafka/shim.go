@@ -68,6 +68,7 @@ int rd_kafka_error_code(const rd_kafka_error_t *);
 void rd_kafka_error_destroy(rd_kafka_error_t *);
 int rd_kafka_flush(rd_kafka_t *, int);
 int rd_kafka_version(void);
+int32_t rd_kafka_controllerid(rd_kafka_t *, int);
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *);
 int rd_kafka_conf_set(rd_kafka_conf_t *, const char *, const char *, char *, size_t);
@@ -315,7 +316,7 @@ func rkOf(client any) (rk *C.rd_kafka_t, err error) {
 			err = fmt.Errorf("this build's confluent-kafka-go hides the client handle elsewhere: %v", r)
 		}
 	}()
-	p := reflect.ValueOf(client).Elem().FieldByName("handle").FieldByName("rk").UnsafePointer()
+	p := reflect.Indirect(reflect.ValueOf(client).Elem().FieldByName("handle")).FieldByName("rk").UnsafePointer()
 	if p == nil {
 		return nil, fmt.Errorf("the kafka client is closed")
 	}
@@ -568,6 +569,12 @@ func flushQueue(rk *C.rd_kafka_t, timeoutMS int) bool {
 // its own bookkeeping of single messages, and would make a Go object of every record just to throw it away. It
 // reports whether librdkafka agreed; where it does not, reports of successes are ignored when they come.
 func reportErrorsOnly(rk *C.rd_kafka_t) bool { return C.weir_report_errors_only(rk) == 0 }
+
+// knowsController reports whether a broker has told an open client of the cluster. It does not wait.
+func knowsController(client *ck.AdminClient) bool {
+	rk, err := rkOf(client)
+	return err == nil && C.rd_kafka_controllerid(rk, 0) >= 0
+}
 
 func linkedVersion() int { return int(C.rd_kafka_version()) }
 
