@@ -45,7 +45,7 @@ func (j *job) killedAtEachPoint() {
 	j.t.Helper()
 	for _, point := range killpoint.Points {
 		p := j.start([]string{"WEIR_KILL_AT=" + point + ":3"})
-		if code := p.ends(60 * time.Second); code != -1 {
+		if code := p.ends(); code != -1 {
 			j.t.Fatalf("%s: exit code %d, want a SIGKILL:\n%s", point, code, tail(p.output()))
 		}
 	}
@@ -62,11 +62,11 @@ func (j *job) elsewhere() *job {
 func (j *job) takenOver() (second *job, p *process) {
 	j.t.Helper()
 	old := j.start(nil)
-	old.said("epoch committed", 30*time.Second)
+	old.said("epoch committed")
 	second = j.elsewhere()
 	p = second.start(nil)
-	p.said("job running", 30*time.Second)
-	if code := old.ends(30 * time.Second); code != 4 {
+	p.said("job running")
+	if code := old.ends(); code != 4 {
 		j.t.Fatalf("the fenced instance ended with %d, want 4:\n%s", code, tail(old.output()))
 	}
 	return second, p
@@ -87,7 +87,8 @@ func (j *job) start(env []string, args ...string) *process {
 	j.t.Helper()
 	all := append([]string{"run", j.file, "--state-dir", j.state, "--log-format", "json", "--log-level", "debug"}, args...)
 	p := &process{t: j.t, cmd: exec.Command(binary, all...), exited: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), env...)
+	// What is left behind by a process that is killed goes with the tests' own folder.
+	p.cmd.Env = append(append(os.Environ(), "TMPDIR="+filepath.Dir(binary)), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Stderr = p
 	if err := p.cmd.Start(); err != nil {
@@ -124,39 +125,59 @@ func (p *process) kill() {
 }
 
 // said waits until the log holds the text.
-func (p *process) said(text string, limit time.Duration) {
+func (p *process) said(text string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(limit); !strings.Contains(p.output(), text); {
+	p.saidTimes(text, 1)
+}
+
+// epochs is how many the process has committed.
+func (p *process) epochs() int { return strings.Count(p.output(), epochCommitted) }
+
+// commits waits until the process has committed so many epochs.
+func (p *process) commits(epochs int) {
+	p.t.Helper()
+	p.saidTimes(epochCommitted, epochs)
+}
+
+const epochCommitted = "epoch committed"
+
+// saidTimes waits until the log holds the text so many times.
+func (p *process) saidTimes(text string, times int) {
+	p.t.Helper()
+	for deadline := time.Now().Add(kafkatest.Patience); ; {
+		gone := false
 		select {
 		case <-p.exited:
-			if strings.Contains(p.output(), text) {
-				return
-			}
-			p.t.Fatalf("the job ended (%v) before it said %q:\n%s", p.cmd.ProcessState, text, tail(p.output()))
+			gone = true
 		case <-time.After(5 * time.Millisecond):
 		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the job did not say %q within %s:\n%s", text, limit, tail(p.output()))
+		switch {
+		case strings.Count(p.output(), text) >= times:
+			return
+		case gone:
+			p.t.Fatalf("the job ended (%v) before it said %q %d times:\n%s", p.cmd.ProcessState, text, times, tail(p.output()))
+		case time.Now().After(deadline):
+			p.t.Fatalf("the job did not say %q %d times:\n%s", text, times, p.stuck())
 		}
 	}
 }
 
 // ends waits for the process and returns its exit code; -1 when a signal ended it.
-func (p *process) ends(limit time.Duration) int {
+func (p *process) ends() int {
 	p.t.Helper()
 	select {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(limit):
-		p.t.Fatalf("the job did not end within %s:\n%s", limit, tail(p.output()))
+	case <-time.After(kafkatest.Patience):
+		p.t.Fatalf("the job did not end:\n%s", p.stuck())
 		return 0
 	}
 }
 
 // endsWell waits for exit code 0.
-func (p *process) endsWell(limit time.Duration) {
+func (p *process) endsWell() {
 	p.t.Helper()
-	if code := p.ends(limit); code != 0 {
+	if code := p.ends(); code != 0 {
 		p.t.Fatalf("exit code %d:\n%s", code, tail(p.output()))
 	}
 }

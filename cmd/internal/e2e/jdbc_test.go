@@ -102,7 +102,7 @@ func (d *database) finish(t *testing.T, j *job) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.start(nil).endsWell(2 * time.Minute)
+	j.start(nil).endsWell()
 	one := func(query string, want ...int64) {
 		t.Helper()
 		got := make([]int64, len(want))
@@ -127,7 +127,7 @@ func (d *database) finish(t *testing.T, j *job) {
 // The process is killed once at each named point of the protocol, at its third passage.
 func TestDatabaseIsExactWhereverTheJobIsKilled(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d *database) {
-		j := d.job(t, 4_000)
+		j := d.job(t, 1_000)
 		j.killedAtEachPoint()
 		d.finish(t, j)
 	})
@@ -136,10 +136,10 @@ func TestDatabaseIsExactWhereverTheJobIsKilled(t *testing.T) {
 // The process is killed at random moments.
 func TestDatabaseIsExactUnderKills(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d *database) {
-		j := d.job(t, 6_000)
+		j := d.job(t, 3_000)
 		for range 8 {
 			p := j.start(nil)
-			p.said("job running", 30*time.Second)
+			p.said("job running")
 			time.Sleep(time.Duration(rand.Int64N(int64(700 * time.Millisecond))))
 			p.kill()
 		}
@@ -156,12 +156,12 @@ func TestDatabaseIsExactThoughItIsKilledItself(t *testing.T) {
 		j := d.job(t, 20_000)
 		p := j.start(nil)
 		for range 3 {
-			p.said("epoch committed", 30*time.Second)
+			p.said("epoch committed")
 			time.Sleep(time.Duration(rand.Int64N(int64(500 * time.Millisecond))))
 			d.server.Kill()
 			d.server.Start()
 		}
-		p.endsWell(2 * time.Minute)
+		p.endsWell()
 		d.finish(t, j)
 	})
 }
@@ -172,7 +172,7 @@ func TestSecondInstanceTakesADatabaseOver(t *testing.T) {
 		if d.server == nil {
 			t.Skip("NOT RUN: the file of SQLite is on one machine")
 		}
-		j := d.job(t, 10_000)
+		j := d.job(t, 2_000)
 		second, p := j.takenOver()
 		p.kill()
 		d.finish(t, second)

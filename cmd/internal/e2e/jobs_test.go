@@ -73,9 +73,9 @@ func (x *trial) feed(n, rate int) *feed {
 }
 
 // endsExactly runs the job over what is left and checks the output of n records.
-func (x *trial) endsExactly(n int, limit time.Duration) {
+func (x *trial) endsExactly(n int) {
 	x.t.Helper()
-	x.start(nil, "--until", "end").endsWell(limit)
+	x.start(nil, "--until", "end").endsWell()
 	x.check(x.t, n, committed(x.t, x.b, x.out))
 }
 

@@ -57,7 +57,7 @@ func killedEverywhere(t *testing.T, j *job, feeds ...*feed) (n []int64) {
 	for _, f := range feeds {
 		n = append(n, int64(f.halt(t)))
 	}
-	j.start(nil, "--until", "end").endsWell(time.Minute)
+	j.start(nil, "--until", "end").endsWell()
 	return n
 }
 

@@ -53,7 +53,7 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 				x.state = cut
 			}
 			t.Logf("%d blocks were lost", torn)
-			x.endsExactly(f.halt(t), time.Minute)
+			x.endsExactly(f.halt(t))
 		})
 	}
 }
@@ -68,7 +68,7 @@ func (p *process) signal(s syscall.Signal) {
 // stopped waits until the process lies in SIGSTOP.
 func (p *process) stopped() {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(kafkatest.Patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 		if err != nil {
 			p.t.Fatalf("the process is gone: %v\n%s", err, tail(p.output()))

@@ -208,7 +208,7 @@ func (s *storm) strike(n int) {
 		s.leaveOne()
 		s.p.kill()
 		s.p, s.rivals = s.start(), false
-		s.p.said("epoch committed", time.Minute)
+		s.p.said("epoch committed")
 		s.say("the checkpoints are deleted")
 		if err := os.RemoveAll(s.j.chk); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
 			s.t.Fatal(err)
@@ -314,7 +314,7 @@ func TestStorm(t *testing.T) {
 			strikes := s.run(until)
 			<-calm
 			n := f.halt(t)
-			x.endsExactly(n, 2*time.Minute)
+			x.endsExactly(n)
 			t.Logf("%d records, %d strikes", n, strikes)
 		})
 	}
