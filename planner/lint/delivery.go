@@ -206,13 +206,6 @@ func onlyUpToSink(p *pass) {
 	})
 }
 
-// isRead reports whether a query names t.
-func (p *pass) isRead(t *catalog.Table) (read bool) {
-	each(p, func(n *ast.TableName, _ []ast.Node) { read = read || n.Name.Last().Name == t.Name })
-	each(p, func(a *ast.TableArg, _ []ast.Node) { read = read || a.Table != nil && a.Table.Last().Name == t.Name })
-	return read
-}
-
 func groupWithoutReset(p *pass) {
 	for _, t := range p.Tables {
 		mode := option(t, "scan.startup.mode")

@@ -10,6 +10,7 @@
 package lint
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -132,6 +133,15 @@ type pass struct {
 	sound bool
 	rule  *Rule
 	found []*diag.Diagnostic
+	names *naming // what the script's names stand for; made when it is first asked for
+	// nodes are the nodes of all statements by their types, in the order of the text: rules ask for one type again and again.
+	nodes map[reflect.Type][]placed
+}
+
+// placed is a node with those above it.
+type placed struct {
+	node  ast.Node
+	above []ast.Node
 }
 
 // report adds a finding of the rule at work.
@@ -147,10 +157,20 @@ func (p *pass) report(at diag.Span, format string, args ...any) *diag.Diagnostic
 
 // each calls f for every node of type T in the script, with the nodes above it.
 func each[T ast.Node](p *pass, f func(n T, above []ast.Node)) {
-	for _, s := range p.Scripts {
-		for _, st := range s.Statements {
-			within(st, f)
+	if p.nodes == nil {
+		p.nodes = map[reflect.Type][]placed{}
+		for _, s := range p.Scripts {
+			for _, st := range s.Statements {
+				ast.Inspect(st, func(n ast.Node, above []ast.Node) bool {
+					t := reflect.TypeOf(n)
+					p.nodes[t] = append(p.nodes[t], placed{n, slices.Clone(above)})
+					return true
+				})
+			}
 		}
+	}
+	for _, n := range p.nodes[reflect.TypeFor[T]()] {
+		f(n.node.(T), n.above)
 	}
 }
 

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,21 +43,65 @@ func (p *pass) relations(from ast.TableRef) (out []rel) {
 	return []rel{{name: refName(from), ref: from}}
 }
 
-// table is the table that a name of a query means, nil for a view, a CTE, and what is not known.
-func (p *pass) table(n ast.Name) *catalog.Table {
-	name := n.Last().Name
-	hidden := false
-	each(p, func(c *ast.CTE, _ []ast.Node) { hidden = hidden || c.Name.Name == name })
-	if hidden {
-		return nil
-	}
-	for _, t := range p.Tables {
-		if t.Name == name {
-			return t
-		}
-	}
-	return nil
+// naming is the names of a script's statements, by what is done with them.
+type naming struct {
+	tables  map[string]*catalog.Table // that CTEs of the same name do not hide
+	read    map[string]bool           // named in a FROM
+	written map[string]bool           // an INSERT or a CREATE TABLE AS fills it
+	starred map[string]bool           // a * or a LIKE may stand for its columns
+	natural bool                      // a NATURAL JOIN stands for columns of any table
 }
+
+// named is the names of the script.
+func (p *pass) named() *naming {
+	if p.names != nil {
+		return p.names
+	}
+	n := &naming{tables: map[string]*catalog.Table{}, read: map[string]bool{}, written: map[string]bool{}, starred: map[string]bool{}}
+	p.names = n
+	for i := len(p.Tables) - 1; i >= 0; i-- {
+		n.tables[p.Tables[i].Name] = p.Tables[i] // the first of a name stays
+	}
+	each(p, func(c *ast.CTE, _ []ast.Node) { delete(n.tables, c.Name.Name) })
+	each(p, func(t *ast.TableName, _ []ast.Node) { n.read[t.Name.Last().Name] = true })
+	each(p, func(a *ast.TableArg, _ []ast.Node) {
+		if a.Table != nil {
+			n.read[a.Table.Last().Name] = true
+		}
+	})
+	each(p, func(in *ast.Insert, _ []ast.Node) { n.written[in.Table.Last().Name] = true })
+	each(p, func(t *ast.CreateTable, _ []ast.Node) {
+		if t.As != nil {
+			n.written[t.Name.Last().Name] = true
+		}
+	})
+	each(p, func(c *ast.SelectCore, _ []ast.Node) {
+		if c.From == nil || !slices.ContainsFunc(c.Items, func(it *ast.SelectItem) bool { return it.Star }) {
+			return
+		}
+		within(ast.Node(c.From), func(t *ast.TableName, _ []ast.Node) { n.starred[t.Name.Last().Name] = true })
+		within(ast.Node(c.From), func(a *ast.TableArg, _ []ast.Node) {
+			if a.Table != nil {
+				n.starred[a.Table.Last().Name] = true
+			}
+		})
+	})
+	each(p, func(j *ast.Join, _ []ast.Node) { n.natural = n.natural || j.Natural })
+	each(p, func(l *ast.Like, _ []ast.Node) { n.starred[l.Source.Last().Name] = true })
+	return n
+}
+
+// table is the table that a name of a query means, nil for a view, a CTE, and what is not known.
+func (p *pass) table(n ast.Name) *catalog.Table { return p.named().tables[n.Last().Name] }
+
+// isRead reports whether a query names t.
+func (p *pass) isRead(t *catalog.Table) bool { return p.named().read[t.Name] }
+
+// isWritten reports whether a statement fills the table called name.
+func (p *pass) isWritten(name string) bool { return p.named().written[name] }
+
+// starred reports whether a * may stand for the columns of name.
+func (p *pass) starred(name string) bool { return p.named().natural || p.named().starred[name] }
 
 // column is the table's column that ref means in a FROM of rels; nil where the text does not tell.
 func column(rels []rel, ref *ast.ColumnRef) (*catalog.Table, *catalog.Column) {

@@ -148,23 +148,6 @@ func (p *pass) references() map[string]int {
 	return n
 }
 
-// starred reports whether a * may stand for the columns of name.
-func (p *pass) starred(name string) (yes bool) {
-	each(p, func(c *ast.SelectCore, _ []ast.Node) {
-		star := false
-		for _, it := range c.Items {
-			star = star || it.Star
-		}
-		if star && c.From != nil {
-			within(ast.Node(c.From), func(t *ast.TableName, _ []ast.Node) { yes = yes || t.Name.Last().Name == name })
-			within(ast.Node(c.From), func(a *ast.TableArg, _ []ast.Node) { yes = yes || a.Table != nil && a.Table.Last().Name == name })
-		}
-	})
-	each(p, func(j *ast.Join, _ []ast.Node) { yes = yes || j.Natural })
-	each(p, func(l *ast.Like, _ []ast.Node) { yes = yes || l.Source.Last().Name == name })
-	return yes
-}
-
 // unusedComputation reports columns that somebody wrote an expression for, and nobody reads: of tables, views and CTEs.
 func unusedComputation(p *pass) {
 	if !p.runs() {
@@ -201,12 +184,6 @@ func unusedComputation(p *pass) {
 	}
 	each(p, func(v *ast.CreateView, _ []ast.Node) { items(v.Name.Last().Name, v.Query, v.Columns) })
 	each(p, func(c *ast.CTE, _ []ast.Node) { items(c.Name.Name, c.Query, c.Columns) })
-}
-
-func (p *pass) isWritten(name string) (written bool) {
-	each(p, func(in *ast.Insert, _ []ast.Node) { written = written || in.Table.Last().Name == name })
-	each(p, func(t *ast.CreateTable, _ []ast.Node) { written = written || t.As != nil && t.Name.Last().Name == name })
-	return written
 }
 
 // unreadColumn notes, once a table, columns of a source that no query reads.
