@@ -8,7 +8,7 @@
 //	   | Freeze at the barrier:
 //	   | dirty chunks change hands
 //	   +---------------------------------> Prepare (prepare.go)
-//	                                          | rows sorted, runs of pages (page.go), folds
+//	                                          | rows sorted, runs of pages (preparer.go, page.go), folds (fold.go)
 //	   +--- fetch, Scan, load (load.go) <---- run files (runfile.go), and
 //	        by the directory (dir.go)         | Badger, version = epoch + 1 (badger.go)
 //	                                          | the same pages: checkpoint directory (pagefile.go, checkpoint.go)
