@@ -61,6 +61,9 @@ type Binder struct {
 	// such sub-queries are around.
 	dep        *dependence
 	dependents int
+	// inFrom is what the SELECT whose FROM is being bound needs of the query around, for queries in that FROM and of WITH which need it
+	// too; nil where they cannot have it.
+	inFrom *dependence
 	// lead is what the FROM being bound begins with, so that an UNNEST in it may be of a list of the query around; nil for its first table.
 	lead *dependence
 }
@@ -73,6 +76,7 @@ type cte struct {
 	at    diag.Span
 	bound bool
 	node  logical.Node
+	needs bool // it names columns of a query around the one that WITH belongs to, and is bound where it is read
 }
 
 // Use is a table that a query reads, and where it is named first.
@@ -104,6 +108,8 @@ type scope struct {
 	// dep is what comes from the query around, as the columns from depAt on; nil outside of such sub-queries.
 	dep   *dependence
 	depAt int
+	// brought is where queries in FROM have brought the columns of dep along; the columns from each place on are dep's.
+	brought []int
 }
 
 func (s *scope) hides(i int) bool { return i < len(s.hidden) && s.hidden[i] }

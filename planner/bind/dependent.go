@@ -97,10 +97,17 @@ func (x *exprBinder) boundWith(dep *dependence, q *ast.Query) logical.Node {
 
 // independent binds what cannot name columns of the query around: FROM, WITH and views.
 func (b *Binder) independent(f func()) {
-	saved := b.dep
-	b.dep = nil
+	dep, inFrom := b.dep, b.inFrom
+	b.dep, b.inFrom = nil, nil
 	f()
-	b.dep = saved
+	b.dep, b.inFrom = dep, inFrom
+}
+
+// alone keeps what comes from the query around away from an input whose columns are counted, until what it returns is called.
+func (b *Binder) alone() func() {
+	saved := b.inFrom
+	b.inFrom = nil
+	return func() { b.inFrom = saved }
 }
 
 // open makes the different values of the columns.
@@ -124,12 +131,84 @@ func (d *dependence) of(in logical.Node) {
 	}
 }
 
-// join puts the values beside the columns of in, and among those of s under no name; in is nil for a SELECT without FROM.
-func (d *dependence) join(in logical.Node, s *scope) (logical.Node, *scope) {
-	if d == nil || s.dep == d {
+// bringing binds q, a query in FROM that needs columns of the query around: they are its last ones, under no name. names are those of its
+// columns, where it has others.
+func (b *Binder) bringing(q *ast.Query, names []ast.Ident, a ast.Alias, name string, at diag.Span) (logical.Node, *scope) {
+	d := b.inFrom
+	dep, inFrom := b.dep, b.inFrom
+	b.dep, b.inFrom = d, nil
+	n := b.query(q)
+	b.dep, b.inFrom = dep, inFrom
+	if n == nil {
+		return nil, nil
+	}
+	width := len(n.Cols())
+	if d.distinct != nil {
+		width -= len(d.cols)
+	}
+	exprs, all := logical.Pass(n)
+	var own logical.Node = logical.NewCalc(n, nil, exprs[:width], all[:width], at)
+	if names != nil {
+		if own = b.rename(own, names, at); own == nil {
+			return nil, nil
+		}
+	}
+	own, s := b.aliased(own, a, name, at)
+	if own == nil {
+		return nil, nil
+	}
+	all = slices.Clone(all)
+	for i, c := range own.Cols() {
+		all[i] = c.Name
+	}
+	out := logical.NewCalc(n, nil, exprs, all, at)
+	s.cols = out.Cols()
+	for i := range s.cols {
+		s.hidden = append(s.hidden, i >= width)
+	}
+	if d.distinct != nil {
+		s.brought = []int{width}
+	}
+	return out, s
+}
+
+// readNeeding is a query of WITH that needs columns of a query around, read in the FROM of t.
+func (b *Binder) readNeeding(c *cte, t *ast.TableName) (logical.Node, *scope) {
+	if b.inFrom == nil {
+		b.Diags.Errorf(codes.NoSubquery, t.Name.Sp, "%s is over a query around, and cannot be read here", c.name).Label(c.at, "defined here").
+			Help("read it in FROM alone or in an inner join with ON")
+		return nil, nil
+	}
+	ctes := b.ctes
+	b.ctes = ctes[:c.outer:c.outer]
+	n, s := b.bringing(c.query, c.cols, t.Alias, c.name, t.Sp)
+	b.ctes = ctes
+	return n, s
+}
+
+// join puts the values beside the columns of in, and among those of s under no name; in is nil for a SELECT without FROM. Where
+// queries in FROM have brought them along, they are there, and the same ones in each.
+func (d *dependence) join(b *Binder, in logical.Node, s *scope) (logical.Node, *scope) {
+	if d == nil || s.dep == d && len(s.brought) == 0 {
 		return in, s
 	}
 	n := len(s.cols)
+	if len(s.brought) > 0 {
+		if s.dep != d {
+			s.dep, s.depAt, s.brought = d, s.brought[0], s.brought[1:]
+		}
+		var same []scalar.Expr
+		for _, at := range s.brought {
+			for i := range d.cols {
+				same = append(same, b.apply("IS NOT DISTINCT FROM", []scalar.Expr{logical.Ref(in, s.depAt+i), logical.Ref(in, at+i)}, in.Span()))
+			}
+		}
+		if cond := scalar.And(b.Functions["AND"], same); cond != nil {
+			in = where(in, cond, b.Functions["AND"])
+			s.cols = in.Cols()
+		}
+		return in, s
+	}
 	out := &scope{cols: slices.Clone(s.cols), rels: s.rels, what: s.what, star: s.star, dep: d, depAt: n}
 	for i := range s.cols {
 		out.hidden = append(out.hidden, s.hides(i))

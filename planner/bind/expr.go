@@ -110,7 +110,7 @@ func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
 	case *ast.MapExpr:
 		return x.applyTo("MAP", e.Sp, e.Items...)
 	case *ast.Index:
-		return x.applyTo("[]", e.Sp, e.X, e.I)
+		return x.element(e)
 	}
 	return x.refuse(e)
 }
@@ -526,6 +526,35 @@ func (x *exprBinder) cast(e *ast.Cast) scalar.Expr {
 		return v
 	}
 	return x.fold(&scalar.Cast{X: v, Typ: t, Try: try, Sp: e.Sp})
+}
+
+// element is an element of a list, the value of a key, or a field of a ROW, which a constant names or counts from 1.
+func (x *exprBinder) element(e *ast.Index) scalar.Expr {
+	v, i := x.bind(e.X), x.bind(e.I)
+	if v == nil || i == nil {
+		return nil
+	}
+	if v.Type().Kind != types.Row {
+		return x.apply("[]", []scalar.Expr{v, i}, e.Sp)
+	}
+	if l, isLit := i.(*scalar.Literal); isLit {
+		switch which := l.Value.(type) {
+		case string:
+			return x.field(v, ast.Ident{At: ast.At{Sp: e.I.Span()}, Name: which}, e.Sp)
+		case int64:
+			if n := len(v.Type().Nested.Fields); l.Typ.IsInteger() {
+				if which >= 1 && which <= int64(n) {
+					return x.fold(scalar.NewField(v, int(which-1), e.Sp))
+				}
+				x.Diags.Errorf(codes.UnknownColumn, e.I.Span(), "there is no field %d in %s", which, v.Type().WithNullable(true)).
+					Note("its fields are counted from 1 to %d", n)
+				return nil
+			}
+		}
+	}
+	x.Diags.Errorf(codes.UnknownColumn, e.I.Span(), "a field of a ROW is named by a constant").At("this is not known before the job runs").
+		Help("write r['name'], r.name or r[1]")
+	return nil
 }
 
 // applyTo binds the operands and applies the function.

@@ -25,18 +25,27 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 	case *ast.TableName:
 		return b.tableName(t)
 	case *ast.TableFunc:
+		defer b.alone()()
 		return b.tableFunc(t)
 	case *ast.SubQuery:
-		n := b.query(t.Query) // LATERAL without a left side sees nothing more
-		if n == nil {
-			return nil, nil
+		if b.inFrom != nil {
+			found := b.Diags
+			b.Diags = &diag.List{}
+			n := b.query(t.Query)
+			first := b.Diags
+			if b.Diags = found; n == nil && onlyCorrelation(first) {
+				return b.bringing(t.Query, nil, t.Alias, "", t.Sp)
+			}
+			found.All = append(found.All, first.All...)
+			return b.named(n, t.Alias, "", t.Sp)
 		}
-		return b.aliased(n, t.Alias, "", t.Sp)
+		return b.named(b.query(t.Query), t.Alias, "", t.Sp) // LATERAL without a left side sees nothing more
 	case *ast.Join:
 		return b.join(t)
 	case *ast.Unnest:
 		return b.unnested(t)
 	case *ast.MatchRecognize:
+		defer b.alone()()
 		return b.matchRecognize(t)
 	default:
 		b.Diags.Errorf(codes.NoTableFunction, t.Span(), "this cannot stand in FROM")
@@ -55,10 +64,10 @@ func (b *Binder) tableName(t *ast.TableName) (logical.Node, *scope) {
 		for i := len(b.ctes) - 1; i >= 0; i-- {
 			if b.ctes[i].name == t.Name.Parts[0].Name {
 				n := b.expandCTE(b.ctes[i])
-				if n == nil {
-					return nil, nil
+				if c := b.ctes[i]; c.needs {
+					return b.readNeeding(c, t)
 				}
-				return b.aliased(n, t.Alias, b.ctes[i].name, t.Sp)
+				return b.named(n, t.Alias, b.ctes[i].name, t.Sp)
 			}
 		}
 	}
@@ -139,6 +148,14 @@ func (b *Binder) rename(n logical.Node, names []ast.Ident, at diag.Span) logical
 		to = append(to, id.Name)
 	}
 	return logical.NewCalc(n, nil, exprs, to, at)
+}
+
+// named is aliased, and nothing where n is nil.
+func (b *Binder) named(n logical.Node, a ast.Alias, name string, at diag.Span) (logical.Node, *scope) {
+	if n == nil {
+		return nil, nil
+	}
+	return b.aliased(n, a, name, at)
 }
 
 // aliased is n under its alias, or under name.

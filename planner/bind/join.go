@@ -20,7 +20,17 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 	if at.IsZero() {
 		at = t.Sp
 	}
+	inFrom := b.inFrom
+	defer func() { b.inFrom = inFrom }()
+	onlyMatches := !t.Natural && len(t.Using) == 0
+	if !onlyMatches || t.Kind == "RIGHT" || t.Kind == "FULL" { // rows without a partner would bring nothing along
+		b.inFrom = nil
+	}
 	left, ls := b.from(t.Left)
+	b.inFrom = nil
+	if onlyMatches && t.Kind != "LEFT" && t.Kind != "FULL" {
+		b.inFrom = inFrom
+	}
 	if q, ok := t.Right.(*ast.SubQuery); ok && q.Lateral {
 		if left == nil {
 			return nil, nil
@@ -91,6 +101,10 @@ func joinScope(l, r *scope) *scope {
 	for _, x := range r.rels {
 		x.start, x.end = x.start+n, x.end+n
 		s.rels = append(s.rels, x)
+	}
+	s.brought = slices.Clone(l.brought)
+	for _, at := range r.brought {
+		s.brought = append(s.brought, n+at)
 	}
 	for i := range l.cols {
 		s.hidden = append(s.hidden, l.hides(i))

@@ -219,6 +219,8 @@ func (c *conditions) side(right bool, n int) bool {
 		return scalar.Shift(e, func(i int) int {
 			base := 0
 			switch {
+			case i >= outerBase+valueBase:
+				return i
 			case i >= outerBase:
 				base = outerBase
 			case i >= valueBase:

@@ -56,7 +56,7 @@ func (x *exprBinder) quantified(e *ast.Quantified) scalar.Expr {
 		return x.apply("OR", parts, e.Sp)
 	}
 	what := e.Op + " " + e.Word
-	if !x.takesValues(what+" with a sub-query", e.Sp) || x.ofAnother(v) {
+	if !x.takesValues(what+" with a sub-query", e.Sp) {
 		return nil
 	}
 	q := x.subquery(e.Query, asKeys)

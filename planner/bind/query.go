@@ -29,7 +29,7 @@ func (b *Binder) query(q *ast.Query) logical.Node {
 		d := &cte{name: c.Name.Name, cols: c.Columns, query: c.Query, outer: len(b.ctes), at: c.Name.Sp}
 		b.ctes = append(b.ctes, d)
 		// Bound here also when nobody reads it, so that its mistakes are found.
-		if b.expandCTE(d) == nil {
+		if b.expandCTE(d) == nil && !d.needs {
 			ok = false
 		}
 	}
@@ -46,11 +46,17 @@ func (b *Binder) expandCTE(d *cte) logical.Node {
 		return d.node
 	}
 	d.bound = true
-	saved := b.ctes
-	b.ctes = b.ctes[:d.outer:d.outer]
+	saved, found := b.ctes, b.Diags
+	b.ctes, b.Diags = b.ctes[:d.outer:d.outer], &diag.List{}
 	var n logical.Node
 	b.independent(func() { n = b.query(d.query) })
-	b.ctes = saved
+	first := b.Diags
+	b.ctes, b.Diags = saved, found
+	if n == nil && b.dep != nil && onlyCorrelation(first) {
+		d.needs = true
+		return nil
+	}
+	found.All = append(found.All, first.All...)
 	if n != nil && d.cols != nil {
 		n = b.rename(n, d.cols, d.at)
 	}
@@ -69,7 +75,7 @@ func (b *Binder) body(q ast.QueryBody) logical.Node {
 		if n == nil || b.dep == nil {
 			return n
 		}
-		n, _ = b.dep.join(n, nodeScope(n, "", q.Sp))
+		n, _ = b.dep.join(b, n, nodeScope(n, "", q.Sp))
 		return n
 	case *ast.Query:
 		return b.query(q)
@@ -84,9 +90,9 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	given := b.readHints(c.Hints)
 	var in logical.Node
 	var s *scope
-	dep := b.dep
-	b.dep = nil
-	defer func() { b.dep = dep }()
+	dep, inFrom := b.dep, b.inFrom
+	b.dep, b.inFrom = nil, dep
+	defer func() { b.dep, b.inFrom = dep, inFrom }()
 	if c.From == nil {
 		in, s = oneRow(c.Sp), &scope{what: "a SELECT without FROM"}
 	} else {
@@ -103,7 +109,8 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 		return nil
 	}
 	b.checkHints(given, s)
-	in, s = dep.join(in, s)
+	in, s = dep.join(b, in, s)
+	b.inFrom = nil
 	if c.Where != nil {
 		since := len(b.Diags.All)
 		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}

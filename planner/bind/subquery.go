@@ -302,13 +302,25 @@ func (x *exprBinder) scalarQuery(e *ast.ScalarQuery) scalar.Expr {
 
 // attach joins the sub-queries to in, behind its columns, and gives what puts their values into expressions.
 func (s *subqueries) attach(in logical.Node, b *Binder) (logical.Node, func(scalar.Expr) scalar.Expr) {
-	values := make([]scalar.Expr, len(s.values))
+	values := make([]scalar.Expr, len(s.values)) // each may be over those before it
+	place := func(e scalar.Expr) scalar.Expr {
+		return scalar.Rewrite(e, func(e scalar.Expr) scalar.Expr {
+			if c, ok := e.(*scalar.Column); ok && c.Index >= valueBase && c.Index < outerBase {
+				return values[c.Index-valueBase]
+			}
+			return e
+		})
+	}
 	around := in
 	for i, q := range s.values {
 		q.outer.of(around)
 		n := len(in.Cols())
-		in = logical.NewJoin(logical.LeftJoin, in, q.node, scalar.And(b.Functions["AND"], q.pairs(n)), s.at[i])
-		values[i] = scalar.Rewrite(q.value, func(e scalar.Expr) scalar.Expr {
+		pairs := q.pairs(n)
+		for k, c := range pairs { // of a value that is looked for in another sub-query
+			pairs[k] = place(c)
+		}
+		in = logical.NewJoin(logical.LeftJoin, in, q.node, scalar.And(b.Functions["AND"], pairs), s.at[i])
+		values[i] = place(scalar.Rewrite(q.value, func(e scalar.Expr) scalar.Expr {
 			c, ok := e.(*scalar.Column)
 			if !ok {
 				return e
@@ -320,16 +332,9 @@ func (s *subqueries) attach(in logical.Node, b *Binder) (logical.Node, func(scal
 			}
 			d.Index, d.Typ = c.Index+n, c.Typ.WithNullable(true)
 			return &d
-		})
+		}))
 	}
-	return in, func(e scalar.Expr) scalar.Expr {
-		return scalar.Rewrite(e, func(e scalar.Expr) scalar.Expr {
-			if c, ok := e.(*scalar.Column); ok && c.Index >= valueBase && c.Index < outerBase {
-				return values[c.Index-valueBase]
-			}
-			return e
-		})
-	}
+	return in, place
 }
 
 // pairs is the conditions over a join of n columns of the query around it with those of the sub-query.

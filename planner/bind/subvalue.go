@@ -107,7 +107,7 @@ func (x *exprBinder) inValue(e *ast.In) scalar.Expr {
 		return x.rowsIn(e, r)
 	}
 	v := x.bind(e.X)
-	if v == nil || x.ofAnother(v) {
+	if v == nil {
 		return nil
 	}
 	q := x.lookedIn(e, 1, asKeys)
@@ -144,22 +144,13 @@ func (x *exprBinder) inValue(e *ast.In) scalar.Expr {
 	return x.apply("CASE", append(cases, truth(false, e.Sp)), e.Sp)
 }
 
-// ofAnother reports, as a finding, that v is a value of another sub-query.
-func (x *exprBinder) ofAnother(v scalar.Expr) bool {
-	if !slices.ContainsFunc(scalar.Columns(v), func(i int) bool { return i >= valueBase }) {
-		return false
-	}
-	x.Diags.Errorf(codes.NoSubquery, v.Span(), "a value of another query cannot be looked for in a sub-query").Help("compute it in a query in FROM")
-	return true
-}
-
 // rowsIn is (a, b) IN (query) as a value, where it need not be told apart whether it is FALSE or NULL.
 func (x *exprBinder) rowsIn(e *ast.In, r *ast.RowExpr) scalar.Expr {
 	var left []scalar.Expr
 	nullable := false
 	for _, item := range r.Items {
 		v := x.bind(item)
-		if v == nil || x.ofAnother(v) {
+		if v == nil {
 			return nil
 		}
 		left = append(left, v)

@@ -137,8 +137,6 @@ func resolveItem(args []Arg) (types.Type, []types.Type, error) {
 			return x, nil, fmt.Errorf("what lies in a VARIANT is found by a name or by a whole number, not by %s", i.WithNullable(true))
 		}
 		return types.TVariant, []types.Type{x, i}, nil
-	case types.Row:
-		return x, nil, errors.New("the fields of a ROW are read by their names, as in r.name")
 	}
 	return x, nil, errors.New("only an ARRAY, a MAP or a VARIANT has elements")
 }
