@@ -19,7 +19,8 @@ import (
 
 var (
 	seed     = flag.Uint64("seed", 1, "the seed of the first random case; the next one has the next")
-	budget   = flag.Duration("for", 3*time.Second, "how long random cases are made")
+	cases    = flag.Uint64("cases", 20, "how many random cases are made, where -for does not say for how long: so many whatever the machine's speed")
+	budget   = flag.Duration("for", 0, "how long random cases are made")
 	keepIn   = flag.String("finds", "", "the folder that reduced cases are written to; a temporary one if empty")
 	patience = flag.Duration("patience", 2*time.Minute, "how long one find is reduced")
 )
@@ -27,7 +28,7 @@ var (
 // perJVM is how many cases one Java process runs: the classes that Flink makes for each pile up.
 const perJVM = 400
 
-// TestRandom makes random cases, seed by seed, until its time is over: each runs on weir in every mode and, where WEIR_FLINK is set, on
+// TestRandom makes random cases, seed by seed, so many or until its time is over: each runs on weir in every mode and, where WEIR_FLINK is set, on
 // Flink. What differs is reduced and written as a case of the corpus.
 //
 //	go test ./conformance -run TestRandom -for 10m -seed 1000
@@ -48,7 +49,16 @@ func TestRandom(t *testing.T) {
 	f.log = log
 	began := time.Now()
 	last := *seed
-	for ; time.Since(began) < *budget && !t.Failed() || *keepIn != "" && time.Since(began) < *budget; last++ {
+	more := func() bool {
+		if t.Failed() && *keepIn == "" {
+			return false
+		}
+		if *budget > 0 {
+			return time.Since(began) < *budget
+		}
+		return last < *seed+*cases
+	}
+	for ; more(); last++ {
 		f.one(last)
 		if (last-*seed)%50 == 49 {
 			t.Logf("%s: seeds %d to %d: %s", time.Since(began).Round(time.Second), *seed, last, f.summary())
