@@ -166,7 +166,7 @@ func scans(job *physical.Job) int {
 }
 
 // limit is how long one execution may take.
-const limit = 60 * time.Second
+const limit = 5 * time.Minute
 
 // onWeir executes a planned case.
 func onWeir(ctx context.Context, c Case, job *physical.Job, steps []step, m mode) (o Outcome, err error) {

@@ -344,7 +344,7 @@ func (w *World) AwaitCommits(n int) {
 }
 
 // patience is how long await waits before it gives the test up.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 func (w *World) await(there func() bool) {
 	over := false
