@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -41,7 +42,7 @@ func Serve(dir string, answer func(context.Context, Request) (any, error)) (end 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	if err := sweep(); err != nil {
+	if err := sweep(dir); err != nil {
 		return nil, fmt.Errorf("control sockets of jobs that are gone: %w", err)
 	}
 	// Only the user may go into the folder of the socket.
@@ -88,9 +89,19 @@ func tell(dir, path string) error {
 	return os.Rename(tmp, filepath.Join(dir, file))
 }
 
-// sweep removes the folders of sockets that nobody listens at any more: their processes were killed. Those of other users stay, as do young ones,
-// whose process may be about to listen.
-func sweep() error {
+// sweep removes the folders of sockets that nobody listens at any more: their processes were killed. The one of the job whose state is in dir goes
+// at once, others when they are old: the process of a young one may be about to listen. Those of other users stay.
+func sweep(dir string) error {
+	told, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	own := filepath.Dir(strings.TrimSpace(string(told)))
+	if strings.HasPrefix(filepath.Base(own), socketFolder) {
+		if err := removeDead(own); err != nil {
+			return err
+		}
+	}
 	places, err := filepath.Glob(filepath.Join(os.TempDir(), socketFolder+"*"))
 	if err != nil {
 		return err
@@ -100,19 +111,23 @@ func sweep() error {
 		if err != nil || time.Since(info.ModTime()) < young {
 			continue // where it is gone, another process has removed it
 		}
-		c, err := net.Dial("unix", filepath.Join(place, socketFile))
-		if err == nil {
-			c.Close() //nolint:errcheck // nothing was said: it is only seen that somebody lives
-			continue
-		}
-		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err := os.RemoveAll(place); err != nil {
+		if err := removeDead(place); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeDead removes the folder of a socket at which nobody listens.
+func removeDead(place string) error {
+	c, err := net.Dial("unix", filepath.Join(place, socketFile))
+	if err == nil {
+		return c.Close() // somebody lives
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return os.RemoveAll(place)
 }
 
 // young is the age below which sweep leaves a folder alone.

@@ -57,6 +57,11 @@ func TestSocketsOfKilledJobsAreRemoved(t *testing.T) {
 		folder("is-about-to-listen", 0, nothing):   true,
 	}
 	state := t.TempDir()
+	own := folder("own", 0, killed)
+	stays[own] = false
+	if err := tell(state, filepath.Join(own, socketFile)); err != nil {
+		t.Fatal(err)
+	}
 	end, err := Serve(state, func(context.Context, Request) (any, error) { return "here", nil })
 	if err != nil {
 		t.Fatal(err)
