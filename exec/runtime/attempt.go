@@ -446,8 +446,14 @@ func (a *attempt) start() {
 	}
 }
 
-// restore gives the operators the watermarks that they had at the epoch the job goes on from.
+// restore gives the operators, and the valve before them, the watermarks that they had at the epoch the job goes on from.
 func (t *task) restore(watermarks map[string]exec.Watermark) error {
+	if t.gate != nil {
+		t.valve = newValve(t.gate.channels)
+		if wm, ok := watermarks[t.valveID()]; ok {
+			t.valve.restore(wm)
+		}
+	}
 	for _, o := range slices.Backward(t.ops) {
 		if wm, ok := watermarks[o.id]; ok {
 			if err := o.restore(wm); err != nil {

@@ -69,6 +69,7 @@ type channel struct {
 
 	blocked bool // guarded by mu: its barrier has come, others' have not
 	idle    bool
+	slept   bool // it was idle before
 	ended   bool
 	wm      exec.Watermark
 }
@@ -81,6 +82,9 @@ func (g *gate) add(ts []types.Type) *channel {
 	g.channels = append(g.channels, c)
 	return c
 }
+
+// promise takes a watermark of the sender, which is active from here on.
+func (c *channel) promise(wm exec.Watermark) { c.wm, c.idle = max(c.wm, wm), false }
 
 // take is an empty batch to be filled and sent.
 func (c *channel) take() *batch.Batch {

@@ -54,7 +54,15 @@ func TestValve(t *testing.T) {
 			for range n {
 				g.add(nil)
 			}
-			v := &valve{channels: g.channels, current: exec.MinWatermark}
+			var right []int // the channels of a second input
+			d.MaybeScanArgs(t, "right", &right)
+			for _, i := range right {
+				g.channels[i].input = 1
+			}
+			restored := int64(exec.MinWatermark)
+			d.MaybeScanArgs(t, "restored", &restored)
+			v := newValve(g.channels)
+			v.restore(exec.Watermark(restored))
 			var out strings.Builder
 			for line := range strings.Lines(d.Input) {
 				w := strings.Fields(line)
@@ -75,7 +83,7 @@ func TestValve(t *testing.T) {
 					if err != nil {
 						d.Fatalf(t, "%v", err)
 					}
-					c.wm, c.idle = exec.Watermark(n), false
+					c.promise(exec.Watermark(n))
 				}
 				fmt.Fprintf(&out, "%s: %s\n", strings.TrimSpace(line), showOutput(v.change()))
 			}

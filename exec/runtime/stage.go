@@ -31,7 +31,7 @@ type ack struct {
 	task       *task
 	barrier    *barrier
 	frozen     []*state.Frozen
-	watermarks map[string]exec.Watermark // of operators with state, by id
+	watermarks map[string]exec.Watermark // of operators with state, by id, and of the task's valve
 	splits     []exec.SplitState         // of a source task
 	activity   uint64                    // the task's activity counter at the barrier
 	paused     time.Duration             // for which no row was processed, because the barrier was

@@ -26,6 +26,7 @@ type task struct {
 	watch  stopwatch
 	source *sourceTask // nil for an inner task
 	gate   *gate       // nil for a source task
+	valve  *valve      // of gate
 
 	// activity grows with whatever makes the next epoch worth making: of a source task rows, watermarks, splits that are done; of
 	// any task timers that fired.
@@ -36,10 +37,13 @@ type task struct {
 	done  atomic.Bool // has seen the end of its input
 }
 
+// valveID is the name of the task's valve among the watermarks of an epoch. It is that of no operator.
+func (t *task) valveID() string { return "valve " + t.vertex.id }
+
 // runInner is the loop of a task that is fed by others: rows go through, watermarks through the
 // valve, and barriers are aligned: a channel whose barrier has come is not read until all others' have.
 func (t *task) runInner(ctx context.Context) error {
-	v := &valve{channels: t.gate.channels, current: exec.MinWatermark}
+	v := t.valve
 	aligned, ended := 0, 0
 	for {
 		c, m, err := t.gate.receive(ctx, t.untilTimer())
@@ -59,7 +63,7 @@ func (t *task) runInner(ctx context.Context) error {
 			err = t.inputs[c.input].Emit(m.batch)
 			c.recycle(m.batch)
 		case watermarkMessage:
-			c.wm, c.idle = m.wm, false
+			c.promise(m.wm)
 			err = t.apply(v.change())
 		case idleMessage:
 			c.idle = true
@@ -160,6 +164,9 @@ func (t *task) barrier(b *barrier, a *ack) error {
 		return err
 	}
 	a.task, a.barrier, a.watermarks = t, b, map[string]exec.Watermark{}
+	if t.valve != nil {
+		a.watermarks[t.valveID()] = t.valve.reached
+	}
 	a.activity = t.activity.Load()
 	if err := t.first.barrier(b, a); err != nil {
 		return err

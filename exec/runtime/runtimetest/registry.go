@@ -11,6 +11,8 @@ import (
 //	bounded    true when the table ends
 //	guarantee  see World.Sink
 //	changes    insert (the default), upsert or retract: what the table gives and takes
+//
+// A metadata column, of any key, is a value of the row like the others.
 func Registry() *catalog.Registry {
 	get := func(t *catalog.Table, k string) string { v, _ := t.Options.Get(k); return v }
 	mode := func(t *catalog.Table) catalog.ChangeMode {
@@ -49,6 +51,7 @@ func Registry() *catalog.Registry {
 		Lookup:          func(t *catalog.Table) bool { return get(t, "lookup") == "true" },
 		Search:          func(t *catalog.Table) bool { return get(t, "search") == "true" },
 		OwnSearch:       true,
+		AnyMetadata:     true,
 		SourceWatermark: true,
 		Bounded:         func(t *catalog.Table) bool { return get(t, "bounded") != "false" },
 		Transactional:   func(*catalog.Table) (bool, string) { return false, "" },
