@@ -38,7 +38,7 @@ func appendJSONOf(dst []byte, v *batch.Vector, i int, zone *datetime.Zone) []byt
 	case t.Kind == types.Boolean:
 		return strconv.AppendBool(dst, v.Bool[i])
 	case t.IsApprox():
-		f := v.Flt[i]
+		f := v.Flt[i] + 0 // a zero has no sign there
 		if f != f || math.IsInf(f, 0) {
 			return append(text.AppendFloat(append(dst, '"'), f, false), '"')
 		}

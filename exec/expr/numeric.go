@@ -18,7 +18,7 @@ var numericKernels = map[string]builder{
 	"CEIL": whole(math.Ceil, decimal.Ceil, datetime.Ceil, datetime.CeilDate), "CEILING": whole(math.Ceil, decimal.Ceil, datetime.Ceil, datetime.CeilDate),
 	"ROUND": rounding(true), "TRUNCATE": rounding(false),
 	"POWER": float2(math.Pow), "ATAN2": float2(math.Atan2), "LOG": logarithm,
-	"SQRT": float1(math.Sqrt), "EXP": float1(math.Exp), "LN": float1(math.Log), "LOG10": float1(log10),
+	"SQRT": float1(squareRoot), "EXP": float1(math.Exp), "LN": float1(math.Log), "LOG10": float1(log10),
 	"LOG2": float1(func(x float64) float64 { return math.Log(x) / math.Ln2 }),
 	"SIN":  float1(math.Sin), "COS": float1(math.Cos), "TAN": float1(math.Tan), "ASIN": float1(math.Asin), "ACOS": float1(math.Acos),
 	"ATAN": float1(math.Atan), "SINH": float1(math.Sinh), "COSH": float1(math.Cosh), "TANH": float1(math.Tanh), "COT": rows(cotangent),
@@ -33,6 +33,9 @@ var numericKernels = map[string]builder{
 }
 
 // float1 and float2 compute functions of DOUBLEs.
+// squareRoot is the power of a half, which is 0 for a zero of either sign.
+func squareRoot(x float64) float64 { return math.Sqrt(x) + 0 }
+
 func float1(f func(float64) float64) builder {
 	return rows(func(k *rowKernel, i int) error {
 		k.out.Flt[i] = f(k.in[0].Flt[i])
@@ -320,9 +323,14 @@ func roundInt(x, digits int64, half bool) int64 {
 
 var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
-// roundFloat rounds the decimal text of x, as SQL prints it, half up, or cuts it. Where x times the power of ten is clearly to one side
-// of the limit, arithmetic gives the same.
+// roundFloat rounds the decimal text of x, as SQL prints it, half up, or cuts it. A zero has no sign, as no DECIMAL has.
 func roundFloat(x float64, digits int64, half, single bool) float64 {
+	return rounded(x, digits, half, single) + 0
+}
+
+// rounded is roundFloat, and may give a zero with a sign. Where x times the power of ten is clearly to one side of the limit, arithmetic
+// gives the same.
+func rounded(x float64, digits int64, half, single bool) float64 {
 	a := math.Abs(x)
 	if digits >= 0 && digits < int64(len(pow10)) && !single {
 		p := pow10[digits]
