@@ -57,11 +57,12 @@ func (b *Broker) ConsoleConsumer(t testing.TB, topic string, more ...string) []s
 	if b.real == nil {
 		t.Fatal("kafkatest: the console consumer is used with a real broker")
 	}
-	// It cannot tell the end from a broker that takes its time. Where it has seen less than there is, it looks once more, with patience.
+	// It cannot tell the end from a broker that takes its time. Where it has seen less than there is, it looks once more, with patience, until it has
+	// seen as much.
 	atLeast := len(b.Read(t, topic, "read_committed"))
 	lines := b.console(t, topic, 4*time.Second, more)
 	if len(lines) < atLeast {
-		lines = b.console(t, topic, time.Minute, more)
+		lines = b.console(t, topic, Patience, append(more, "--max-messages", strconv.Itoa(atLeast)))
 	}
 	return lines
 }
