@@ -42,6 +42,7 @@ type groupAggregate struct {
 	rows  agg.Rows    // of the batch
 	view  batch.Batch // of the row that stands for no rows
 	out   *batch.Batch
+	room  int // bytes of out without results
 
 	// of a run
 	part   agg.Rows // all its rows
@@ -62,6 +63,9 @@ const (
 	flagLive = 1 // the group has a result
 	flagGone = 2 // deleted, while the batch goes on
 )
+
+// maxResults is how many bytes of results are gathered before they are put out.
+const maxResults = 4 * batch.TargetBytes
 
 // groupHead is the bytes in front of the accumulators.
 func groupHead(retract bool) int {
@@ -132,7 +136,7 @@ func (g *groupAggregate) Process(in *batch.Batch, out exec.Emitter) error {
 	}
 	g.begin(n)
 	g.rows = agg.Rows{In: in, Map: m, Pos: pos, Slots: g.slots, Refs: g.refs}
-	if err := g.runs(&g.rows); err != nil {
+	if err := g.runs(&g.rows, out); err != nil {
 		return err
 	}
 	g.end(m)
@@ -140,7 +144,7 @@ func (g *groupAggregate) Process(in *batch.Batch, out exec.Emitter) error {
 }
 
 // runs cuts the batch and computes each run.
-func (g *groupAggregate) runs(rows *agg.Rows) error {
+func (g *groupAggregate) runs(rows *agg.Rows, out exec.Emitter) error {
 	if g.miniBatch {
 		return g.run(rows)
 	}
@@ -150,11 +154,27 @@ func (g *groupAggregate) runs(rows *agg.Rows) error {
 			if err := g.run(g.cut(rows, from, k)); err != nil {
 				return err
 			}
+			if err := g.relieve(rows.In, len(rows.Pos)-k, out); err != nil {
+				return err
+			}
 			from = k
 		}
 		binary.LittleEndian.PutUint32(s, uint32(k+1))
 	}
 	return g.run(g.cut(rows, from, len(rows.Pos)))
+}
+
+// relieve puts the results out that are there, and makes room for those of n more rows, when they take much memory: each
+// row of one key puts the whole of a long LISTAGG or COLLECT out, old and new.
+func (g *groupAggregate) relieve(in *batch.Batch, n int, out exec.Emitter) error {
+	if !g.aggs.set.HasVar || g.out.Size()-g.room < maxResults {
+		return nil
+	}
+	if err := g.emit(in, out); err != nil {
+		return err
+	}
+	g.begin(n)
+	return nil
 }
 
 // cut is rows from .. to-1 of r, until the next call.
@@ -173,6 +193,7 @@ func (g *groupAggregate) begin(n int) {
 		v.Resize(n)
 	}
 	g.gather, g.sel, g.kinds = g.gather[:0], g.sel[:0], g.kinds[:0]
+	g.room = g.out.Size()
 }
 
 // run computes the changes of rows. Without mini-batch no two rows have the same key.
