@@ -137,7 +137,7 @@ func (b *Binder) bringing(q *ast.Query, names []ast.Ident, a ast.Alias, name str
 	d := b.inFrom
 	dep, inFrom := b.dep, b.inFrom
 	b.dep, b.inFrom = d, nil
-	n := b.query(q)
+	n := b.part(q)
 	b.dep, b.inFrom = dep, inFrom
 	if n == nil {
 		return nil, nil

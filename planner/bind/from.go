@@ -31,7 +31,7 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 		if b.inFrom != nil {
 			found := b.Diags
 			b.Diags = &diag.List{}
-			n := b.query(t.Query)
+			n := b.part(t.Query)
 			first := b.Diags
 			if b.Diags = found; n == nil && onlyCorrelation(first) {
 				return b.bringing(t.Query, nil, t.Alias, "", t.Sp)
@@ -39,7 +39,7 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 			found.All = append(found.All, first.All...)
 			return b.named(n, t.Alias, "", t.Sp)
 		}
-		return b.named(b.query(t.Query), t.Alias, "", t.Sp) // LATERAL without a left side sees nothing more
+		return b.named(b.part(t.Query), t.Alias, "", t.Sp) // LATERAL without a left side sees nothing more
 	case *ast.Join:
 		return b.join(t)
 	case *ast.Unnest:

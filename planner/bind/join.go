@@ -65,8 +65,9 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 	}
 	using := t.Using
 	if t.Natural {
-		for _, c := range ls.cols {
-			if i := slices.IndexFunc(rs.cols, func(r logical.Column) bool { return r.Name == c.Name }); i >= 0 {
+		for _, l := range ls.starred() { // a column that USING has made one of two is one
+			c := ls.cols[l]
+			if slices.ContainsFunc(rs.starred(), func(r int) bool { return rs.cols[r].Name == c.Name }) {
 				using = append(using, ast.Ident{At: ast.At{Sp: at}, Name: c.Name})
 			}
 		}

@@ -25,8 +25,13 @@ type ordering struct {
 //	ORDER BY           a sort, which a stream allows by time
 //	ORDER BY, LIMIT    a Rank: the first rows of the order
 //	LIMIT              a Rank without an order: the rows that come first
-func (b *Binder) ordered(q *ast.Query) logical.Node {
+//
+// The order of a part of a query may be left out where it has no LIMIT.
+func (b *Binder) ordered(q *ast.Query, part bool) logical.Node {
 	if len(q.OrderBy) == 0 && q.Limit == nil && q.Offset == nil {
+		if in, ok := q.Body.(*ast.Query); ok && !part { // parentheses around it all
+			return b.query(in)
+		}
 		return b.body(q.Body)
 	}
 	from, to, ok := b.limits(q)
@@ -46,12 +51,12 @@ func (b *Binder) ordered(q *ast.Query) logical.Node {
 			each = append(each, len(n.Cols())-len(b.dep.cols)+i)
 		}
 	}
-	return by.of(q, n, from, to, each)
+	return by.of(q, n, from, to, each, part)
 }
 
 // of puts n, with the columns that it is ordered by, in the order, and leaves the rows from .. to, of each value of the columns each; those
 // stay behind the columns of the SELECT list.
-func (o *ordering) of(q *ast.Query, n logical.Node, from, to int64, each []int) logical.Node {
+func (o *ordering) of(q *ast.Query, n logical.Node, from, to int64, each []int, part bool) logical.Node {
 	at := q.Sp
 	switch {
 	case len(q.OrderBy) > 0:
@@ -60,9 +65,11 @@ func (o *ordering) of(q *ast.Query, n logical.Node, from, to int64, each []int) 
 		at = q.Limit.Span()
 	}
 	switch {
-	case q.Limit == nil && each != nil: // the order of a sub-query means nothing
+	case q.Limit == nil && (each != nil || len(o.keys) == 0): // no order that anybody sees
 	case q.Limit == nil:
-		n = logical.NewSort(n, o.keys, at)
+		s := logical.NewSort(n, o.keys, at)
+		s.Part = part
+		n = s
 	case to < from:
 		n = logical.NewFilter(n, truth(false, at), at)
 	default:
@@ -127,7 +134,7 @@ func (b *Binder) orderedFor(q *ast.Query, c *ast.SelectCore, k *correlation) log
 	if each == nil {
 		each = []int{}
 	}
-	return by.of(q, n, from, to, each)
+	return by.of(q, n, from, to, each, true)
 }
 
 // limits reads LIMIT and OFFSET: the numbers of the first and the last row, counted from 1.
@@ -159,7 +166,7 @@ func (b *Binder) limits(q *ast.Query) (from, to int64, ok bool) {
 		var fine bool
 		rows, fine = number(q.Limit, "LIMIT")
 		ok = ok && fine
-	} else if q.Offset != nil {
+	} else if skip > 0 {
 		b.Diags.Errorf(codes.NoLimit, q.Offset.Span(), "OFFSET without LIMIT is not supported").
 			At("a stream has no end: all rows but some would have to be kept").Help("add LIMIT")
 		ok = false

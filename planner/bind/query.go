@@ -16,7 +16,12 @@ import (
 // Query binds a whole query; nil after findings.
 func (b *Binder) Query(q *ast.Query) logical.Node { return b.query(q) }
 
-func (b *Binder) query(q *ast.Query) logical.Node {
+func (b *Binder) query(q *ast.Query) logical.Node { return b.with(q, false) }
+
+// part binds q as a part of another query, which need not see its rows in their order.
+func (b *Binder) part(q *ast.Query) logical.Node { return b.with(q, true) }
+
+func (b *Binder) with(q *ast.Query, part bool) logical.Node {
 	outer := len(b.ctes)
 	ok := true
 	for _, c := range q.With {
@@ -33,7 +38,7 @@ func (b *Binder) query(q *ast.Query) logical.Node {
 			ok = false
 		}
 	}
-	n := b.ordered(q)
+	n := b.ordered(q, part)
 	b.ctes = b.ctes[:outer]
 	if !ok {
 		return nil
@@ -49,7 +54,7 @@ func (b *Binder) expandCTE(d *cte) logical.Node {
 	saved, found := b.ctes, b.Diags
 	b.ctes, b.Diags = b.ctes[:d.outer:d.outer], &diag.List{}
 	var n logical.Node
-	b.independent(func() { n = b.query(d.query) })
+	b.independent(func() { n = b.part(d.query) })
 	first := b.Diags
 	b.ctes, b.Diags = saved, found
 	if n == nil && b.dep != nil && onlyCorrelation(first) {
@@ -78,7 +83,7 @@ func (b *Binder) body(q ast.QueryBody) logical.Node {
 		n, _ = b.dep.join(b, n, nodeScope(n, "", q.Sp))
 		return n
 	case *ast.Query:
-		return b.query(q)
+		return b.part(q)
 	}
 	b.Diags.Errorf(codes.NoStatement, q.Span(), "this form of query is not supported")
 	return nil

@@ -14,7 +14,7 @@ var Tuning = []c.OptionSpec{
 	{Key: "table.optimizer.incremental-agg-enabled", Type: c.OptBool, Doc: "DISTINCT aggregates are not split"},
 	{Key: "table.optimizer.multi-join.enabled", Type: c.OptBool, Doc: "several joins stay several joins"},
 	{Key: "table.optimizer.delta-join.strategy", Type: c.OptEnum, Values: []string{"AUTO", "FORCE", "NONE"}, Doc: "joins keep their inputs"},
-	{Key: "table.optimizer.join-reorder-enabled", Type: c.OptBool, Doc: "joins are made in the order in which they are written"},
+	{Key: "table.optimizer.join-reorder-enabled", Type: c.OptBool, Doc: "joins are made as they are written, but those that would have no key"},
 	{Key: "table.optimizer.bushy-join-reorder-threshold", Type: c.OptInt, Doc: "joins are made in the order in which they are written"},
 	{Key: "table.optimizer.join.broadcast-threshold", Type: c.OptLong, Doc: "joins are made by key"},
 	{Key: "table.optimizer.adaptive-broadcast-join.strategy", Type: c.OptEnum, Values: []string{"auto", "forced", "none"}, Doc: "joins are made by key"},

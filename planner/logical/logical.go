@@ -153,6 +153,7 @@ type (
 		Base
 		Input Node
 		Order []SortKey
+		Part  bool  // of a sub-query without LIMIT: where a stream cannot be put in this order, it need not be
 		Late  *Late // nil: late rows are dropped
 	}
 	// Replicate puts every row out as often as column Times (BIGINT) of it says, without that column. NewReplicate makes it.

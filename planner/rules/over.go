@@ -308,6 +308,25 @@ func (b *builder) sortsAtEnd(n *logical.Sort) bool {
 	return b.batch || b.cfg.Bool(config.NonTemporalSort) && !sortsByTime(n)
 }
 
+// sortable reports that rows can be put in n's order: as their time goes on, or when all have come.
+func (b *builder) sortable(n *logical.Sort) bool {
+	return b.sortsAtEnd(n) || sortsByTime(n) && !b.traitsOf(n.Input).updating
+}
+
+// unsorted is n without the orders of its sub-queries that a stream cannot have.
+func (b *builder) unsorted(n logical.Node) logical.Node {
+	m := bottomUp(n, func(n logical.Node) logical.Node {
+		if s, ok := n.(*logical.Sort); ok && s.Part && !b.sortable(s) {
+			return s.Input
+		}
+		return n
+	})
+	if m == n {
+		return n
+	}
+	return b.o.merge(m)
+}
+
 // sort makes the order of a time attribute. Rows come in the order of processing time anyway. Another order is that of a batch job, and of a stream
 // where a setting says so: at the end.
 func (b *builder) sort(n *logical.Sort) (built, bool) {

@@ -57,7 +57,7 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 		n.Late.Marked(below)
 		in, to := o.prune(n.Input, below)
 		s := logical.NewSort(in, movedOrder(n.Order, to), n.Sp)
-		s.Late = n.Late.Moved(to)
+		s.Late, s.Part = n.Late.Moved(to), n.Part
 		return s, to
 	case *logical.Expand:
 		below := slices.Clone(need)

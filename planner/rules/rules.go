@@ -87,7 +87,7 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		return n.WithInputs(ins[0], ins[1])
 	case *logical.Sort:
 		s := logical.NewSort(ins[0], n.Order, n.Sp)
-		s.Late = n.Late
+		s.Late, s.Part = n.Late, n.Part
 		return s
 	case *logical.Expand:
 		return logical.NewExpand(ins[0], n.Null, n.ID, n.Sp)

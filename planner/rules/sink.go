@@ -28,6 +28,7 @@ type Output struct {
 }
 
 func (b *builder) sink(out Output) *physical.Sink {
+	out.Query = b.unsorted(out.Query)
 	t := b.traitsOf(out.Query)
 	key := sinkKey(out)
 	final := b.batch && t.updating
