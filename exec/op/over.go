@@ -3,6 +3,7 @@ package op
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"weir/exec"
 	"weir/exec/batch"
@@ -25,6 +26,10 @@ import (
 // Late is a row that the watermark has passed; where the frame has a beginning, only one that is not after the last row of its partition
 // that was processed, as in Flink.
 //
+// Of a frame that begins some time before its row (RANGE) the state ends with time, as in Flink: a partition is forgotten when the watermark,
+// or the clock, has passed its last row by one and a half times the frame's length. By then no row is in a frame that can still come;
+// a row that is later than that counts anew. Table expiry has, by partition, when that is: 8; and expires the partitions in that order.
+//
 // An entry of table acc, by partition: mark 4, only while a batch is processed; where the frame has a beginning, the first and next number of the
 // rows of the frame and the time of the last, 8 each; the accumulators. Table frame has the rows of frames, by partition
 // and number: time 8; variable part: the columns that the calls read.
@@ -41,7 +46,12 @@ type over struct {
 	buffer  timeBuffer
 	wm      exec.Watermark
 
+	ranged  bool // the state of a partition ends with time
+	expiry  state.Table
+	expires timeBuffer
+
 	entries
+	gone     state.Keys // partitions that are forgotten
 	rows     state.Keys
 	kept     state.Keys // encoded columns that the calls read
 	slots    [][]byte
@@ -65,6 +75,7 @@ const (
 
 func newOver(n *physical.Over) (exec.Operator, error) {
 	o := &over{node: n, bounded: n.Preceding >= 0, types: columnTypes(n.Input), wm: exec.MinWatermark}
+	_, o.ranged = n.Forgotten()
 	head := 4
 	if o.bounded {
 		head = 28
@@ -94,6 +105,9 @@ func newOver(n *physical.Over) (exec.Operator, error) {
 		o.oldReads = append(o.oldReads, o.old.Cols[c])
 	}
 	o.out = batch.New(columnTypes(n), batch.TargetRows)
+	if o.ranged && n.ProcTime {
+		return &overByClock{o}, nil
+	}
 	return o, nil
 }
 
@@ -115,6 +129,14 @@ func (o *over) Open(ctx *exec.TaskContext, st state.Scope) (err error) {
 			return err
 		}
 	}
+	if o.ranged {
+		if o.expiry, err = st.Table(state.TableSpec{Name: "expiry", Fixed: 8, Schema: "overexpiry1 " + key}); err != nil {
+			return err
+		}
+		if err := o.expires.open(st, "expires", key); err != nil {
+			return err
+		}
+	}
 	if n.ProcTime {
 		return nil
 	}
@@ -125,10 +147,15 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 	if in.Rows() == 0 {
 		return nil
 	}
+	pos := o.encode(in, o.node.Partition)
 	if o.node.ProcTime {
+		if o.ranged {
+			if err := o.remember(in, pos, nil); err != nil {
+				return err
+			}
+		}
 		return o.compute(in, out)
 	}
-	pos := o.encode(in, o.node.Partition)
 	batch.EncodeUnhashed(in, o.cols, &o.rows)
 	times := in.Cols[o.node.Time]
 	o.dropped = o.dropped[:0]
@@ -147,6 +174,11 @@ func (o *over) Process(in *batch.Batch, out exec.Emitter) error {
 			continue
 		}
 		o.buffer.add(t, o.hashes[k], key, o.rows.At(k))
+	}
+	if o.ranged {
+		if err := o.remember(in, pos, o.dropped); err != nil {
+			return err
+		}
 	}
 	return o.ctx.DropLate(0, in, o.dropped, o.wm)
 }
@@ -195,6 +227,10 @@ func (o *over) Watermark(wm exec.Watermark, out exec.Emitter) error {
 		if err := o.compute(o.cur, out); err != nil {
 			return err
 		}
+	}
+	if o.ranged && wm != exec.MaxWatermark {
+		_, err := o.forget(int64(wm))
+		return err
 	}
 	return nil
 }
@@ -284,41 +320,163 @@ func (o *over) frameKey(k int, seq uint64) ([]byte, uint64) {
 func (o *over) leave(in *batch.Batch, m state.Map, pos []int32, from, to int) error {
 	o.old.Reset()
 	o.back.Reset()
-	f := o.frames.Map(0)
 	times := in.Cols[o.node.Time]
 	for k := from; k < to; k++ {
-		s := o.slots[k]
-		first, next := binary.LittleEndian.Uint64(s[overFirst:]), binary.LittleEndian.Uint64(s[overNext:])
-		for ; first < next; first++ {
-			if o.node.Rows && next-first <= uint64(o.node.Preceding) {
-				break
-			}
-			key, h := o.frameKey(k, first)
-			r, err := f.Find(h, key)
-			if err != nil {
-				return err
-			}
-			if r == state.NoRef {
-				continue // its TTL is over
-			}
-			if !o.node.Rows && int64(binary.LittleEndian.Uint64(f.Fixed(r))) >= times.Int[pos[k]]-o.node.Preceding {
-				break
-			}
-			if err := o.decodeOld(f.Var(r)); err != nil {
-				return err
-			}
-			f.Delete(r)
-			o.back.Pos = append(o.back.Pos, int32(o.old.N-1))
-			o.back.Slots = append(o.back.Slots, s)
-			o.back.Refs = append(o.back.Refs, o.refs[k])
+		var err error
+		if o.node.Rows {
+			err = o.take(k, uint64(o.node.Preceding), math.MaxInt64)
+		} else {
+			err = o.take(k, 0, times.Int[pos[k]]-o.node.Preceding)
 		}
-		binary.LittleEndian.PutUint64(s[overFirst:], first)
+		if err != nil {
+			return err
+		}
 	}
+	return o.takeBack(m)
+}
+
+// take takes rows of partition k out of its frame, from the first on, until one is of time until or after, or only so many are left.
+func (o *over) take(k int, left uint64, until int64) error {
+	f := o.frames.Map(0)
+	s := o.slots[k]
+	first, next := binary.LittleEndian.Uint64(s[overFirst:]), binary.LittleEndian.Uint64(s[overNext:])
+	for ; first+left < next; first++ {
+		key, h := o.frameKey(k, first)
+		r, err := f.Find(h, key)
+		if err != nil {
+			return err
+		}
+		if r == state.NoRef {
+			continue // its TTL is over
+		}
+		if int64(binary.LittleEndian.Uint64(f.Fixed(r))) >= until {
+			break
+		}
+		if err := o.decodeOld(f.Var(r)); err != nil {
+			return err
+		}
+		f.Delete(r)
+		o.back.Pos = append(o.back.Pos, int32(o.old.N-1))
+		o.back.Slots = append(o.back.Slots, s)
+		o.back.Refs = append(o.back.Refs, o.refs[k])
+	}
+	binary.LittleEndian.PutUint64(s[overFirst:], first)
+	return nil
+}
+
+// takeBack takes the rows of old from the results of their partitions.
+func (o *over) takeBack(m state.Map) error {
 	if o.old.N == 0 {
 		return nil
 	}
 	o.back.In, o.back.Map = o.old, m
 	return o.aggs.update(&o.back, 0)
+}
+
+// remember notes when the partitions of the rows of in, which are encoded, are to be forgotten. dropped are positions that do not count. As in
+// Flink that is put off when it would be too early, and then by half the frame's length more than needed, so that it is not for each row.
+func (o *over) remember(in *batch.Batch, pos, dropped []int32) error {
+	m := o.expiry.Map(0)
+	if err := o.upsert(m); err != nil {
+		return err
+	}
+	times := in.Cols[o.node.Time]
+	forgotten, _ := o.node.Forgotten()
+	for k, i := range pos {
+		if len(dropped) > 0 && dropped[0] == i {
+			dropped = dropped[1:]
+			continue
+		}
+		at := m.Fixed(o.refs[k])
+		needed := times.Int[i] + o.node.Preceding + clockTick
+		if o.created[k] || int64(binary.LittleEndian.Uint64(at)) < needed {
+			o.created[k] = false
+			until := times.Int[i] + forgotten + clockTick
+			binary.LittleEndian.PutUint64(at, uint64(until))
+			o.expires.add(until, o.hashes[k], o.enc.At(k), nil)
+		}
+	}
+	return nil
+}
+
+// forget forgets the partitions whose time has come at now, and reports whether there were any.
+func (o *over) forget(now int64) (fired bool, err error) {
+	for o.expires.due(now) {
+		o.gone.Off, o.gone.Data, o.hashes = append(o.gone.Off[:0], 0), o.gone.Data[:0], o.hashes[:0]
+		for len(o.hashes) < batch.TargetRows && o.expires.due(now) {
+			x := o.expires.pop()
+			m := o.expiry.Map(0)
+			r, err := m.Find(x.hash, x.key)
+			if err != nil {
+				return fired, err
+			}
+			if r == state.NoRef || int64(binary.LittleEndian.Uint64(m.Fixed(r))) != x.time {
+				if err := o.passed(&x); err != nil {
+					return fired, err
+				}
+				continue
+			}
+			m.Delete(r)
+			o.gone.Data = append(o.gone.Data, x.key...)
+			o.gone.Off = append(o.gone.Off, uint32(len(o.gone.Data)))
+			o.hashes = append(o.hashes, x.hash)
+		}
+		if err := o.drop(); err != nil {
+			return fired, err
+		}
+		fired = true
+	}
+	return fired, nil
+}
+
+// passed is when a partition would have been forgotten, had that not been put off: as in Flink, rows that are not after it are late from here on.
+func (o *over) passed(x *timedRow) error {
+	m := o.table.Map(0)
+	r, err := m.Find(x.hash, x.key)
+	if err != nil || r == state.NoRef {
+		return err
+	}
+	m.Touch(r)
+	last := m.Fixed(r)[overLast:]
+	binary.LittleEndian.PutUint64(last, uint64(max(x.time, int64(binary.LittleEndian.Uint64(last)))))
+	return nil
+}
+
+// drop deletes what there is of the partitions gone. Their rows are taken back first, for aggregates with tables of their own.
+func (o *over) drop() error {
+	o.enc, o.gone = o.gone, o.enc
+	m := o.table.Map(0)
+	n := len(o.hashes)
+	o.refs = grow(o.refs, n)
+	if err := m.FindMany(o.hashes, o.enc, o.refs); err != nil {
+		return err
+	}
+	o.slots = grow(o.slots, n)
+	o.old.Reset()
+	o.back.Reset()
+	for _, r := range o.refs {
+		if r != state.NoRef {
+			m.Touch(r) // all of them before the first place: it moves what an epoch under way reads
+		}
+	}
+	for k, r := range o.refs {
+		if r == state.NoRef {
+			continue // its TTL is over
+		}
+		o.slots[k] = m.Fixed(r)
+		if err := o.take(k, 0, math.MaxInt64); err != nil {
+			return err
+		}
+	}
+	if err := o.takeBack(m); err != nil {
+		return err
+	}
+	for _, r := range o.refs {
+		if r != state.NoRef {
+			m.Delete(r)
+		}
+	}
+	return nil
 }
 
 // decodeOld appends a row of a frame to old, as a deletion.
@@ -353,6 +511,11 @@ func (o *over) enter(in *batch.Batch, pos []int32, k int) error {
 }
 
 func (o *over) Snapshot(state.Epoch, exec.Emitter) error {
+	if o.ranged {
+		if err := o.expires.snapshot(); err != nil {
+			return err
+		}
+	}
 	if o.node.ProcTime {
 		return nil
 	}
@@ -361,4 +524,22 @@ func (o *over) Snapshot(state.Epoch, exec.Emitter) error {
 
 func (*over) Close() error { return nil }
 
-var _ exec.Restorer = (*over)(nil)
+// overByClock is over of a RANGE of processing time: the clock ends its state.
+type overByClock struct{ *over }
+
+// ProcessingTime forgets partitions. A row that comes in the same millisecond finds what there was: the last millisecond is over.
+func (o *overByClock) ProcessingTime(now int64, _ exec.Emitter) (fired bool, err error) {
+	return o.forget(now - clockTick)
+}
+
+func (o *overByClock) NextTimer() int64 {
+	if t, ok := o.expires.first(); ok {
+		return t + clockTick
+	}
+	return math.MaxInt64
+}
+
+var (
+	_ exec.Restorer        = (*over)(nil)
+	_ exec.ProcessingTimer = (*overByClock)(nil)
+)

@@ -100,6 +100,14 @@ func (b *timeBuffer) push(r timedRow) {
 // due reports that a row's time is not after t.
 func (b *timeBuffer) due(t int64) bool { return len(b.heap) > 0 && b.heap[0].time <= t }
 
+// first is the time of the first row; ok is false where there is none.
+func (b *timeBuffer) first() (time int64, ok bool) {
+	if len(b.heap) == 0 {
+		return 0, false
+	}
+	return b.heap[0].time, true
+}
+
 // pop takes the first row out.
 func (b *timeBuffer) pop() timedRow {
 	h := b.heap

@@ -407,7 +407,11 @@ func (p *printer) props(n physical.Node) []string {
 	case *physical.UpsertMaterialize:
 		out = append(out, state(n.TTL))
 	case *physical.Over:
-		out = append(out, state(n.TTL))
+		if d, ok := n.Forgotten(); ok {
+			out = append(out, "state within "+length(d))
+		} else {
+			out = append(out, state(n.TTL))
+		}
 	case *physical.Match:
 		if n.Within > 0 {
 			out = append(out, "state within "+length(n.Within))

@@ -263,6 +263,9 @@ func stateOf(n physical.Node) *State {
 		if n.Preceding >= 0 {
 			s.What = "the aggregates of each partition and the rows of its frame"
 		}
+		if d, ok := n.Forgotten(); ok {
+			s.Until = length(d) + " after the last row of a partition"
+		}
 		return s
 	case *physical.Match:
 		s := &State{What: "the rows of matches that have begun", Until: "no match can go on with them"}

@@ -396,6 +396,16 @@ type Over struct {
 	TTL       time.Duration
 }
 
+// Forgotten is how long behind the last row of a partition the watermark, or the clock, must be for its state to end, in microseconds: half as long
+// again as the frame, in whole milliseconds, as in Flink. ok is false where state does not end with time.
+func (n *Over) Forgotten() (micros int64, ok bool) {
+	if n.Rows || n.Preceding < 0 {
+		return 0, false
+	}
+	half := n.Preceding / 2
+	return n.Preceding + half - half%1000, true
+}
+
 // SortedOver is an aggregation over the rows from the first of the partition up to each row, in an order of any columns. The input may change
 // rows; a row that comes or goes changes the results of those behind it. Output: as that of Over, all kinds of changes.
 type SortedOver struct {

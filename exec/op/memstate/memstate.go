@@ -46,6 +46,14 @@ func (s *Scope) Copy(groups int, accept func(group int) bool) (*Scope, error) {
 	return c, c.Add(s, groups, accept)
 }
 
+// Len is the number of entries of all tables.
+func (s *Scope) Len() (n int64) {
+	for _, t := range s.tables {
+		n += t.Len()
+	}
+	return n
+}
+
 // Add copies the accepted entries of from into s.
 func (s *Scope) Add(from *Scope, groups int, accept func(group int) bool) error {
 	for _, t := range from.tables {
