@@ -28,18 +28,12 @@ func (b *Binder) from(t ast.TableRef) (logical.Node, *scope) {
 		defer b.alone()()
 		return b.tableFunc(t)
 	case *ast.SubQuery:
-		if b.inFrom != nil {
-			found := b.Diags
-			b.Diags = &diag.List{}
-			n := b.part(t.Query)
-			first := b.Diags
-			if b.Diags = found; n == nil && onlyCorrelation(first) {
-				return b.bringing(t.Query, nil, t.Alias, "", t.Sp)
-			}
-			found.All = append(found.All, first.All...)
-			return b.named(n, t.Alias, "", t.Sp)
+		// LATERAL without a left side sees nothing more.
+		n, needs := b.tried(b.inFrom != nil, func() logical.Node { return b.part(t.Query) })
+		if needs {
+			return b.bringing(t.Query, nil, t.Alias, "", t.Sp)
 		}
-		return b.named(b.part(t.Query), t.Alias, "", t.Sp) // LATERAL without a left side sees nothing more
+		return b.named(n, t.Alias, "", t.Sp)
 	case *ast.Join:
 		return b.join(t)
 	case *ast.Unnest:

@@ -51,17 +51,14 @@ func (b *Binder) expandCTE(d *cte) logical.Node {
 		return d.node
 	}
 	d.bound = true
-	saved, found := b.ctes, b.Diags
-	b.ctes, b.Diags = b.ctes[:d.outer:d.outer], &diag.List{}
+	saved := b.ctes
+	b.ctes = b.ctes[:d.outer:d.outer]
 	var n logical.Node
-	b.independent(func() { n = b.part(d.query) })
-	first := b.Diags
-	b.ctes, b.Diags = saved, found
-	if n == nil && b.dep != nil && onlyCorrelation(first) {
-		d.needs = true
-		return nil
-	}
-	found.All = append(found.All, first.All...)
+	n, d.needs = b.tried(b.dep != nil, func() (n logical.Node) {
+		b.independent(func() { n = b.part(d.query) })
+		return n
+	})
+	b.ctes = saved
 	if n != nil && d.cols != nil {
 		n = b.rename(n, d.cols, d.at)
 	}

@@ -84,6 +84,23 @@ func onlyCorrelation(l *diag.List) bool {
 	return !slices.ContainsFunc(l.All, func(d *diag.Diagnostic) bool { return d.Severity == diag.Error && d.Code != codes.NoSubquery })
 }
 
+// tried is what f binds. Where it may take columns of the query around in another way, nothing has come of f, and all findings are about that,
+// they are dropped and needs is true.
+func (b *Binder) tried(may bool, f func() logical.Node) (n logical.Node, needs bool) {
+	if !may {
+		return f(), false
+	}
+	found := b.Diags
+	b.Diags = &diag.List{}
+	n = f()
+	first := b.Diags
+	if b.Diags = found; n == nil && onlyCorrelation(first) {
+		return nil, true
+	}
+	found.All = append(found.All, first.All...)
+	return n, false
+}
+
 // lifted binds q, with conditions of its WHERE over the query around as conditions of a join with it.
 func (x *exprBinder) lifted(q *ast.Query, want subqueryUse) *inner {
 	k := &correlation{scalar: want == asValue}
