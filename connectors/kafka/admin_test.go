@@ -115,6 +115,20 @@ func connects(t *testing.T, c *ck.Consumer, then time.Time) (n int64) {
 	return 0
 }
 
+// patientReader is an offset reader of a broker, until the test ends, and a context with much time.
+func patientReader(t *testing.T, addr string) (*offsetReader, context.Context) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	r, err := newOffsetReader(ck.ConfigMap{"bootstrap.servers": addr}, "reader", log, newHealth(log, addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.close)
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
+	t.Cleanup(cancel)
+	return r, ctx
+}
+
 // A broker that takes its time is waited for as long as the request's context says, which may be longer than a request without an end waits.
 func TestSlowAnswerIsWaitedForAsLongAsTheContextSays(t *testing.T) {
 	b := kafkatest.Fake(t)
@@ -124,14 +138,7 @@ func TestSlowAnswerIsWaitedForAsLongAsTheContextSays(t *testing.T) {
 		b.Cluster.SleepControl(func() { time.Sleep(patience + time.Second) })
 		return nil, nil, false
 	})
-	log := slog.New(slog.DiscardHandler)
-	r, err := newOffsetReader(ck.ConfigMap{"bootstrap.servers": b.Addr}, "reader", log, newHealth(log, b.Addr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
-	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
-	defer cancel()
+	r, ctx := patientReader(t, b.Addr)
 	if _, err := r.admin.DescribeConfigs(ctx, ck.ConfigResource{Type: ck.ResourceTopic, Name: topic}); err != nil {
 		t.Fatal(err)
 	}
@@ -140,14 +147,7 @@ func TestSlowAnswerIsWaitedForAsLongAsTheContextSays(t *testing.T) {
 // A client that has been told of its broker says so though every processor is busy: else its requests connect in a loop when the broker is gone.
 func TestWhatAClientKnowsIsSeenOnABusyMachine(t *testing.T) {
 	b := kafkatest.Fake(t)
-	log := slog.New(slog.DiscardHandler)
-	r, err := newOffsetReader(ck.ConfigMap{"bootstrap.servers": b.Addr}, "reader", log, newHealth(log, b.Addr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
-	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
-	defer cancel()
+	r, ctx := patientReader(t, b.Addr)
 	if _, err := r.admin.DescribeCluster(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -532,10 +532,10 @@ func (o *lookupJoin) resume(t int64, out exec.Emitter) error {
 
 // NextTimer is when a row is to be asked for again.
 func (o *lookupJoin) NextTimer() int64 {
-	if !o.node.Waits() || len(o.waiting.heap) == 0 {
+	if !o.node.Waits() {
 		return math.MaxInt64
 	}
-	return o.waiting.heap[0].time
+	return o.waiting.first()
 }
 
 // Watermark waits for the rows that were set aside: none may come behind the watermark that was before it.
@@ -543,8 +543,7 @@ func (o *lookupJoin) Watermark(wm exec.Watermark, out exec.Emitter) error {
 	if !o.node.Waits() || o.now == math.MinInt64 && wm != exec.MaxWatermark {
 		return nil // before the clock has been told it is the watermark of a restored job
 	}
-	for len(o.waiting.heap) > 0 {
-		t := o.waiting.heap[0].time
+	for t := o.waiting.first(); t < math.MaxInt64; t = o.waiting.first() {
 		if now := o.clock().UnixMicro(); t > now {
 			if err := o.pause(time.Duration(t-now) * time.Microsecond); err != nil {
 				return err

@@ -390,7 +390,6 @@ func (o *over) remember(in *batch.Batch, pos, dropped []int32) error {
 		at := m.Fixed(o.refs[k])
 		needed := times.Int[i] + o.node.Preceding + clockTick
 		if o.created[k] || int64(binary.LittleEndian.Uint64(at)) < needed {
-			o.created[k] = false
 			until := times.Int[i] + forgotten + clockTick
 			binary.LittleEndian.PutUint64(at, uint64(until))
 			o.expires.add(until, o.hashes[k], o.enc.At(k), nil)
@@ -533,7 +532,7 @@ func (o *overByClock) ProcessingTime(now int64, _ exec.Emitter) (fired bool, err
 }
 
 func (o *overByClock) NextTimer() int64 {
-	if t, ok := o.expires.first(); ok {
+	if t := o.expires.first(); t < math.MaxInt64 {
 		return t + clockTick
 	}
 	return math.MaxInt64

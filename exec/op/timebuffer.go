@@ -3,6 +3,7 @@ package op
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"weir/state"
 )
@@ -100,12 +101,12 @@ func (b *timeBuffer) push(r timedRow) {
 // due reports that a row's time is not after t.
 func (b *timeBuffer) due(t int64) bool { return len(b.heap) > 0 && b.heap[0].time <= t }
 
-// first is the time of the first row; ok is false where there is none.
-func (b *timeBuffer) first() (time int64, ok bool) {
+// first is the time of the first row; math.MaxInt64 where there is none.
+func (b *timeBuffer) first() int64 {
 	if len(b.heap) == 0 {
-		return 0, false
+		return math.MaxInt64
 	}
-	return b.heap[0].time, true
+	return b.heap[0].time
 }
 
 // pop takes the first row out.
