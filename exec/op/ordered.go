@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"fmt"
+	"sort"
 	"time"
 	"unsafe"
 
@@ -204,6 +205,14 @@ func (p *partition) coming(sort, row []byte) ranked {
 		r.seq, r.dup = c.seq, c.n
 	}
 	return r
+}
+
+// placeOf is the place of a row that is in the tree, from 1.
+func (p *partition) placeOf(r ranked) int {
+	return 1 + sort.Search(p.tree.Len(), func(i int) bool {
+		q, _ := p.tree.GetAt(i)
+		return !before(q, r)
+	})
 }
 
 // last is the last one of the rows that are equal to row. There is none when its TTL is over.

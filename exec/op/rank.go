@@ -24,7 +24,7 @@ type rank struct {
 
 	keyedRows
 	sort   []byte
-	behind []ranked // of a change: the rows that it moves
+	behind []ranked // of a change: the rows whose numbers it changes
 	ranking
 }
 
@@ -157,83 +157,78 @@ func (o *rank) remove(p *partition, x *rowList, row []byte) error {
 
 // changed puts out what it changes that r came (it is in the tree) or goes (it still is).
 func (o *rank) changed(p *partition, r ranked, came bool) error {
-	from, to := int(o.node.From), int(o.node.To)
-	if last, ok := p.tree.GetAt(to - 1); ok && before(last, r) {
+	if last, ok := p.tree.GetAt(int(o.node.To) - 1); ok && before(last, r) {
 		return nil // behind the result
 	}
-	// The rows from r on, up to the one behind the result; place is that of the first.
-	place := 0
-	rows := o.behind[:0]
-	p.tree.Scan(func(q ranked) bool {
-		if len(rows) == 0 {
-			place++
-			if before(q, r) {
-				return true
-			}
+	if o.node.Number {
+		return o.renumber(p, r, came)
+	}
+	return o.exchange(p, r, came)
+}
+
+// exchange is changed without numbers: at most one row enters the result, and one leaves it.
+func (o *rank) exchange(p *partition, r ranked, came bool) error {
+	enters, enter := r, true
+	if first, ok := p.tree.GetAt(int(o.node.From) - 1); !ok || before(r, first) {
+		enters, enter = first, ok // r is before the result, and moves its first row
+	}
+	leaves, leave := p.tree.GetAt(int(o.node.To))
+	if !came {
+		enters, enter, leaves, leave = leaves, leave, enters, enter
+	}
+	if leave && enter && o.node.Updates {
+		return o.replace(leaves.row, enters.row, 0)
+	}
+	if leave {
+		if err := o.put(leaves.row, 0, batch.Delete); err != nil {
+			return err
 		}
+	}
+	if enter {
+		return o.put(enters.row, 0, batch.Insert)
+	}
+	return nil
+}
+
+// renumber is changed with numbers: every row from r on has another one.
+func (o *rank) renumber(p *partition, r ranked, came bool) error {
+	from, to := max(p.placeOf(r), int(o.node.From)), int(o.node.To)
+	first, ok := p.tree.GetAt(from - 1)
+	if !ok {
+		return nil // the result begins behind the last row
+	}
+	rows := o.behind[:0] // of the places from .. to, and the one behind the result, with r
+	p.tree.Ascend(first, func(q ranked) bool {
 		rows = append(rows, q)
-		return place+len(rows)-1 <= to
+		return from+len(rows)-1 <= to
 	})
 	o.behind = rows
-	at := func(k int) (ranked, bool) { // the row at place k with r in it
-		if k-place < len(rows) {
-			return rows[k-place], true
-		}
-		return ranked{}, false
-	}
-	if !o.node.Number {
-		moved, movedOK := r, true
-		if place < from { // r moves the first row of the result
-			moved, movedOK = at(from)
-		}
-		enters, entersOK := moved, movedOK
-		leaves, leavesOK := at(to + 1)
-		if !came {
-			enters, entersOK, leaves, leavesOK = leaves, leavesOK, moved, movedOK
-		}
-		if leavesOK && entersOK && o.node.Updates {
-			return o.replace(leaves.row, enters.row, 0)
-		}
-		if leavesOK {
-			if err := o.put(leaves.row, 0, batch.Delete); err != nil {
-				return err
-			}
-		}
-		if entersOK {
-			return o.put(enters.row, 0, batch.Insert)
-		}
-		return nil
-	}
 	// A row that moves leaves its place before it takes another, so that whoever goes by a key of the rows themselves has it at the end, too.
-	first, last := max(place, from), min(to, place+len(rows)-1)
-	for n := range last - first + 1 {
-		k := first + n
+	for n := range min(len(rows), to-from+1) {
+		i := n
 		if !came {
-			k = last - n
+			i = min(len(rows), to-from+1) - 1 - n
 		}
-		with, _ := at(k)
-		without, other := at(k + 1)
-		old, now := without, with
-		if !came {
-			old, now = with, without
-		}
-		switch {
-		case other && bytes.Equal(old.row, now.row):
-		case other:
-			if err := o.replace(old.row, now.row, k); err != nil {
-				return err
-			}
-		case came:
-			if err := o.put(now.row, k, batch.Insert); err != nil {
-				return err
-			}
-		default:
-			if err := o.put(old.row, k, batch.Delete); err != nil {
-				return err
-			}
+		if err := o.shift(rows[i:], from+i, came); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// shift puts out what a place has now: with is the rows from there on with the row that came or goes. Without it the place has the second of them.
+func (o *rank) shift(with []ranked, place int, came bool) error {
+	switch {
+	case len(with) == 1 && came:
+		return o.put(with[0].row, place, batch.Insert)
+	case len(with) == 1:
+		return o.put(with[0].row, place, batch.Delete)
+	case bytes.Equal(with[0].row, with[1].row):
+		return nil
+	case came:
+		return o.replace(with[1].row, with[0].row, place)
+	}
+	return o.replace(with[0].row, with[1].row, place)
 }
 
 func (*rank) Watermark(exec.Watermark, exec.Emitter) error { return nil }
