@@ -27,14 +27,20 @@ type aggCall struct {
 	rows     agg.Rows  // scratch: the rows that pass the filter
 }
 
-// newAggCalls makes the accumulators of calls over rows of the input types, behind a head of so many bytes. retract
-// says that rows may be taken back, merge that accumulators are put together from others.
-func newAggCalls(head int, calls []physical.AggCall, in []types.Type, retract, merge bool) (*aggCalls, error) {
+// aggUse is what an operator does with accumulators beside adding rows to them.
+type aggUse struct {
+	retract bool // rows are taken back
+	inOrder bool // rows are taken back in the order in which they came
+	merge   bool // accumulators are put together from others, so that they are in their entry alone
+}
+
+// newAggCalls makes the accumulators of calls over rows of the input types, behind a head of so many bytes.
+func newAggCalls(head int, calls []physical.AggCall, in []types.Type, use aggUse) (*aggCalls, error) {
 	a := &aggCalls{}
 	specs := make([]agg.Call, len(calls))
 	for i, c := range calls {
-		specs[i] = agg.Call{Func: c.Func, Args: c.Args, Types: pick(in, c.Args), Result: c.Type, Retract: retract, IgnoreNulls: c.IgnoreNulls}
-		if !merge {
+		specs[i] = agg.Call{Func: c.Func, Args: c.Args, Types: pick(in, c.Args), Result: c.Type, Retract: use.retract, InOrder: use.inOrder, IgnoreNulls: c.IgnoreNulls}
+		if !use.merge {
 			specs[i].Table = fmt.Sprintf("values%d", i)
 		}
 		ac := aggCall{filter: c.Filter}

@@ -43,7 +43,7 @@ func newFrameCalls(n *physical.FinalOver, in []types.Type) (*frameCalls, error) 
 		list = append(list, c)
 	}
 	var err error
-	if f.aggs, err = newAggCalls(0, list, in, n.From != math.MinInt64, true); err != nil {
+	if f.aggs, err = newAggCalls(0, list, in, aggUse{retract: n.From != math.MinInt64, inOrder: true, merge: true}); err != nil {
 		return nil, err
 	}
 	f.acc = memstate.NewMap(f.aggs.set.Fixed)

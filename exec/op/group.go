@@ -77,7 +77,7 @@ func groupHead(retract bool) int {
 
 func newGroupAggregate(n *physical.GroupAggregate) (exec.Operator, error) {
 	in := columnTypes(n.Input)
-	aggs, err := newAggCalls(groupHead(n.InputRetracts), n.Aggs, in, n.InputRetracts, false)
+	aggs, err := newAggCalls(groupHead(n.InputRetracts), n.Aggs, in, aggUse{retract: n.InputRetracts})
 	if err != nil {
 		return nil, err
 	}

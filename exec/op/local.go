@@ -94,7 +94,7 @@ func newLocalAggregate(n *physical.LocalAggregate, clock func() time.Time) (*loc
 	}
 	o.keys = append(o.keys, n.Split...)
 	var err error
-	o.aggs, err = newAggCalls(head, n.Aggs, physical.Types(in), n.InputRetracts, n.Window != nil)
+	o.aggs, err = newAggCalls(head, n.Aggs, physical.Types(in), aggUse{retract: n.InputRetracts, merge: n.Window != nil})
 	o.partial, o.none = batch.NewVector(types.TBytes, 0), &batch.Vector{Type: types.TNull}
 	return o, err
 }

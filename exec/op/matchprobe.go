@@ -118,7 +118,7 @@ func (p *matchProbe) aggregates(g *matchAggs) error {
 		calls = append(calls, c)
 	}
 	var err error
-	if g.calls, err = newAggCalls(0, calls, in, false, false); err != nil {
+	if g.calls, err = newAggCalls(0, calls, in, aggUse{}); err != nil {
 		return err
 	}
 	if g.args, err = expr.CompileProjection(args, expr.Env{}); err != nil {

@@ -87,7 +87,7 @@ func newOver(n *physical.Over) (exec.Operator, error) {
 		}
 	}
 	var err error
-	if o.aggs, err = newAggCalls(head, calls, o.types, o.bounded, false); err != nil {
+	if o.aggs, err = newAggCalls(head, calls, o.types, aggUse{retract: o.bounded, inOrder: true}); err != nil {
 		return nil, err
 	}
 	seen := map[int]bool{}

@@ -68,7 +68,7 @@ func newSessionAggregate(n *physical.WindowAggregate) (*sessionAggregate, error)
 	if o.retract {
 		head = 8
 	}
-	if o.aggs, err = newAggCalls(head, n.Aggs, in, o.retract, true); err != nil {
+	if o.aggs, err = newAggCalls(head, n.Aggs, in, aggUse{retract: o.retract, merge: true}); err != nil {
 		return nil, err
 	}
 	if o.aggs.hasDistinct() {

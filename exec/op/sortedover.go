@@ -76,7 +76,7 @@ func newSortedOver(n *physical.SortedOver) (exec.Operator, error) {
 			calls[i].Args = []int{len(o.types)}
 		}
 	}
-	if o.aggs, err = newAggCalls(0, calls, wide, false, true); err != nil {
+	if o.aggs, err = newAggCalls(0, calls, wide, aggUse{merge: true}); err != nil {
 		return nil, err
 	}
 	o.accs = memstate.NewMap(o.aggs.set.Fixed)

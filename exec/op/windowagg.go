@@ -83,7 +83,7 @@ func newWindowAggregate(n *physical.WindowAggregate) (*windowAggregate, error) {
 	}
 	in := columnTypes(n.Input)
 	retract := n.Input.Base().Changelog.Mode != catalog.InsertOnly
-	aggs, err := newAggCalls(windowHead(retract), n.Aggs, in, retract, true)
+	aggs, err := newAggCalls(windowHead(retract), n.Aggs, in, aggUse{retract: retract, merge: true})
 	if err != nil {
 		return nil, err
 	}

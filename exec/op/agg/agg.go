@@ -18,6 +18,7 @@ type Call struct {
 	Types   []types.Type // of the arguments
 	Result  types.Type
 	Retract bool // rows may be taken back
+	InOrder bool // with Retract: in the order in which they came, as those of a frame are
 	// IgnoreNulls: of LAG, ARRAY_AGG, JSON_ARRAYAGG and JSON_OBJECTAGG.
 	IgnoreNulls bool
 	// Table is a name for a table of its own in which the aggregate may keep more than fits into an entry; empty

@@ -6,7 +6,7 @@ import (
 	"weir/exec/batch"
 )
 
-// newExtreme makes MIN and MAX: without retraction the value so far, with it a bag of all values.
+// newExtreme makes MIN and MAX: without retraction the value so far, with it a bag of all values, or what is left of them in a frame.
 func newExtreme(c *Call) (Func, error) {
 	cl, err := newCell(c.Func, c.Types[0])
 	if err != nil {
@@ -14,6 +14,12 @@ func newExtreme(c *Call) (Func, error) {
 	}
 	maximum := c.Func == "MAX"
 	switch {
+	case c.Retract && c.InOrder:
+		sign := 1
+		if !maximum {
+			sign = -1
+		}
+		return newSliding(c, cl, "extreme", func(new, old []byte) bool { return sign*cl.cmp(new, old) >= 0 }), nil
 	case c.Retract && c.Table != "":
 		return &bigBag{arg: c.Args[0], bag: bag{cell: cl}, max: maximum, name: c.Table}, nil
 	case c.Retract:
@@ -40,7 +46,10 @@ func newEnd(c *Call) (Func, error) {
 		return nil, err
 	}
 	last := c.Func == "LAST_VALUE"
-	if c.Retract {
+	switch {
+	case c.Retract && c.InOrder:
+		return newSliding(c, cl, "end", func(_, _ []byte) bool { return last }), nil
+	case c.Retract:
 		return &endList{list: list{cell: cl, arg: c.Args[0]}, last: last}, nil
 	}
 	x := chosen{arg: c.Args[0], cell: cl, schema: "end", replaces: func(_, _ []byte) bool { return last }}
