@@ -208,15 +208,7 @@ func (p *parser) windowSpec() *ast.WindowSpec {
 		w.OrderBy = p.orderBy()
 	}
 	if p.isAny("ROWS", "RANGE") {
-		w.Frame, w.Rows = true, p.next().Is("ROWS")
-		w.To.Kind = "CURRENT ROW"
-		if p.accept("BETWEEN") {
-			w.From = p.bound()
-			p.expect("AND")
-			w.To = p.bound()
-		} else {
-			w.From = p.bound()
-		}
+		p.frame(w)
 	}
 	if p.isAny("GROUPS", "EXCLUDE") {
 		p.notSupported(p.i, p.here(), p.tok().Key+" in a window's frame")
@@ -224,6 +216,24 @@ func (p *parser) windowSpec() *ast.WindowSpec {
 	p.closing("PARTITION BY, ORDER BY, ROWS, RANGE or )")
 	w.At = p.from(start)
 	return w
+}
+
+// frame takes ROWS|RANGE bound, or ROWS|RANGE BETWEEN bound AND bound.
+func (p *parser) frame(w *ast.WindowSpec) {
+	w.Frame, w.Rows = true, p.next().Is("ROWS")
+	w.To.Kind = "CURRENT ROW"
+	form := "RANGE BETWEEN INTERVAL '1' MINUTE PRECEDING AND CURRENT ROW"
+	if w.Rows {
+		form = "ROWS BETWEEN 5 PRECEDING AND CURRENT ROW"
+	}
+	defer p.whole(form)()
+	if !p.accept("BETWEEN") {
+		w.From = p.bound()
+		return
+	}
+	w.From = p.bound()
+	p.expect("AND")
+	w.To = p.bound()
 }
 
 // bound takes one end of a frame.

@@ -133,6 +133,7 @@ func (p *parser) addKey(e *tableElements, k *ast.PrimaryKeyDef) {
 
 func (p *parser) watermark() *ast.WatermarkDef {
 	start := p.next().Start
+	defer p.whole("WATERMARK FOR column AS column - INTERVAL '5' SECOND")()
 	if !p.accept("FOR") {
 		p.unexpected("FOR and a column behind WATERMARK")
 	}
@@ -156,6 +157,9 @@ func (p *parser) primaryKey(start int, of *ast.Ident) *ast.PrimaryKeyDef {
 	if p.is("UNIQUE") {
 		p.notSupported(p.i, p.here(), "UNIQUE").Help("a table may have a PRIMARY KEY (...) NOT ENFORCED")
 		return k
+	}
+	if of == nil {
+		defer p.whole("PRIMARY KEY (column, ...) NOT ENFORCED")()
 	}
 	if !p.accept("PRIMARY") {
 		p.unexpected("PRIMARY KEY")

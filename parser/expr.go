@@ -154,6 +154,10 @@ func (p *parser) rangeOp(start int, x ast.Expr, not bool) ast.Expr {
 			e.Symmetric = p.accept("SYMMETRIC")
 		}
 		e.Lo = p.exprAt(LevelAdd)
+		if p.isAny("PRECEDING", "FOLLOWING") {
+			p.unexpected("AND").Help("a window's frame begins with ROWS or RANGE: ROWS BETWEEN 5 PRECEDING AND CURRENT ROW")
+			return e
+		}
 		p.expect("AND")
 		e.Hi = p.exprAt(LevelAdd)
 		e.At = p.from(start)
@@ -443,6 +447,7 @@ func (p *parser) elements() []ast.Expr {
 
 func (p *parser) caseExpr() ast.Expr {
 	start := p.next().Start
+	defer p.whole("CASE WHEN condition THEN value ELSE value END")()
 	e := &ast.Case{}
 	if !p.is("WHEN") {
 		e.Operand = p.expr()

@@ -253,6 +253,14 @@ func (p *parser) isQuery() bool { return p.isAny("SELECT", "WITH", "VALUES", "("
 
 // run parses the statement that p was loaded with. Where it fails, p.deepest says why.
 func (e *engine) run() *statementG {
+	st := e.parse()
+	if st == nil {
+		e.p.headForm()
+	}
+	return st
+}
+
+func (e *engine) parse() *statementG {
 	p := e.p
 	lex, err := lexer.Upgrade(&feed{p: p})
 	if err == nil {

@@ -234,6 +234,61 @@ func (p *parser) hintAt(d *diag.Diagnostic, i int, want string) {
 
 var clauseWords = []string{"FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "JOIN", "LEFT", "INNER", "SELECT", "VALUES", "WITH"}
 
+// whole has a failure that comes up before its result is called say how the construct is written.
+func (p *parser) whole(form string) func() {
+	if p.failed {
+		return func() {}
+	}
+	return func() {
+		if p.failed {
+			p.helpless(form)
+		}
+	}
+}
+
+// helpless adds form to what is wrong where nothing better is known.
+func (p *parser) helpless(form string) {
+	if d := p.deepest; d != nil && len(d.Helps) == 0 && len(d.Labels) == 0 {
+		d.Help("write %s", form)
+	}
+}
+
+// heads is how statements begin, by their first words.
+var heads = []struct{ words, form string }{
+	{"CREATE TABLE", "CREATE TABLE name (column TYPE, ...) WITH ('connector' = '...', ...)"},
+	{"CREATE TEMPORARY TABLE", "CREATE TEMPORARY TABLE name (column TYPE, ...) WITH ('connector' = '...', ...)"},
+	{"CREATE VIEW", "CREATE VIEW name AS SELECT ..."},
+	{"CREATE TEMPORARY VIEW", "CREATE TEMPORARY VIEW name AS SELECT ..."},
+	{"INSERT", "INSERT INTO table SELECT ..."},
+	{"SET", "SET 'key' = 'value'"},
+	{"DROP", "DROP TABLE name, or DROP VIEW name"},
+	{"EXECUTE", "EXECUTE STATEMENT SET BEGIN INSERT INTO ...; INSERT INTO ...; END"},
+	{"STOP", "STOP JOB 'name'"},
+}
+
+// headForm has a failure in the first words of a statement, before any bracket or query, say how it is written.
+func (p *parser) headForm() {
+	for _, t := range p.toks[:max(p.at, 0)] {
+		if t.Is("(") || t.Is("AS") || t.Is("SELECT") || t.Is("VALUES") {
+			return
+		}
+	}
+	for _, h := range heads {
+		words := strings.Fields(h.words)
+		if len(p.toks) <= len(words) {
+			continue
+		}
+		same := true
+		for i, w := range words {
+			same = same && p.toks[i].Is(w)
+		}
+		if same {
+			p.helpless(h.form)
+			return
+		}
+	}
+}
+
 // found says what a token is, for "expected x, found y".
 func (p *parser) found(t token.Token) string {
 	text := t.Text(p.file)

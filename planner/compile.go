@@ -37,19 +37,18 @@ func compileInto(a *Analysis, files []*diag.File, o Options) (*Program, *diag.Li
 	p := &Program{Session: NewSession(o)}
 	p.Session.analysis, a.Session = a, p.Session
 	var written []*catalog.Table
-	lost := map[string]bool{} // names that a definition which did not parse may have given
+	lost := &lostNames{names: map[string]bool{}}
 	for _, f := range files {
 		script, found := parser.Parse(f)
 		if found.HasErrors() {
-			lostDefinitions(f, lost, p.Session.failed)
+			lost.definitions(f, p.Session.failed)
 		}
 		all.All = append(all.All, found.All...)
 		a.Scripts = append(a.Scripts, script)
 		for _, st := range script.Statements {
 			r, found := p.Session.Execute(st)
 			for _, d := range found.All {
-				// A table whose CREATE did not parse is not unknown.
-				if d.Code != codes.UnknownTable || !lost[lastName(d.Span.Text())] {
+				if d.Code != codes.UnknownTable || !lost.has(d) {
 					all.All = append(all.All, d)
 				}
 			}
@@ -80,9 +79,21 @@ func compileInto(a *Analysis, files []*diag.File, o Options) (*Program, *diag.Li
 	return p, all
 }
 
-// lostDefinitions adds the names to which statements of f that did not parse may have given a meaning, and the settings
+// lostNames are names that definitions which did not parse may have given: what is called so is not unknown.
+type lostNames struct {
+	names map[string]bool
+	any   bool // a definition lacks its name
+}
+
+// has reports an unknown table that may have been lost. Where a name is missing that may be any, but a misspelt one.
+func (l *lostNames) has(d *diag.Diagnostic) bool {
+	return l.names[lastName(d.Span.Text())] || l.any && len(d.Helps) == 0
+}
+
+// definitions adds the names to which statements of f that did not parse may have given a meaning, and to settings those
 // that they may have set.
-func lostDefinitions(f *diag.File, names, settings map[string]bool) {
+func (l *lostNames) definitions(f *diag.File, settings map[string]bool) {
+	names := l.names
 	toks, _ := token.Lex(f, &diag.List{})
 	for i, start := 0, true; i < len(toks); i++ {
 		if start {
@@ -107,7 +118,9 @@ func lostDefinitions(f *diag.File, names, settings map[string]bool) {
 		}
 		for ; j+2 < len(toks) && toks[j+1].Is("."); j += 2 {
 		}
-		if j < len(toks) {
+		if j == len(toks) || toks[j].Is("(") || toks[j].Is("AS") || toks[j].Is("WITH") || toks[j].Is(";") {
+			l.any = true
+		} else {
 			names[lastName(toks[j].Text(f))] = true
 		}
 	}

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -28,5 +29,17 @@ func TestLongChainsArePlannedInLinearTime(t *testing.T) {
 				t.Fatal(render(diags)[:500])
 			}
 		})
+	}
+}
+
+// TestViewsOverViewsAreBoundOnce would run for years if it were not so: each view reads the one before twice.
+func TestViewsOverViewsAreBoundOnce(t *testing.T) {
+	sql := "CREATE TABLE t (a BIGINT) WITH ('connector' = 'gen');\nCREATE VIEW v0 AS SELECT a FROM t;\n"
+	for i := 1; i < 60; i++ {
+		sql += fmt.Sprintf("CREATE VIEW v%d AS SELECT x.a FROM v%d AS x, v%d AS y WHERE x.a = y.a;\n", i, i-1, i-1)
+	}
+	p, diags := Compile([]*diag.File{{Name: "views", Text: sql}}, options(&datadriven.TestData{}))
+	if p == nil {
+		t.Fatal(render(diags)[:500])
 	}
 }

@@ -49,6 +49,7 @@ type Session struct {
 	sets   map[string]diag.Span // the SET of a key, for labels
 	unset  map[diag.Span]bool   // values with variables that are not set and need not be
 	diags  *diag.List           // of the statement at work
+	bound  bind.Views           // as long as no statement changes what a view may have read
 	opt    *rules.Optimizer
 
 	failed   map[string]bool // keys whose SET was refused, or may have been lost in a statement that does not parse
@@ -62,7 +63,7 @@ func NewSession(o Options) *Session {
 	}
 	s := &Session{
 		o: o, tables: map[string]*catalog.Table{}, views: map[string]*catalog.View{}, broken: map[string]bool{},
-		spaces: newSpaces(), defs: map[string]*ast.CreateTable{}, copied: map[*ast.Like]*catalog.Table{}, sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
+		bound: bind.Views{}, spaces: newSpaces(), defs: map[string]*ast.CreateTable{}, copied: map[*ast.Like]*catalog.Table{}, sets: map[string]diag.Span{}, failed: map[string]bool{}, unset: map[diag.Span]bool{},
 	}
 	s.opt = &rules.Optimizer{Functions: o.Functions, SourceMode: s.sourceMode, FullLookup: s.fullLookup, OwnSearch: s.ownSearch, ReadsFields: o.Registry.ReadsFields,
 		LateTarget: s.lateTarget}
@@ -146,6 +147,10 @@ func (s *Session) Execute(st ast.Statement) (Result, *diag.List) {
 	diags := &diag.List{}
 	s.diags = diags
 	r := s.execute(st)
+	switch st.(type) {
+	case *ast.Set, *ast.Reset, *ast.Drop, *ast.AlterTable, *ast.DropSpace:
+		s.bound = bind.Views{}
+	}
 	diags.All = unique(diags.All)
 	diags.Sort()
 	if diags.HasErrors() {
@@ -452,7 +457,7 @@ func upper(what string) string {
 func (s *Session) binder() *bind.Binder {
 	return &bind.Binder{
 		Functions: s.o.Functions, Catalog: s, In: s.spaces.at, Registry: s.o.Registry, Zone: s.o.Config.Zone(), Diags: s.diags, Fold: s.o.Fold,
-		Hints: s.hinted, LegacyCast: strings.EqualFold(s.o.Config.String(config.LegacyCast), "ENABLED"),
+		Hints: s.hinted, Views: s.bound, LegacyCast: strings.EqualFold(s.o.Config.String(config.LegacyCast), "ENABLED"),
 		NullsWithin: s.o.Config.String(config.NestedEnforcer) != "IGNORE",
 	}
 }

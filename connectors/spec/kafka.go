@@ -292,6 +292,7 @@ func checkUpsertKafka(t *c.Table, use c.Use, _ func(string) string, diags *diag.
 
 func (k *checker) topics() {
 	k.notEmpty("topic", "topic-pattern", "properties.bootstrap.servers", "properties.group.id", "sink.transactional-id-prefix")
+	k.servers()
 	switch {
 	case k.has("topic") && k.has("topic-pattern"):
 		k.diags.Errorf(CodeOptionCombination, k.atKey("topic-pattern"), "table %s has both 'topic' and 'topic-pattern'", k.t.Name).
@@ -319,6 +320,36 @@ func (k *checker) topics() {
 		if _, err := JavaPattern(k.get("topic-pattern")); err != nil {
 			k.diags.Errorf(CodeOptionValue, k.at("topic-pattern"), "%s", err).
 				Help("write the pattern without them, or list the topics: 'topic' = 'a;b'")
+		}
+	}
+}
+
+// brokerAddress is an address as the Kafka clients take it: host:port, in front of which the name of a listener may stand.
+var brokerAddress = regexp.MustCompile(`^(?:[0-9A-Za-z\-._]*://)?(\[[0-9A-Fa-f:.%]+\]|[^\[\]:/\s]+):([0-9]+)$`)
+
+// servers checks the list of brokers.
+func (k *checker) servers() {
+	const key = "properties.bootstrap.servers"
+	for _, s := range strings.Split(k.get(key), ",") {
+		s = strings.TrimSpace(s)
+		if s == "" {
+			continue // an empty list is reported as such
+		}
+		m := brokerAddress.FindStringSubmatch(s)
+		if m == nil {
+			d := k.diags.Errorf(CodeOptionValue, k.at(key), "'%s' in '%s' is no address of a broker", s, key)
+			switch host := s[strings.Index(s, "://")+1:]; {
+			case strings.ContainsAny(s, "; ") && strings.Contains(s, ":"):
+				d.Help("separate addresses by commas: 'host1:9092,host2:9092'")
+			case !strings.Contains(strings.TrimPrefix(host, "//"), ":"):
+				d.At("the port is missing").Help("write '%s:9092'", strings.TrimRight(s, "/"))
+			default:
+				d.Help("write host:port, as 'localhost:9092'")
+			}
+			continue
+		}
+		if port, err := strconv.Atoi(m[2]); err != nil || port < 1 || port > 65535 {
+			k.diags.Errorf(CodeOptionValue, k.at(key), "'%s' in '%s' has no port: ports go from 1 to 65535", s, key)
 		}
 	}
 }

@@ -48,6 +48,7 @@ type Binder struct {
 	Fold func(scalar.Expr) (types.Value, error)
 	// Hints makes a copy of t with the options of a hint checked and added; nil when hints are refused.
 	Hints func(t *catalog.Table, hints []*ast.Property) *catalog.Table
+	Views Views // of statements before; nil: each view is bound where it is read
 
 	ctes  []*cte   // in scope, innermost last
 	views []string // being expanded, against circles

@@ -116,17 +116,46 @@ func (b *Binder) view(v *catalog.View, at diag.Span) logical.Node {
 		b.Diags.Errorf(codes.UnknownTable, at, "view %s reads itself", v.Name)
 		return nil
 	}
+	if known, ok := b.Views[v]; ok {
+		for _, u := range known.used {
+			b.uses(u.Table, u.At)
+		}
+		return known.node
+	}
 	b.views = append(b.views, v.Name)
-	ctes, around, in := b.ctes, b.around, b.In
-	b.ctes, b.around, b.In = nil, nil, v.In
+	ctes, around, in, used := b.ctes, b.around, b.In, b.used
+	b.ctes, b.around, b.In, b.used = nil, nil, v.In, nil
 	var n logical.Node
 	b.independent(func() { n = b.query(v.Query) })
-	b.ctes, b.around, b.In = ctes, around, in
+	of := b.used
+	b.ctes, b.around, b.In, b.used = ctes, around, in, used
+	for _, u := range of {
+		b.uses(u.Table, u.At)
+	}
 	b.views = b.views[:len(b.views)-1]
 	if n != nil && v.Columns != nil {
 		n = b.rename(n, v.Columns, v.Span)
 	}
+	if n != nil && b.Views != nil {
+		b.Views[v] = boundView{n, of}
+	}
 	return n
+}
+
+// Views is the views that were bound and what became of them, so that a view over a view over a view is bound once. It holds
+// for as long as what they read and the settings stay what they are, and is used by one goroutine.
+type Views map[*catalog.View]boundView
+
+type boundView struct {
+	node logical.Node
+	used []Use
+}
+
+// uses remembers that the query reads t, which is named at at.
+func (b *Binder) uses(t *catalog.Table, at diag.Span) {
+	if !slices.ContainsFunc(b.used, func(u Use) bool { return u.Table == t }) {
+		b.used = append(b.used, Use{t, at})
+	}
 }
 
 // rename gives the columns of n new names.
@@ -167,9 +196,7 @@ func (b *Binder) aliased(n logical.Node, a ast.Alias, name string, at diag.Span)
 
 // scan reads a table: its physical and metadata columns, then whatever is computed of them.
 func (b *Binder) scan(t *catalog.Table, at diag.Span) logical.Node {
-	if !slices.ContainsFunc(b.used, func(u Use) bool { return u.Table == t }) {
-		b.used = append(b.used, Use{t, at})
-	}
+	b.uses(t, at)
 	s := &logical.Scan{Base: logical.Base{Sp: at}, Table: t}
 	exprs := make([]scalar.Expr, len(t.Columns)) // every column of the table over the scan's output
 	names := make([]string, len(t.Columns))

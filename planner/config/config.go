@@ -125,6 +125,11 @@ func (c *Config) put(into map[string]entry, spec *catalog.OptionSpec, value stri
 			return err
 		}
 	}
+	if spec.Key == CheckpointDir {
+		if err := checkDirectory(value); err != nil {
+			return fmt.Errorf("'%s': %w", spec.Key, err)
+		}
+	}
 	into[spec.Key] = entry{Canonical(spec, value), from}
 	if spec.Key == LocalTimeZone {
 		c.parseZone()

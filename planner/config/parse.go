@@ -105,3 +105,24 @@ func ParseZone(s string) (*time.Location, error) {
 	}
 	return z, nil
 }
+
+// checkDirectory refuses what is no folder of this machine: an object store, a host, a path that depends on where the job
+// is started. Package state opens what is left.
+func checkDirectory(s string) error {
+	scheme, rest, ok := strings.Cut(s, ":")
+	switch {
+	case s == "" || strings.HasPrefix(s, "/"):
+		return nil
+	case !ok || strings.Contains(scheme, "/"):
+		return fmt.Errorf("'%s' is no absolute path; write file:///path", s)
+	case !strings.EqualFold(scheme, "file"):
+		return fmt.Errorf("the file system '%s' is not supported; write file:///path, where a network file system or an object store may be mounted", scheme)
+	}
+	if host, _, ok := strings.Cut(strings.TrimPrefix(rest, "//"), "/"); strings.HasPrefix(rest, "//") && (!ok || host != "" && host != "localhost") {
+		return fmt.Errorf("'%s' names a host and no path; write file:/// with three slashes before the path", s)
+	}
+	if !strings.HasPrefix(rest, "/") {
+		return fmt.Errorf("'%s' is no absolute path; write file:///path", s)
+	}
+	return nil
+}

@@ -48,19 +48,17 @@ func havingWithoutAggregate(p *pass) {
 }
 
 func countNotNull(p *pass) {
-	for _, tree := range p.trees() {
-		walk(tree, func(n logical.Node) {
-			a, ok := n.(*logical.Aggregate)
-			if !ok {
-				return
+	p.eachBound(func(n logical.Node) {
+		a, ok := n.(*logical.Aggregate)
+		if !ok {
+			return
+		}
+		for _, g := range a.Aggs {
+			if g.Func == "COUNT" && len(g.Args) == 1 && !g.Distinct && !a.Input.Cols()[g.Args[0]].Type.Nullable && !g.Span.IsZero() {
+				p.report(g.Span, "this COUNT counts all rows: its column is NOT NULL").Help("write COUNT(*)")
 			}
-			for _, g := range a.Aggs {
-				if g.Func == "COUNT" && len(g.Args) == 1 && !g.Distinct && !a.Input.Cols()[g.Args[0]].Type.Nullable && !g.Span.IsZero() {
-					p.report(g.Span, "this COUNT counts all rows: its column is NOT NULL").Help("write COUNT(*)")
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
 func duplicateInList(p *pass) {

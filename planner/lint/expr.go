@@ -109,48 +109,46 @@ var unitDivisors = map[string]bool{
 // integerDivision reports quotients of whole numbers whose fraction was wanted, as far as what is done with them
 // tells. Cast to a whole number, rounded, or given to a function that takes one, they are what they seem.
 func integerDivision(p *pass) {
-	for _, tree := range p.trees() {
-		scalars(tree, func(e scalar.Expr, above []scalar.Expr) {
-			c, ok := e.(*scalar.Call)
-			if !ok || c.Func.Name != "/" || !c.Typ.IsInteger() || c.Sp.IsZero() {
-				return
-			}
-			units := false
-			if l, isLit := bare(c.Args[1]).(*scalar.Literal); isLit && !l.Sp.IsZero() {
-				units = unitDivisors[l.Sp.Text()]
-			}
-			into := types.Type{}
-		up:
-			for i := len(above) - 1; i >= 0; i-- {
-				switch a := above[i].(type) {
-				case *scalar.Cast:
-					if !a.Implicit && a.Typ.IsInteger() {
-						return
-					}
-					into = a.Typ
-				case *scalar.Call:
-					switch a.Func.Name {
-					case "+", "-", "*":
-						if a.Func.Name == "*" && len(a.Args) == 2 && (sameExpr(a.Args[1], c.Args[1]) || sameExpr(a.Args[0], c.Args[1])) {
-							return // x / n * n cuts to a multiple, and means it
-						}
-					case "CASE", "COALESCE", "IF", "IFNULL", "=", "<>", "<", "<=", ">", ">=", "BETWEEN":
-					default:
-						return
-					}
-				default:
-					break up
+	p.expressions(func(e scalar.Expr, above []scalar.Expr) {
+		c, ok := e.(*scalar.Call)
+		if !ok || c.Func.Name != "/" || !c.Typ.IsInteger() || c.Sp.IsZero() {
+			return
+		}
+		units := false
+		if l, isLit := bare(c.Args[1]).(*scalar.Literal); isLit && !l.Sp.IsZero() {
+			units = unitDivisors[l.Sp.Text()]
+		}
+		into := types.Type{}
+	up:
+		for i := len(above) - 1; i >= 0; i-- {
+			switch a := above[i].(type) {
+			case *scalar.Cast:
+				if !a.Implicit && a.Typ.IsInteger() {
+					return
 				}
+				into = a.Typ
+			case *scalar.Call:
+				switch a.Func.Name {
+				case "+", "-", "*":
+					if a.Func.Name == "*" && len(a.Args) == 2 && (sameExpr(a.Args[1], c.Args[1]) || sameExpr(a.Args[0], c.Args[1])) {
+						return // x / n * n cuts to a multiple, and means it
+					}
+				case "CASE", "COALESCE", "IF", "IFNULL", "=", "<>", "<", "<=", ">", ">=", "BETWEEN":
+				default:
+					return
+				}
+			default:
+				break up
 			}
-			if fractional := into.Kind == types.Double || into.Kind == types.Float || into.Kind == types.Decimal; units && !fractional {
-				return
-			}
-			d := p.report(c.Sp, "a quotient of whole numbers is cut to a whole number").At("7 / 2 is 3")
-			if x := bare(c.Args[0]); !x.Span().IsZero() {
-				d.Help("write CAST(%s AS DOUBLE) / ..., or CAST the result to its whole type if that is meant", x.Span().Text())
-			}
-		})
-	}
+		}
+		if fractional := into.Kind == types.Double || into.Kind == types.Float || into.Kind == types.Decimal; units && !fractional {
+			return
+		}
+		d := p.report(c.Sp, "a quotient of whole numbers is cut to a whole number").At("7 / 2 is 3")
+		if x := bare(c.Args[0]); !x.Span().IsZero() {
+			d.Help("write CAST(%s AS DOUBLE) / ..., or CAST the result to its whole type if that is meant", x.Span().Text())
+		}
+	})
 	// A quotient that is written into a column of fractions, computed one relation below.
 	p.intoFractions(func(tree logical.Node, e scalar.Expr) {
 		if c, ok := bare(e).(*scalar.Call); ok && c.Func.Name == "/" && c.Typ.IsInteger() && !c.Sp.IsZero() {
@@ -655,30 +653,28 @@ func orOfNotEquals(p *pass) {
 func isFloat(t types.Type) bool { return t.Kind == types.Double || t.Kind == types.Float }
 
 func floatEquality(p *pass) {
-	for _, tree := range p.trees() {
-		scalars(tree, func(e scalar.Expr, _ []scalar.Expr) {
-			c, ok := e.(*scalar.Call)
-			if !ok || c.Func.Name != "=" && c.Func.Name != "<>" || c.Sp.IsZero() {
-				return
-			}
-			x, y := bare(c.Args[0]), bare(c.Args[1])
-			if _, isLit := x.(*scalar.Literal); isLit {
-				x, y = y, x
-			}
-			l, isLit := y.(*scalar.Literal)
-			if _, both := x.(*scalar.Literal); both || !isFloat(x.Type()) {
-				return
-			}
-			if isLit && (l.Sp.IsZero() || !strings.ContainsAny(l.Sp.Text(), ".eE") || strings.Trim(l.Sp.Text(), "0.") == "") {
-				return
-			}
-			if !isLit && !isFloat(y.Type()) {
-				return
-			}
-			p.report(c.Sp, "numbers of type %s are compared for equality", x.Type().WithNullable(true)).At("0.1 + 0.2 is not 0.3").
-				Help("compare with a tolerance, ABS(a - b) < 0.001, or declare the column DECIMAL")
-		})
-	}
+	p.expressions(func(e scalar.Expr, _ []scalar.Expr) {
+		c, ok := e.(*scalar.Call)
+		if !ok || c.Func.Name != "=" && c.Func.Name != "<>" || c.Sp.IsZero() {
+			return
+		}
+		x, y := bare(c.Args[0]), bare(c.Args[1])
+		if _, isLit := x.(*scalar.Literal); isLit {
+			x, y = y, x
+		}
+		l, isLit := y.(*scalar.Literal)
+		if _, both := x.(*scalar.Literal); both || !isFloat(x.Type()) {
+			return
+		}
+		if isLit && (l.Sp.IsZero() || !strings.ContainsAny(l.Sp.Text(), ".eE") || strings.Trim(l.Sp.Text(), "0.") == "") {
+			return
+		}
+		if !isLit && !isFloat(y.Type()) {
+			return
+		}
+		p.report(c.Sp, "numbers of type %s are compared for equality", x.Type().WithNullable(true)).At("0.1 + 0.2 is not 0.3").
+			Help("compare with a tolerance, ABS(a - b) < 0.001, or declare the column DECIMAL")
+	})
 }
 
 func letterCase(p *pass) {
@@ -715,23 +711,21 @@ func letterCase(p *pass) {
 }
 
 func nullTest(p *pass) {
-	for _, tree := range p.trees() {
-		scalars(tree, func(e scalar.Expr, _ []scalar.Expr) {
-			c, ok := e.(*scalar.Call)
-			if !ok || c.Sp.IsZero() || len(c.Args) == 0 || c.Args[0].Type().Nullable || c.Args[0].Span().IsZero() {
-				return
+	p.expressions(func(e scalar.Expr, _ []scalar.Expr) {
+		c, ok := e.(*scalar.Call)
+		if !ok || c.Sp.IsZero() || len(c.Args) == 0 || c.Args[0].Type().Nullable || c.Args[0].Span().IsZero() {
+			return
+		}
+		x := c.Args[0].Span().Text()
+		switch c.Func.Name {
+		case "IS NULL":
+			p.report(c.Sp, "%s is never NULL", x).At("always false").Help("remove the condition")
+		case "IS NOT NULL":
+			p.report(c.Sp, "%s is never NULL", x).At("always true").Help("remove the condition")
+		case "COALESCE", "IFNULL":
+			if _, isLit := bare(c.Args[0]).(*scalar.Literal); !isLit {
+				p.report(c.Sp, "%s is never NULL", x).At("the rest is never looked at").Help("write %s", x)
 			}
-			x := c.Args[0].Span().Text()
-			switch c.Func.Name {
-			case "IS NULL":
-				p.report(c.Sp, "%s is never NULL", x).At("always false").Help("remove the condition")
-			case "IS NOT NULL":
-				p.report(c.Sp, "%s is never NULL", x).At("always true").Help("remove the condition")
-			case "COALESCE", "IFNULL":
-				if _, isLit := bare(c.Args[0]).(*scalar.Literal); !isLit {
-					p.report(c.Sp, "%s is never NULL", x).At("the rest is never looked at").Help("write %s", x)
-				}
-			}
-		})
-	}
+		}
+	})
 }

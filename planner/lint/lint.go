@@ -133,7 +133,8 @@ type pass struct {
 	sound bool
 	rule  *Rule
 	found []*diag.Diagnostic
-	names *naming // what the script's names stand for; made when it is first asked for
+	names *naming        // what the script's names stand for; made when it is first asked for
+	bound []logical.Node // what eachBound goes over; made when it is first asked for
 	// nodes are the nodes of all statements by their types, in the order of the text: rules ask for one type again and again.
 	nodes map[reflect.Type][]placed
 }
@@ -194,20 +195,43 @@ func nearest[T ast.Node](above []ast.Node) (t T, ok bool) {
 	return t, false
 }
 
-// trees is every bound query of the script.
-func (p *pass) trees() (out []logical.Node) {
-	for _, v := range p.Views {
-		out = append(out, v.Query)
-	}
-	out = append(out, p.Selects...)
-	for _, j := range p.Jobs {
-		for _, in := range j.Inserts {
-			if in.Query != nil {
-				out = append(out, in.Query)
+// eachBound calls f for every relation of the script's queries, once also where several queries read the view it is in.
+func (p *pass) eachBound(f func(logical.Node)) {
+	if p.bound == nil {
+		seen := map[logical.Node]bool{}
+		var add func(n logical.Node)
+		add = func(n logical.Node) {
+			if seen[n] {
+				return
+			}
+			seen[n] = true
+			p.bound = append(p.bound, n)
+			for _, in := range n.Inputs() {
+				add(in)
+			}
+		}
+		for _, v := range p.Views {
+			add(v.Query)
+		}
+		for _, q := range p.Selects {
+			add(q)
+		}
+		for _, j := range p.Jobs {
+			for _, in := range j.Inserts {
+				if in.Query != nil {
+					add(in.Query)
+				}
 			}
 		}
 	}
-	return out
+	for _, n := range p.bound {
+		f(n)
+	}
+}
+
+// expressions calls f for every expression of the script's queries with those above it, outermost first.
+func (p *pass) expressions(f func(e scalar.Expr, above []scalar.Expr)) {
+	p.eachBound(func(n logical.Node) { inCalc(n, f) })
 }
 
 // walk calls f for n and every relation below it.
@@ -220,18 +244,21 @@ func walk(n logical.Node, f func(logical.Node)) {
 
 // scalars calls f for every expression under n with those above it, outermost first.
 func scalars(n logical.Node, f func(e scalar.Expr, above []scalar.Expr)) {
-	walk(n, func(n logical.Node) {
-		c, ok := n.(*logical.Calc)
-		if !ok {
-			return
-		}
-		if c.Filter != nil {
-			inExpr(c.Filter, nil, f)
-		}
-		for _, e := range c.Exprs {
-			inExpr(e, nil, f)
-		}
-	})
+	walk(n, func(n logical.Node) { inCalc(n, f) })
+}
+
+// inCalc calls f for every expression of n itself.
+func inCalc(n logical.Node, f func(e scalar.Expr, above []scalar.Expr)) {
+	c, ok := n.(*logical.Calc)
+	if !ok {
+		return
+	}
+	if c.Filter != nil {
+		inExpr(c.Filter, nil, f)
+	}
+	for _, e := range c.Exprs {
+		inExpr(e, nil, f)
+	}
 }
 
 func inExpr(e scalar.Expr, above []scalar.Expr, f func(scalar.Expr, []scalar.Expr)) {

@@ -332,21 +332,19 @@ func floatKey(p *pass) {
 			}
 		}
 	}
-	for _, tree := range p.trees() {
-		walk(tree, func(n logical.Node) {
-			a, ok := n.(*logical.Aggregate)
-			if !ok {
-				return
+	p.eachBound(func(n logical.Node) {
+		a, ok := n.(*logical.Aggregate)
+		if !ok {
+			return
+		}
+		head := strings.ToUpper(a.Sp.Text())
+		if strings.HasPrefix(head, "SELECT") || strings.HasPrefix(head, "UNION") {
+			return // DISTINCT and UNION compare whole rows
+		}
+		for _, k := range a.Keys {
+			if c := a.Input.Cols()[k]; isFloat(c.Type) {
+				say(a.Sp, "rows are grouped", c.Name, c.Type)
 			}
-			head := strings.ToUpper(a.Sp.Text())
-			if strings.HasPrefix(head, "SELECT") || strings.HasPrefix(head, "UNION") {
-				return // DISTINCT and UNION compare whole rows
-			}
-			for _, k := range a.Keys {
-				if c := a.Input.Cols()[k]; isFloat(c.Type) {
-					say(a.Sp, "rows are grouped", c.Name, c.Type)
-				}
-			}
-		})
-	}
+		}
+	})
 }

@@ -176,17 +176,15 @@ func (p *pass) usesEventTime(t *catalog.Table) bool {
 		}
 	}
 	used := false
-	for _, tree := range p.trees() {
-		walk(tree, func(n logical.Node) {
-			if a, ok := n.(*logical.Aggregate); ok && a.Windowed {
-				walk(a.Input, func(n logical.Node) {
-					if s, ok := n.(*logical.Scan); ok && s.Table == t {
-						used = true
-					}
-				})
-			}
-		})
-	}
+	p.eachBound(func(n logical.Node) {
+		if a, ok := n.(*logical.Aggregate); ok && a.Windowed {
+			walk(a.Input, func(n logical.Node) {
+				if s, ok := n.(*logical.Scan); ok && s.Table == t {
+					used = true
+				}
+			})
+		}
+	})
 	return used
 }
 
@@ -440,42 +438,40 @@ func machineZone(p *pass) {
 		}
 	}
 	zoned := func(t types.Type) bool { return t.Kind == types.TimestampLTZ }
-	for _, tree := range p.trees() {
-		walk(tree, func(n logical.Node) {
-			if w, ok := n.(*logical.WindowTVF); ok && w.Window.LTZ {
-				say(w.Window.Span, "these windows begin", w.Window.Size < 24*3600e6)
-			}
-		})
-		scalars(tree, func(e scalar.Expr, above []scalar.Expr) {
-			switch e := e.(type) {
-			case *scalar.Cast:
-				from, to := e.X.Type(), e.Typ
-				if zoned(from) && (to.IsString() || to.Kind == types.Timestamp || to.Kind == types.Date || to.Kind == types.Time) ||
-					zoned(to) && (from.IsString() || from.Kind == types.Timestamp) {
-					s := e.Sp
-					if s.IsZero() {
-						s = e.X.Span()
-					}
-					say(s, "this conversion depends", false)
+	p.eachBound(func(n logical.Node) {
+		if w, ok := n.(*logical.WindowTVF); ok && w.Window.LTZ {
+			say(w.Window.Span, "these windows begin", w.Window.Size < 24*3600e6)
+		}
+	})
+	p.expressions(func(e scalar.Expr, above []scalar.Expr) {
+		switch e := e.(type) {
+		case *scalar.Cast:
+			from, to := e.X.Type(), e.Typ
+			if zoned(from) && (to.IsString() || to.Kind == types.Timestamp || to.Kind == types.Date || to.Kind == types.Time) ||
+				zoned(to) && (from.IsString() || from.Kind == types.Timestamp) {
+				s := e.Sp
+				if s.IsZero() {
+					s = e.X.Span()
 				}
-			case *scalar.Call:
-				switch e.Func.Name {
-				case "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "FROM_UNIXTIME":
-					say(e.Sp, e.Func.Name+" depends", false)
-				case "DATE_FORMAT", "EXTRACT", "YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFMONTH", "DAYOFWEEK", "HOUR", "MINUTE":
-					for _, a := range e.Args {
-						if zoned(a.Type()) {
-							say(e.Sp, e.Func.Name+" depends", false)
-						}
-					}
-				case "UNIX_TIMESTAMP":
-					if len(e.Args) > 0 {
-						say(e.Sp, "UNIX_TIMESTAMP depends", false)
+				say(s, "this conversion depends", false)
+			}
+		case *scalar.Call:
+			switch e.Func.Name {
+			case "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "FROM_UNIXTIME":
+				say(e.Sp, e.Func.Name+" depends", false)
+			case "DATE_FORMAT", "EXTRACT", "YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFMONTH", "DAYOFWEEK", "HOUR", "MINUTE":
+				for _, a := range e.Args {
+					if zoned(a.Type()) {
+						say(e.Sp, e.Func.Name+" depends", false)
 					}
 				}
+			case "UNIX_TIMESTAMP":
+				if len(e.Args) > 0 {
+					say(e.Sp, "UNIX_TIMESTAMP depends", false)
+				}
 			}
-		})
-	}
+		}
+	})
 	if at.IsZero() {
 		return
 	}
