@@ -106,9 +106,11 @@ func newMatch(n *physical.Match, env Env) (*match, error) {
 			return nil, err
 		}
 		o.conds = append(o.conds, c)
-		if c != nil && c.probe != nil {
+		probed := c != nil && c.probe != nil
+		if probed {
 			o.probed = append(o.probed, c)
 		}
+		o.search.Alone = append(o.search.Alone, !probed)
 	}
 	var err error
 	if o.found, err = newMatchProbe(n, -1, n.Measures, o.types, o.reads); err != nil {
@@ -327,6 +329,9 @@ func (o *match) wave(rows []matchRow) error {
 		if err := o.advance(row.part, row.time); err != nil {
 			return err
 		}
+		if len(o.probed) == 0 {
+			continue
+		}
 		for run, needs := range o.search.Runs(row.part.p) {
 			for _, v := range needs {
 				if c := o.conds[v]; c != nil && c.probe != nil {
@@ -383,13 +388,13 @@ func (o *match) broken(err error) error {
 
 // take notes the matches of a partition.
 func (o *match) take(part *matchPart) pattern.Found {
-	return func(last *pattern.Step, time int64) error {
+	return func(found *pattern.Run, time int64) error {
 		if len(o.node.Partition) > 0 {
 			if err := batch.DecodeKey(part.key, o.keys.Cols); err != nil {
 				return fmt.Errorf("state of a partition of %s: %w", o.node.ID, err)
 			}
 		}
-		return o.found.add(last, &matchRow{time: time}, nil)
+		return o.found.add(found, &matchRow{part: part, time: time}, nil)
 	}
 }
 

@@ -28,11 +28,49 @@ type matchProbe struct {
 	in       *batch.Batch
 	n        int
 
-	types   []types.Type
-	reads   []int
-	place   map[int]int  // of a column in reads
-	row     *batch.Batch // one kept row
-	decoded *pattern.Row
+	types []types.Type
+	reads []int
+	place map[int]int // of a column in reads
+	kept  matchRows
+}
+
+// matchRows is rows of partitions, decoded: what is read of the same rows again and again is decoded once.
+type matchRows struct {
+	*batch.Batch
+	// The last rows of the batch are these of a partition.
+	part     *pattern.Partition
+	from, to uint64
+}
+
+// at is where in the batch the rows from .. to-1 of a partition begin.
+func (m *matchRows) at(part *pattern.Partition, from, to uint64) (int, error) {
+	if part != m.part || from < m.from || from > m.to {
+		m.part, m.from, m.to = part, from, from
+	}
+	first := m.N - int(m.to-m.from)
+	for ; m.to < to; m.to++ {
+		if err := m.decode(part.Row(m.to).Data); err != nil {
+			return 0, err
+		}
+	}
+	return first + int(from-m.from), nil
+}
+
+// decode appends a row.
+func (m *matchRows) decode(data []byte) error {
+	if len(m.Cols) > 0 {
+		if err := batch.DecodeKey(data, m.Cols); err != nil {
+			return fmt.Errorf("a row of a match: %w", err)
+		}
+	}
+	m.N++
+	return nil
+}
+
+// reset forgets the rows.
+func (m *matchRows) reset() {
+	m.Reset()
+	m.part = nil
 }
 
 // matchAggs is the aggregates over the rows of one variable.
@@ -42,9 +80,9 @@ type matchAggs struct {
 	calls    *aggCalls
 	args     *expr.Projection
 	table    state.Table
-	rows     *batch.Batch // the kept rows of all runs
-	of       []int32      // which run each belongs to
-	steps    []*pattern.Step
+	rows     matchRows // that any run has
+	of       []int32   // by row of a run: the run
+	pos      []int32   // and where the row is in rows
 	keys     state.Keys
 	hashes   []uint64
 	entries  []state.Ref
@@ -98,7 +136,7 @@ func newMatchProbe(n *physical.Match, variable int, exprs []scalar.Expr, ts []ty
 		p.exprs = append(p.exprs, scalar.Shift(e, func(c int) int { return at[c] }))
 	}
 	p.in = batch.New(cols, 0)
-	p.row = batch.New(pick(ts, reads), 1)
+	p.kept = matchRows{Batch: batch.New(pick(ts, reads), 0)}
 	return p, nil
 }
 
@@ -131,7 +169,7 @@ func (p *matchProbe) aggregates(g *matchAggs) error {
 	if err := g.calls.open(st, 0); err != nil {
 		return err
 	}
-	g.rows = batch.New(pick(p.types, p.reads), 0)
+	g.rows = matchRows{Batch: batch.New(pick(p.types, p.reads), 0)}
 	return nil
 }
 
@@ -139,16 +177,16 @@ func (p *matchProbe) aggregates(g *matchAggs) error {
 func (p *matchProbe) reset() {
 	p.in.Reset()
 	p.n = 0
-	p.decoded = nil
+	p.kept.reset()
 	for _, g := range p.groups {
-		g.rows.Reset()
-		g.of = g.of[:0]
+		g.rows.reset()
+		g.of, g.pos = g.of[:0], g.pos[:0]
 	}
 }
 
-// add appends a row: what the match behind last has. Of a condition row is the one that is looked at, in the batch cur; of measures it has the
+// add appends a row: what a run has. Of a condition row is the one that is looked at, in the batch cur; of measures it has the partition and the
 // time alone, and cur is nil.
-func (p *matchProbe) add(last *pattern.Step, row *matchRow, cur *batch.Batch) error {
+func (p *matchProbe) add(run *pattern.Run, row *matchRow, cur *batch.Batch) error {
 	for i, c := range p.current {
 		p.in.Cols[i].AppendFrom(cur.Cols[c], int(row.pos))
 	}
@@ -160,22 +198,23 @@ func (p *matchProbe) add(last *pattern.Step, row *matchRow, cur *batch.Batch) er
 		case x.Time:
 			v.AppendInt(row.time)
 		default:
-			step, isCurrent := p.find(x, last)
+			place, found, isCurrent := p.find(x, run)
 			switch {
 			case isCurrent:
 				v.AppendFrom(cur.Cols[x.Column], int(row.pos))
-			case step == nil:
+			case !found:
 				v.AppendNull()
 			default:
-				if err := p.decode(step.Row); err != nil {
+				at, err := p.kept.at(row.part.p, place, place+1)
+				if err != nil {
 					return err
 				}
-				v.AppendFrom(p.row.Cols[p.place[x.Column]], 0)
+				v.AppendFrom(p.kept.Cols[p.place[x.Column]], at)
 			}
 		}
 	}
 	for _, g := range p.groups {
-		if err := g.append(p, last, row.kept); err != nil {
+		if err := g.append(p, run, row); err != nil {
 			return err
 		}
 	}
@@ -183,50 +222,42 @@ func (p *matchProbe) add(last *pattern.Step, row *matchRow, cur *batch.Batch) er
 	return nil
 }
 
-// append appends the rows of the group's variable up to last, the first of them first, and the row that is looked at where it counts.
-func (g *matchAggs) append(p *matchProbe, last *pattern.Step, looked []byte) error {
-	g.steps = g.steps[:0]
-	if g.variable == physical.AllVars {
-		for s := last; s != nil; s = s.Prev {
-			g.steps = append(g.steps, s)
-		}
-	} else {
-		for s := last.LastOf(g.variable); s != nil && s.Variable == g.variable; s = s.Prev {
-			g.steps = append(g.steps, s)
-		}
+// append appends the rows of the group's variable that a run has, the first of them first, and the row that is looked at where it counts.
+func (g *matchAggs) append(p *matchProbe, run *pattern.Run, row *matchRow) error {
+	from, to := rowsOf(run, g.variable)
+	at, err := g.rows.at(row.part.p, from, to)
+	if err != nil {
+		return err
 	}
-	for _, s := range slices.Backward(g.steps) {
-		if err := g.decode(p, s.Row.Data); err != nil {
-			return err
-		}
+	for k := range int(to - from) {
+		g.of, g.pos = append(g.of, int32(p.n)), append(g.pos, int32(at+k))
 	}
-	if p.variable < 0 || g.variable != physical.AllVars && g.variable != p.variable {
+	if !p.counts(g.variable) {
 		return nil
 	}
-	return g.decode(p, looked)
+	g.of, g.pos = append(g.of, int32(p.n)), append(g.pos, int32(g.rows.N))
+	g.rows.part = nil // the row is none of the partition yet
+	return g.rows.decode(row.kept)
 }
 
-func (g *matchAggs) decode(p *matchProbe, data []byte) error {
-	g.of = append(g.of, int32(p.n))
-	if len(g.rows.Cols) > 0 {
-		if err := batch.DecodeKey(data, g.rows.Cols); err != nil {
-			return fmt.Errorf("a row of a match: %w", err)
-		}
+// rowsOf is the places of the rows of a variable, or of all of them.
+func rowsOf(run *pattern.Run, variable int) (from, to uint64) {
+	if variable == physical.AllVars {
+		return run.Rows()
 	}
-	g.rows.N++
-	return nil
+	return run.RowsOf(variable)
 }
 
-// find is the row that x reads: one behind last, or the one that is looked at.
-func (p *matchProbe) find(x *physical.MatchRef, last *pattern.Step) (row *pattern.Step, isCurrent bool) {
-	all := x.Var == physical.AllVars
-	counts := p.variable >= 0 && (all || x.Var == p.variable) // the row that is looked at is the last one
-	n := 0
-	if all {
-		n = last.Count()
-	} else {
-		n = last.CountOf(x.Var)
-	}
+// counts reports that the row that is looked at is the last one of a variable.
+func (p *matchProbe) counts(variable int) bool {
+	return p.variable >= 0 && (variable == physical.AllVars || variable == p.variable)
+}
+
+// find is the place of the row that x reads, where there is one; or it is the one that is looked at.
+func (p *matchProbe) find(x *physical.MatchRef, run *pattern.Run) (place uint64, found, isCurrent bool) {
+	from, to := rowsOf(run, x.Var)
+	n := int(to - from)
+	counts := p.counts(x.Var)
 	at := x.Offset
 	if !x.First {
 		if at = n - 1 - x.Offset; counts {
@@ -235,26 +266,11 @@ func (p *matchProbe) find(x *physical.MatchRef, last *pattern.Step) (row *patter
 	}
 	switch {
 	case at < 0 || at > n || at == n && !counts:
-		return nil, false
+		return 0, false, false
 	case at == n:
-		return nil, true
-	case all:
-		return last.At(at), false
+		return 0, false, true
 	}
-	return last.Nth(x.Var, at), false
-}
-
-// decode puts the kept columns of a row into p.row.
-func (p *matchProbe) decode(r *pattern.Row) error {
-	if p.decoded == r {
-		return nil
-	}
-	p.row.Reset()
-	if err := batch.DecodeKey(r.Data, p.row.Cols); err != nil {
-		return fmt.Errorf("a row of a match: %w", err)
-	}
-	p.row.N, p.decoded = 1, r
-	return nil
+	return from + uint64(at), true, false
 }
 
 // finish computes the aggregates; the batch has a row for each add.
@@ -285,13 +301,13 @@ func (g *matchAggs) compute(p *matchProbe) error {
 	u.Reset()
 	u.Map = m
 	if g.rows.N > 0 {
-		in, err := g.args.Apply(g.rows)
+		in, err := g.args.Apply(g.rows.Batch)
 		if err != nil {
 			return err
 		}
 		u.In = in
 		for k, of := range g.of {
-			u.Pos = append(u.Pos, int32(k))
+			u.Pos = append(u.Pos, g.pos[k])
 			u.Slots = append(u.Slots, m.Fixed(g.entries[of]))
 			u.Refs = append(u.Refs, g.entries[of])
 		}
@@ -377,7 +393,7 @@ func (c *matchCond) add(run *pattern.Run, row *matchRow) {
 		return
 	}
 	c.runs[run] = c.probe.n
-	c.bad = c.probe.add(run.Last, row, c.cur)
+	c.bad = c.probe.add(run, row, c.cur)
 }
 
 // answer computes the condition for the runs that were added. Where that fails they are computed when they are asked for.
@@ -428,7 +444,7 @@ func (c *matchCond) holds(run *pattern.Run, row *matchRow) (bool, error) {
 		return c.answers[i], nil
 	}
 	c.probe.reset()
-	if err := c.probe.add(run.Last, row, c.cur); err != nil {
+	if err := c.probe.add(run, row, c.cur); err != nil {
 		return false, err
 	}
 	var answer [1]bool

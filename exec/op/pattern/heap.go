@@ -47,16 +47,16 @@ func (h heap) down(i int, r Run) {
 	h[i] = r
 }
 
-// remove takes runs out.
-func (h *heap) remove(gone func(r *Run) bool) {
+// removeBefore takes the runs out that began before a place.
+func (h *heap) removeBefore(place uint64) {
+	if len(*h) == 0 || (*h)[0].first >= place {
+		return
+	}
 	q := (*h)[:0]
 	for i := range *h {
-		if !gone(&(*h)[i]) {
+		if (*h)[i].first >= place {
 			q = append(q, (*h)[i])
 		}
-	}
-	if len(q) == len(*h) {
-		return
 	}
 	clear((*h)[len(q):])
 	*h = q

@@ -11,8 +11,8 @@
 // taken out of the runs.
 //
 // A quantifier that takes as many rows as it can guards the ways out of its loop: they are open to rows only that its own condition is not
-// true for. Rows that are taken are kept in a tree, each behind the one before it, so that runs which began alike
-// share their rows.
+// true for. Since the rows of a run follow each other, and those of each variable too, it has places of the partition's rows, which all
+// runs share: where it begins, where each variable does, and where it ends.
 package pattern
 
 import "slices"

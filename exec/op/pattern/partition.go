@@ -11,27 +11,23 @@ import (
 type Row struct {
 	Time int64
 	Data []byte // the caller's encoding
-	seq  uint64 // place in the partition
-	id   int    // while it is stored
 }
 
-// Step is a row that a run has taken, behind those before it.
-type Step struct {
-	Row      *Row
-	Variable int
-	Prev     *Step // nil for the first
-	first    *Step // of the same variable
-	n        int   // rows of the same variable before it
-	depth    int   // rows before it
-	id       int   // while it is stored
-}
-
-// Run is what may become a match.
+// Run is what may become a match: rows of the partition, one behind the other, cut into stretches of one variable each. The rows themselves are
+// the partition's, once for all runs.
 type Run struct {
 	state int32
-	Last  *Step  // nil before the first row
-	first uint64 // seq of the first row
-	start int64  // its time
+	last  *stretch // nil before the first row
+	first uint64   // place of the first row in the partition
+	end   uint64   // the one behind the last row
+	start int64    // time of the first row
+}
+
+// stretch is the rows of a variable, up to the next stretch or the run's end. Runs that began alike may share theirs.
+type stretch struct {
+	variable int
+	from     uint64 // place of the first row
+	prev     *stretch
 }
 
 // notBegun is the first of the run that every partition has, which takes a first row again and again.
@@ -57,24 +53,30 @@ type Search struct {
 	// Within: the last row of a match is less than so much later than its first; 0: it may be as late as it likes.
 	Within int64
 
+	// Alone says of each variable that its condition does not depend on what a run has, so that a row is asked for it once for all runs in one
+	// state. nil: all of them may.
+	Alone []bool
+
 	// Memory of one call, given to the next one.
 	runs, matches heap
-	ways          []way
+	taking        []way
 	stack         []int32
+	states        []stateWays
 }
 
 // Partition is the rows of one key. The zero value is none: use NewPartition.
 type Partition struct {
 	runs heap
-	done heap // matches that wait for runs that began earlier
-	next uint64
+	done heap   // matches that wait for runs that began earlier
+	rows []Row  // from the first one on that a run or such a match has
+	base uint64 // place of the first of rows
 }
 
 // Asker answers whether the row that is offered satisfies the condition of a variable, behind what the run has.
 type Asker func(run *Run, variable int) (bool, error)
 
-// Found is told a match, by its last step, and the time at which it was found.
-type Found func(last *Step, time int64) error
+// Found is told a match, and the time at which it was found. The match, and its rows, are the partition's, until the call ends.
+type Found func(match *Run, time int64) error
 
 // NewPartition is a partition without rows.
 func (s *Search) NewPartition() *Partition {
@@ -114,6 +116,7 @@ func (s *Search) Runs(p *Partition) iter.Seq2[*Run, []int] {
 
 // Advance drops the runs that are over at a time, one start after the other, and the matches that waited for them only are found.
 func (s *Search) Advance(p *Partition, time int64, found Found) error {
+	defer p.trim()
 	for {
 		due, ok := s.Due(p)
 		if !ok || time < due {
@@ -144,33 +147,26 @@ func rebuilt(h heap, over func(r *Run) bool) heap {
 
 // Offer offers a row to all runs. Data is kept where a run takes it.
 func (s *Search) Offer(p *Partition, time int64, data []byte, ask Asker, found Found) error {
-	row := &Row{Time: time, seq: p.next}
-	p.next++
-	taken := false
+	place := p.next()
 	runs, matches := s.runs[:0], s.matches[:0]
+	s.forgetStates()
+	taken := false
 	for i := range p.runs {
 		run := &p.runs[i]
-		edges, err := s.open(run, ask)
+		ways, err := s.ways(run, ask)
 		if err != nil {
 			return err
 		}
-		for _, e := range edges {
+		for _, w := range ways {
 			taken = true
-			step := newStep(row, s.Machine.states[e.from].variable, run.Last)
-			next := Run{state: e.to, Last: step, first: run.first, start: run.start}
-			if run.first == notBegun {
-				next.first, next.start = row.seq, time
-			}
-			if e.to == final {
+			next := run.with(w.variable, place, time)
+			next.state = w.to
+			if w.to == final {
 				matches.offer(next)
 				continue
 			}
 			runs.offer(next)
-			ends, err := s.ends(run, e.to, ask)
-			if err != nil {
-				return err
-			}
-			if ends {
+			if w.ends {
 				next.state = final
 				matches.offer(next)
 			}
@@ -179,42 +175,96 @@ func (s *Search) Offer(p *Partition, time int64, data []byte, ask Asker, found F
 			runs.offer(*run)
 		}
 	}
+	row := Row{Time: time}
 	if taken {
 		row.Data = slices.Clone(data)
 	}
+	p.rows = append(p.rows, row)
 	for _, m := range matches {
 		p.done.offer(m)
 	}
 	clear(p.runs)
 	clear(matches)
 	s.runs, s.matches, p.runs = p.runs, matches, runs
+	defer p.trim()
 	return s.release(p, time, found)
 }
 
-func newStep(row *Row, variable int, prev *Step) *Step {
-	x := &Step{Row: row, Variable: variable, Prev: prev}
-	x.first = x
-	if prev != nil {
-		x.depth = prev.depth + 1
-		if prev.Variable == variable {
-			x.first, x.n = prev.first, prev.n+1
-		}
+// with is r behind a row that a variable takes.
+func (r *Run) with(variable int, place uint64, time int64) Run {
+	next := *r
+	next.end = place + 1
+	if r.first == notBegun {
+		next.first, next.start = place, time
 	}
-	return x
+	if r.last == nil || r.last.variable != variable {
+		next.last = &stretch{variable, place, r.last}
+	}
+	return next
 }
 
 // way is an edge that takes the row.
-type way struct{ from, to int32 }
+type way struct {
+	variable int
+	to       int32
+	ends     bool // the final state can be reached behind it without another row
+}
 
-// open is the ways on that take the row.
-func (s *Search) open(run *Run, ask Asker) (out []way, err error) {
-	out = s.ways[:0]
+// stateWays is the ways on from a state whose conditions depend on the row alone, for the row that is offered.
+type stateWays struct {
+	known bool
+	ways  []way
+}
+
+// ways is the ways on that take the row.
+func (s *Search) ways(run *Run, ask Asker) ([]way, error) {
+	if !s.alone(run.state) {
+		var err error
+		s.taking, err = s.open(s.taking[:0], run, ask)
+		return s.taking, err
+	}
+	known := &s.states[run.state]
+	if !known.known {
+		ways, err := s.open(known.ways[:0], run, ask)
+		if err != nil {
+			return nil, err
+		}
+		*known = stateWays{true, ways}
+	}
+	return known.ways, nil
+}
+
+// forgetStates makes the ways of all states unknown, for another row.
+func (s *Search) forgetStates() {
+	if s.states == nil {
+		s.states = make([]stateWays, len(s.Machine.states))
+	}
+	for i := range s.states {
+		s.states[i].known = false
+	}
+}
+
+// alone reports that what a row is asked for in a state does not depend on the run.
+func (s *Search) alone(state int32) bool {
+	if s.Alone == nil {
+		return false
+	}
+	for _, v := range s.Machine.needs[state] {
+		if !s.Alone[v] {
+			return false
+		}
+	}
+	return true
+}
+
+// open appends the ways on that take the row.
+func (s *Search) open(out []way, run *Run, ask Asker) ([]way, error) {
 	stack := append(s.stack[:0], run.state)
 	for len(stack) > 0 {
-		at := stack[len(stack)-1]
+		at := &s.Machine.states[stack[len(stack)-1]]
 		stack = stack[:len(stack)-1]
-		for i := range s.Machine.states[at].edges {
-			e := &s.Machine.states[at].edges[i]
+		for i := range at.edges {
+			e := &at.edges[i]
 			ok, err := holds(run, e, ask)
 			if err != nil {
 				return nil, err
@@ -222,13 +272,21 @@ func (s *Search) open(run *Run, ask Asker) (out []way, err error) {
 			switch {
 			case !ok:
 			case e.take:
-				out = append(out, way{at, e.to})
+				out = append(out, way{variable: at.variable, to: e.to})
 			default:
 				stack = append(stack, e.to)
 			}
 		}
 	}
-	s.ways, s.stack = out, stack
+	s.stack = stack
+	for i := range out {
+		if w := &out[i]; w.to != final {
+			var err error
+			if w.ends, err = s.ends(run, w.to, ask); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return out, nil
 }
 
@@ -280,10 +338,9 @@ func (s *Search) release(p *Partition, time int64, found Found) error {
 		if err != nil {
 			return err
 		}
-		skipped := func(r *Run) bool { return r.first != notBegun && r.first < behind }
-		p.runs.remove(skipped)
-		p.done.remove(skipped)
-		if err := found(m.Last, time); err != nil {
+		p.runs.removeBefore(behind)
+		p.done.removeBefore(behind)
+		if err := found(&m, time); err != nil {
 			return err
 		}
 	}
@@ -294,21 +351,22 @@ func (s *Search) release(p *Partition, time int64, found Found) error {
 func (s *Search) behind(m *Run) (uint64, error) {
 	switch s.Skip {
 	case PastLastRow:
-		return m.Last.Row.seq + 1, nil
+		return m.end, nil
 	case ToNextRow:
 		return m.first + 1, nil
 	}
-	x := m.Last.LastOf(s.To)
-	if x == nil {
+	from, to := m.RowsOf(s.To)
+	if from == to {
 		return 0, &SkipError{fmt.Sprintf("the match from %s has no row of %s, where the search is to go on", s.text(m), s.Names[s.To])}
 	}
-	if s.Skip == ToFirst {
-		x = x.first
+	place := from
+	if s.Skip == ToLast {
+		place = to - 1
 	}
-	if x.Row.seq == m.first {
+	if place == m.first {
 		return 0, &SkipError{fmt.Sprintf("the match from %s begins with the row of %s where the search is to go on: it would be found for ever", s.text(m), s.Names[s.To])}
 	}
-	return x.Row.seq, nil
+	return place, nil
 }
 
 // SkipError is a match behind which the search cannot go on where it is to.
@@ -318,73 +376,55 @@ func (e *SkipError) Error() string { return e.Why }
 
 // text says which variables took how many rows.
 func (s *Search) text(m *Run) string {
-	n := make([]int, len(s.Names))
-	for x := m.Last; x != nil; x = x.Prev {
-		n[x.Variable]++
-	}
 	text := ""
-	for v, k := range n {
-		if k > 0 {
-			text += fmt.Sprintf(" %s (%d)", s.Names[v], k)
+	for v, name := range s.Names {
+		if from, to := m.RowsOf(v); from < to {
+			text += fmt.Sprintf(" %s (%d)", name, to-from)
 		}
 	}
 	return fmt.Sprintf("row %d of its partition,%s,", m.first+1, text)
 }
 
-// LastOf is the last row of a variable, nil where it has none.
-func (x *Step) LastOf(variable int) *Step {
-	for ; x != nil && x.Variable > variable; x = x.first.Prev {
+// Rows is the places in the partition of the rows that r has taken: from .. to-1.
+func (r *Run) Rows() (from, to uint64) {
+	if r.last == nil {
+		return 0, 0
 	}
-	if x != nil && x.Variable == variable {
-		return x
-	}
-	return nil
+	return r.first, r.end
 }
 
-// CountOf is how many rows a variable has.
-func (x *Step) CountOf(variable int) int {
-	if l := x.LastOf(variable); l != nil {
-		return l.n + 1
+// RowsOf is the places of the rows that a variable has; from and to are the same where it has none.
+func (r *Run) RowsOf(variable int) (from, to uint64) {
+	to = r.end
+	x := r.last
+	for ; x != nil && x.variable > variable; x = x.prev {
+		to = x.from
 	}
-	return 0
+	if x == nil || x.variable != variable {
+		return to, to
+	}
+	return x.from, to
 }
 
-// Count is how many rows there are.
-func (x *Step) Count() int {
-	if x == nil {
-		return 0
-	}
-	return x.depth + 1
-}
+// Row is the row at a place that a run of the partition has.
+func (p *Partition) Row(place uint64) *Row { return &p.rows[place-p.base] }
 
-// Nth is the row of a variable with n rows of it before it; nil where there is none.
-func (x *Step) Nth(variable, n int) *Step {
-	x = x.LastOf(variable)
-	if x == nil || n > x.n {
-		return nil
-	}
-	if n == 0 {
-		return x.first
-	}
-	for x.n > n {
-		x = x.Prev
-	}
-	return x
-}
+// next is the place of the row that comes next.
+func (p *Partition) next() uint64 { return p.base + uint64(len(p.rows)) }
 
-// At is the row with n rows before it; nil where there is none.
-func (x *Step) At(n int) *Step {
-	if x == nil || n > x.depth {
-		return nil
-	}
-	if n == 0 {
-		for x.first.Prev != nil {
-			x = x.first.Prev
+// trim forgets the rows that neither a run nor a match has that waits.
+func (p *Partition) trim() {
+	needed := p.next()
+	for _, h := range []heap{p.runs, p.done} {
+		if len(h) > 0 {
+			needed = min(needed, h[0].first)
 		}
-		return x.first
 	}
-	for x.depth > n {
-		x = x.Prev
+	n := needed - p.base
+	clear(p.rows[:n])
+	if p.base = needed; n == uint64(len(p.rows)) {
+		p.rows = p.rows[:0]
+	} else {
+		p.rows = p.rows[n:]
 	}
-	return x
 }

@@ -85,6 +85,11 @@ func newCheck(seed uint64) *check {
 		c.search.Names = append(c.search.Names, string(rune('A'+v)))
 	}
 	c.search.Machine = Compile(c.vars)
+	if !c.deep && c.rnd.IntN(2) == 0 {
+		for range c.vars {
+			c.search.Alone = append(c.search.Alone, true)
+		}
+	}
 	c.search.Skip = Skip(c.rnd.IntN(4))
 	c.search.To = c.rnd.IntN(len(c.vars))
 	if c.rnd.IntN(3) == 0 {
@@ -143,16 +148,11 @@ func (c *check) run() error {
 			p = q
 		}
 		var got []found
-		note := func(last *Step, time int64) error { got = append(got, c.see(last, time)); return nil }
+		note := func(match *Run, time int64) error { got = append(got, c.see(p, match, time)); return nil }
 		err := c.search.Advance(p, time, note)
 		if err == nil {
 			ask := func(run *Run, v int) (bool, error) {
-				var before []int
-				for s := run.Last; s != nil; s = s.Prev {
-					before = append(before, s.Variable)
-				}
-				slices.Reverse(before)
-				return c.holds(before, row, v), nil
+				return c.holds(c.variables(run), row, v), nil
 			}
 			err = c.search.Offer(p, time, []byte{byte(row)}, ask, note)
 		}
@@ -169,32 +169,36 @@ type found struct {
 	time int64
 }
 
-// see reads a match by all the ways in which its rows can be asked for.
-func (c *check) see(last *Step, time int64) found {
-	f := found{time: time}
-	for i := range last.Count() {
-		s := last.At(i)
-		if i == 0 {
-			f.start = int(s.Row.Data[0])
-		}
-		if int(s.Row.Data[0]) != f.start+i {
-			panic(fmt.Sprintf("row %d of a match is row %d of the partition, and the first one is %d", i, s.Row.Data[0], f.start))
-		}
-		f.vars = append(f.vars, s.Variable)
-	}
+// variables is those of the rows that a run has.
+func (c *check) variables(r *Run) (out []int) {
 	for v := range c.vars {
-		n := 0
-		for i, w := range f.vars {
-			if w != v {
-				continue
-			}
-			if s := last.Nth(v, n); s != last.At(i) {
-				panic(fmt.Sprintf("row %d of variable %d is not row %d of the match", n, v, i))
-			}
-			n++
+		for from, to := r.RowsOf(v); from < to; from++ {
+			out = append(out, v)
 		}
-		if last.CountOf(v) != n || last.Nth(v, n) != nil {
-			panic(fmt.Sprintf("variable %d has %d rows, not %d", v, n, last.CountOf(v)))
+	}
+	return out
+}
+
+// see reads a match by all the ways in which its rows can be asked for.
+func (c *check) see(p *Partition, match *Run, time int64) found {
+	from, to := match.Rows()
+	f := found{assignment{int(p.Row(from).Data[0]), c.variables(match)}, time}
+	if n := int(to - from); n != len(f.vars) {
+		panic(fmt.Sprintf("a match of %d rows has %d of its variables", n, len(f.vars)))
+	}
+	for i := range f.vars {
+		if x := p.Row(from + uint64(i)); int(x.Data[0]) != f.start+i || x.Time != c.times[f.start+i] {
+			panic(fmt.Sprintf("row %d of a match is row %d of the partition, and the first one is %d", i, x.Data[0], f.start))
+		}
+	}
+	at := from
+	for v := range c.vars {
+		first, end := match.RowsOf(v)
+		if first < end && first != at {
+			panic(fmt.Sprintf("the rows of variable %d begin at %d, and those before it end at %d", v, first, at))
+		}
+		if first < end {
+			at = end
 		}
 	}
 	return f
