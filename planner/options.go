@@ -103,7 +103,7 @@ const (
 
 // foreignFormats is what to do where records are in a format of Flink that weir has not.
 var foreignFormats = map[string]string{
-	"avro": readJSON, "avro-confluent": readJSON, "protobuf": readJSON, "json-registry": readJSON, "avro-registry": readJSON, "proto-registry": readJSON,
+	"protobuf": readJSON, "json-registry": readJSON, "avro-registry": readJSON, "proto-registry": readJSON,
 	"debezium-avro-confluent": "let Debezium write JSON, and read 'debezium-json'",
 	"parquet":                 otherFiles, "orc": otherFiles,
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"weir/connectors/formats/avro/registry/registrytest"
 	"weir/connectors/kafka/embedded"
 	"weir/examples"
 )
@@ -35,6 +36,9 @@ func TestMain(m *testing.M) {
 //	broker [TOPIC:PARTITIONS]   starts an embedded broker for the script; its address is in $BROKER
 //	produce TOPIC FILE          every line as a record of partition 0; KEY<tab>VALUE where there is a tab
 //	consume TOPIC N FILE        what a read_committed consumer sees, N records at least, sorted
+//	registry [USER:PASSWORD]    starts a schema registry for the script; its address is in $REGISTRY
+//	registered SUBJECT FILE     the newest schema of a subject of that registry
+//	register SUBJECT FILE       registers a schema
 //	session FILE PROGRAM ARG... runs a program on a terminal and talks to it as FILE says (see session)
 func TestScripts(t *testing.T) {
 	testscript.Run(t, params(t, "script"))
@@ -120,6 +124,7 @@ func params(_ *testing.T, folder string) testscript.Params {
 			addr, err := freeAddress()
 			e.Setenv("FREE", addr)
 			e.Values[programsKey{}] = programs{}
+			e.Values[registryKey{}] = new(*registrytest.Server)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -132,6 +137,10 @@ func params(_ *testing.T, folder string) testscript.Params {
 			"produce": produceCommand,
 			"consume": consumeCommand,
 			"session": sessionCommand,
+
+			"registry":   registryCommand,
+			"registered": registeredCommand,
+			"register":   registerCommand,
 		},
 	}
 }
@@ -170,7 +179,7 @@ func running(ts *testscript.TestScript) programs { return ts.Value(programsKey{}
 
 func environ(ts *testscript.TestScript) []string {
 	env := os.Environ()
-	for _, name := range []string{"HOME", "XDG_STATE_HOME", "TMPDIR", "TZ", "TERM", "INPUTRC", "BROKER", "FREE", "PATH", "NO_COLOR", "EDITOR", "WEIRRC", "WORK"} {
+	for _, name := range []string{"HOME", "XDG_STATE_HOME", "TMPDIR", "TZ", "TERM", "INPUTRC", "BROKER", "REGISTRY", "FREE", "PATH", "NO_COLOR", "EDITOR", "WEIRRC", "WORK"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env
@@ -277,6 +286,34 @@ func consumeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(lines) < n {
 		ts.Fatalf("%s has %d records, not %d:\n%s", args[0], len(lines), n, text)
 	}
+}
+
+type registryKey struct{}
+
+func registryCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) < 2, "registry [USER:PASSWORD]")
+	r := registrytest.Start()
+	ts.Defer(r.Close)
+	if len(args) > 0 {
+		r.Only(args[0])
+	}
+	ts.Setenv("REGISTRY", r.URL)
+	*ts.Value(registryKey{}).(**registrytest.Server) = r
+}
+
+func registryOf(ts *testscript.TestScript) *registrytest.Server {
+	return *ts.Value(registryKey{}).(**registrytest.Server)
+}
+
+func registeredCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "registered SUBJECT FILE")
+	schema, _ := registryOf(ts).Latest(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(schema+"\n"), 0o644))
+}
+
+func registerCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "register SUBJECT FILE")
+	registryOf(ts).Add(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
 }
 
 func sessionCommand(ts *testscript.TestScript, neg bool, args []string) {

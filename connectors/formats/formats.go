@@ -1,5 +1,5 @@
 // Package formats is the contract between connectors and the encodings of their records:
-// json, csv, raw (in sub-packages). A format is a decoder from payload bytes straight into
+// json, csv, raw, avro (in sub-packages). A format is a decoder from payload bytes straight into
 // column vectors, and an encoder from vectors into a buffer of records.
 package formats
 
@@ -73,13 +73,23 @@ type RecordError struct {
 	Excerpt string // up to 80 bytes around the place, printable
 	Reason  string // "expected a BIGINT, found \"abc\""
 	Help    string // what to do: the option that skips such records, if the format has one
+	// Cause is set where not the record is to blame but what decoding it needs, a schema registry: an *exec.Error with the reaction
+	// that it demands.
+	Cause error
 }
 
+// Unwrap makes errors.Is find the reaction.
+func (e *RecordError) Unwrap() error { return e.Cause }
+
 func (e *RecordError) Error() string {
+	text := e.Reason
 	if e.Column != "" {
-		return fmt.Sprintf("column %s: %s near %s", e.Column, e.Reason, e.Excerpt)
+		text = fmt.Sprintf("column %s: %s", e.Column, e.Reason)
 	}
-	return fmt.Sprintf("%s near %s", e.Reason, e.Excerpt)
+	if e.Excerpt != "" {
+		text += " near " + e.Excerpt
+	}
+	return text
 }
 
 // EncoderSpec says what to encode.
@@ -106,5 +116,5 @@ type Format struct {
 	Encoder func(EncoderSpec) (Encoder, error)
 }
 
-// Registry finds formats by name: "json", "csv", "raw".
+// Registry finds formats by name: "json", "csv", "raw", "avro".
 type Registry map[string]Format

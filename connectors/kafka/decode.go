@@ -46,13 +46,22 @@ type metaColumn struct {
 
 // formatOf is the name of a side's format and its options.
 func formatOf(o catalog.Options, side string) (string, catalog.Options) {
+	name, ok := "", false
+	prefix := ""
 	if side == "value" {
-		if name, ok := o.Get("format"); ok {
-			return name, o.WithPrefix(name + ".")
+		name, ok = o.Get("format")
+	}
+	if !ok {
+		name, _ = o.Get(side + ".format")
+		prefix = side + "."
+	}
+	of := o.WithPrefix(prefix + name + ".")
+	if name == "avro-confluent" && spec.RegistryOption(of, "subject") == nil {
+		if topic, ok := spec.SingleTopic(o); ok {
+			of = append(of, catalog.Option{Key: "subject", Value: spec.Subject(topic, side)})
 		}
 	}
-	name, _ := o.Get(side + ".format")
-	return name, o.WithPrefix(side + "." + name + ".")
+	return name, of
 }
 
 func newDecoder(s *source) (*decoder, error) {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,7 +16,7 @@ import (
 func (w *writer) encode(c *chunk, b *batch.Batch) error {
 	doing := "write table " + w.sink.table.Name
 	if err := w.value.EncodeAll(&c.out.values, b); err != nil {
-		return exec.Fatalf("", doing, err)
+		return unencoded(doing, err)
 	}
 	n := b.Rows()
 	if w.sink.upsert && b.Kinds != nil {
@@ -27,7 +28,7 @@ func (w *writer) encode(c *chunk, b *batch.Batch) error {
 	}
 	if c.out.hasKeys = w.key != nil; c.out.hasKeys {
 		if err := w.key.EncodeAll(&c.out.keys, b); err != nil {
-			return exec.Fatalf("", doing+": key", err)
+			return unencoded(doing+": key", err)
 		}
 	}
 	if w.sink.timeCol >= 0 {
@@ -59,6 +60,14 @@ func (w *writer) encode(c *chunk, b *batch.Batch) error {
 	}
 	w.spread(c, topics)
 	return nil
+}
+
+// unencoded words an error of a format, whose reaction is the format's where it has one: a schema registry may not answer.
+func unencoded(doing string, err error) error {
+	if e := new(exec.Error); errors.As(err, &e) {
+		return &exec.Error{Reaction: e.Reaction, Doing: doing, Cause: err, Help: e.Help}
+	}
+	return exec.Fatalf("", doing, err)
 }
 
 // headers encodes the headers columns.

@@ -270,7 +270,11 @@ func (r *reader) turn() error {
 
 // bad words a record that could not be decoded.
 func (r *reader) bad(rec int, err error) error {
-	return exec.Fatalf(helpOf(err), fmt.Sprintf("read table %s: %s", r.src.table.Name, r.locate(rec)), err)
+	doing := fmt.Sprintf("read table %s: %s", r.src.table.Name, r.locate(rec))
+	if errors.Is(err, exec.ErrRestart) { // not the record is bad: a schema registry does not answer
+		return exec.Restartf(helpOf(err), doing, err)
+	}
+	return exec.Fatalf(helpOf(err), doing, err)
 }
 
 func (r *reader) locate(rec int) string {

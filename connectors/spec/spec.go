@@ -39,7 +39,7 @@ func Registry() *catalog.Registry {
 	for _, c := range []*catalog.ConnectorSpec{kafka(), upsertKafka(), filesystem(), jdbc(), datagen(), nexmark(), print(), blackhole(), values()} {
 		r.Connectors[c.Name] = c
 	}
-	for _, f := range append([]*catalog.FormatSpec{json(), csv(), raw()}, changelogs()...) {
+	for _, f := range append([]*catalog.FormatSpec{json(), csv(), raw(), avro(), avroConfluent()}, changelogs()...) {
 		r.Formats[f.Name] = f
 	}
 	return r

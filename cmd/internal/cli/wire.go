@@ -8,6 +8,7 @@ import (
 	"weir/connectors/datagen"
 	"weir/connectors/filesystem"
 	"weir/connectors/formats"
+	"weir/connectors/formats/avro"
 	"weir/connectors/formats/csv"
 	"weir/connectors/formats/json"
 	"weir/connectors/formats/raw"
@@ -43,7 +44,7 @@ func (a *app) plannerOptions(cfg *config.Config) planner.Options {
 // knownFormats is the formats of this build.
 func knownFormats() formats.Registry {
 	known := formats.Registry{}
-	for _, f := range append([]formats.Format{json.Format(), csv.Format(), raw.Format()}, json.Changelogs()...) {
+	for _, f := range append([]formats.Format{json.Format(), csv.Format(), raw.Format(), avro.Format(), avro.Confluent()}, json.Changelogs()...) {
 		known[f.Name] = f
 	}
 	return known

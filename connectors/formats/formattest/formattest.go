@@ -48,9 +48,9 @@ func Run(t *testing.T, dir string, format formats.Format) {
 				opts = Options(d.Input)
 				return ""
 			case "decode":
-				return decode(format, columns, meta, opts, d.Input)
+				return Decode(format, columns, meta, opts, d.Input)
 			case "encode":
-				return encode(t, format, columns, opts, d.Input)
+				return Encode(t, format, columns, opts, d.Input)
 			}
 			t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 			return ""
@@ -155,6 +155,8 @@ func Type(t testing.TB, s string) types.Type {
 			return types.Type{Kind: types.Char, Nullable: true, Len: a}
 		case "VARCHAR":
 			return types.Type{Kind: types.VarChar, Nullable: true, Len: a}
+		case "VARBINARY":
+			return types.Type{Kind: types.VarBinary, Nullable: true, Len: a}
 		case "BINARY":
 			return types.Type{Kind: types.Binary, Nullable: true, Len: a}
 		}
@@ -337,7 +339,8 @@ func Batch(columns []formats.Column) *batch.Batch {
 	return batch.New(ts, 16)
 }
 
-func decode(format formats.Format, columns, meta []formats.Column, opts catalog.Options, input string) string {
+// Decode decodes payloads, one a line, and prints the rows: the command decode.
+func Decode(format formats.Format, columns, meta []formats.Column, opts catalog.Options, input string) string {
 	ds := formats.DecoderSpec{Schema: columns, Options: opts, TimeZone: time.UTC}
 	all := columns
 	for _, m := range meta {
@@ -396,7 +399,8 @@ func decode(format formats.Format, columns, meta []formats.Column, opts catalog.
 	return out.String()
 }
 
-func encode(t *testing.T, format formats.Format, columns []formats.Column, opts catalog.Options, input string) string {
+// Encode encodes rows, one a line, and prints the payloads: the command encode.
+func Encode(t *testing.T, format formats.Format, columns []formats.Column, opts catalog.Options, input string) string {
 	enc, err := format.Encoder(formats.EncoderSpec{Columns: columns, Options: opts, TimeZone: time.UTC})
 	if err != nil {
 		return "refused: " + err.Error()
