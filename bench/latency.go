@@ -16,6 +16,8 @@ import (
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"weir/connectors/formats"
+	"weir/connectors/kafka"
 	"weir/connectors/kafka/kafkatest/realkafka"
 )
 
@@ -124,11 +126,6 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took 
 	if !c.weir {
 		read = in
 	}
-	witness, err := newWitness(b.servers, read)
-	if err != nil {
-		return nil, err
-	}
-	defer witness.Close()
 	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.servers, "enable.idempotence": true, "enable.metrics.push": false,
 		"linger.ms": linger, "go.delivery.reports": false, "socket.nagle.disable": true})
 	if err != nil {
@@ -166,38 +163,42 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took 
 	ctx, stop := context.WithTimeout(ctx, warm+took+20*time.Second)
 	defer stop()
 	base := time.Now()
-	var sent atomic.Int64
-	produced := make(chan error, 1)
-	go func() { produced <- pace(p, in, base, rate, warm+took, &sent) }()
+	var sent, got atomic.Int64
 	var d delays
-	got := int64(0)
-	var sending error
-	for ended := false; !ended || got < sent.Load(); {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("%d of %d records came back\n%s", got, sent.Load(), stderr.Bytes())
-		}
-		select {
-		case sending = <-produced:
-			ended = true
-		default:
-		}
-		m, ok := witness.Poll(20).(*ck.Message)
-		if !ok || m.TopicPartition.Error != nil {
-			continue
-		}
-		now := time.Since(base)
-		made, err := number(m.Value, "user_id")
-		if err != nil {
-			return nil, err
-		}
-		got++
-		if at := time.Duration(made) * time.Microsecond; at >= warm {
-			d = append(d, now-at)
-		}
+	seen := make(chan error, 1)
+	go func() {
+		defer stop()
+		seen <- kafka.BareFollow(ctx, b.servers, read, func(values formats.Payloads) error {
+			now := time.Since(base)
+			for i := range values.Off {
+				record, _ := values.Get(i)
+				made, err := number(record, "user_id")
+				if err != nil {
+					return err
+				}
+				if at := time.Duration(made) * time.Microsecond; at >= warm {
+					d = append(d, now-at)
+				}
+			}
+			got.Add(int64(len(values.Off)))
+			return nil
+		})
+	}()
+	sending := pace(p, in, base, rate, warm+took, &sent)
+	for got.Load() < sent.Load() && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	late := ctx.Err()
+	stop()
+	if err := errors.Join(<-seen, sending); err != nil {
+		return nil, err
+	}
+	if late != nil {
+		return nil, fmt.Errorf("%d of %d records came back\n%s", got.Load(), sent.Load(), stderr.Bytes())
 	}
 	if cmd != nil {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			return nil, errors.Join(err, sending)
+			return nil, err
 		}
 		if err := cmd.Wait(); err != nil {
 			return nil, fmt.Errorf("the job: %w\n%s", err, stderr.Bytes())
@@ -209,7 +210,7 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took 
 		}
 	}
 	slices.Sort(d)
-	return d, sending
+	return d, nil
 }
 
 // pace hands records to p, rate of them a second, every millisecond what is due, each with the time in microseconds since base as its user_id.

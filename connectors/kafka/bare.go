@@ -105,7 +105,7 @@ func bareCopy(ctx context.Context, p *ck.Producer, h rdHandle, o BareOptions) (i
 	var turn int32
 	var idx []int32
 	committed := time.Now()
-	err = bareRead(ctx, o.Servers, o.From, wanted{values: true}, func(r *records) error {
+	err = bareRead(ctx, o.Servers, o.From, false, wanted{values: true}, func(r *records) error {
 		idx = grow(idx, r.n)
 		for i := range idx {
 			idx[i] = int32(i)
@@ -143,7 +143,7 @@ func bareCopy(ctx context.Context, p *ck.Producer, h rdHandle, o BareOptions) (i
 // BareRead gives each batch of keys and values of a topic, from its beginning to the end that it has now for a read_committed reader, to f.
 // What f is given is reused after it returns. Partitions come mixed; the records of one call are of one partition.
 func BareRead(ctx context.Context, servers, topic string, f func(partition int32, keys, values formats.Payloads) error) error {
-	return bareRead(ctx, servers, topic, wanted{keys: true, values: true}, func(r *records) error {
+	return bareRead(ctx, servers, topic, false, wanted{keys: true, values: true}, func(r *records) error {
 		for _, run := range r.runs {
 			if run.err != 0 {
 				continue
@@ -160,11 +160,21 @@ func BareRead(ctx context.Context, servers, topic string, f func(partition int32
 	})
 }
 
-// bareRead reads a topic to its end, as weir's source reads it.
-func bareRead(ctx context.Context, servers, topic string, want wanted, f func(*records) error) (err error) {
+// BareFollow gives the values of a topic, from its beginning and as they come, to f, as a read_committed reader sees them, until the context
+// ends, which is no error, or f fails. What f is given is reused after it returns.
+func BareFollow(ctx context.Context, servers, topic string, f func(values formats.Payloads) error) error {
+	err := bareRead(ctx, servers, topic, true, wanted{values: true}, func(r *records) error { return f(r.values) })
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// bareRead reads a topic to its end, or on behind it, as weir's source reads it.
+func bareRead(ctx context.Context, servers, topic string, follow bool, want wanted, f func(*records) error) (err error) {
 	conf := ck.ConfigMap{"bootstrap.servers": servers, "group.id": "bare", "isolation.level": "read_committed",
 		"auto.offset.reset": "error", "enable.auto.commit": false, "enable.auto.offset.store": false, "enable.partition.eof": true,
-		"enable.metrics.push": false, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 8192}
+		"enable.metrics.push": false, "socket.nagle.disable": true, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 8192}
 	c, err := ck.NewConsumer(&conf)
 	if err != nil {
 		return err
@@ -178,7 +188,7 @@ func bareRead(ctx context.Context, servers, topic string, want wanted, f func(*r
 	if err != nil {
 		return err
 	}
-	defer q.close()
+	defer func() { err = errors.Join(err, q.close()) }()
 	var parts []ck.TopicPartition
 	for _, p := range md.Topics[topic].Partitions {
 		lo, _, err := c.QueryWatermarkOffsets(topic, p.ID, 20000)
@@ -204,19 +214,24 @@ func bareRead(ctx context.Context, servers, topic string, want wanted, f func(*r
 		if q.pending() == 0 {
 			for c.Poll(0) != nil { // errors that matter also come as events of the partitions
 			}
-			if q.take(100) < 0 {
+			switch n := q.take(); {
+			case n < 0:
 				return errors.New("librdkafka's queue failed")
+			case n == 0:
+				if err := q.wait(time.Now().Add(eventsEvery)); err != nil {
+					return err
+				}
+				continue
 			}
-		}
-		if q.pending() == 0 {
-			continue
 		}
 		q.copy(&recs, want, batch.TargetBytes)
 		for _, run := range recs.runs {
 			switch run.err {
 			case 0:
 			case ck.ErrPartitionEOF:
-				ended[run.partition] = true
+				if !follow {
+					ended[run.partition] = true
+				}
 			default:
 				return fmt.Errorf("read topic %s partition %d: %v", topic, run.partition, run.err)
 			}

@@ -122,13 +122,8 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 			return nil, err
 		}
 		if r.q.pending() == 0 {
-			// A cancelled context has no way to wake librdkafka, so that waits are cut.
-			ms := min(int(time.Until(deadline)/time.Millisecond), 100)
-			began := r.ctx.Metrics.Waits()
-			n := r.q.take(max(0, ms))
-			r.ctx.Metrics.WaitedSince(began)
-			if n < 0 {
-				return nil, exec.Restartf("", "read table "+r.src.table.Name, errors.New("librdkafka's queue failed"))
+			if err := r.take(deadline); err != nil {
+				return nil, exec.Restartf("", "read table "+r.src.table.Name, err)
 			}
 		}
 		if r.q.pending() > 0 {
@@ -152,10 +147,36 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 	}
 }
 
+// take has the queue take what there is, and where there is nothing waits for it until the deadline. Waits are cut: events have to be
+// looked for, and nothing else tells a wait that the context was cancelled.
+func (r *reader) take(deadline time.Time) error {
+	n := r.q.take()
+	if now := time.Now(); n == 0 && now.Before(deadline) && !r.woken.Load() {
+		cut := now.Add(eventsEvery)
+		if deadline.Before(cut) {
+			cut = deadline
+		}
+		began := r.ctx.Metrics.Waits()
+		err := r.q.wait(cut)
+		r.ctx.Metrics.WaitedSince(began)
+		if err != nil {
+			return err
+		}
+		n = r.q.take()
+	}
+	if n < 0 {
+		return errors.New("librdkafka's queue failed")
+	}
+	return nil
+}
+
+// eventsEvery is how often a reader looks at what its consumer has to say apart from records.
+const eventsEvery = 100 * time.Millisecond
+
 // events serves the consumer's own queue, which holds no records, and looks for failures.
 func (r *reader) events() error {
 	now := time.Now()
-	if now.Sub(r.polled) < 100*time.Millisecond {
+	if now.Sub(r.polled) < eventsEvery {
 		return nil
 	}
 	r.polled = now
@@ -368,8 +389,7 @@ func (r *reader) Pause(split int, paused bool) error {
 func (r *reader) Wake() {
 	r.closing.RLock()
 	defer r.closing.RUnlock()
-	if !r.closed {
-		r.woken.Store(true)
+	if !r.closed && !r.woken.Swap(true) {
 		r.q.wake()
 	}
 }
@@ -385,6 +405,6 @@ func (r *reader) Close() error {
 	for _, p := range r.splits {
 		r.q.unforward(p.Topic, p.Partition)
 	}
-	r.q.close()
-	return r.c.Close()
+	err := r.q.close()
+	return errors.Join(err, r.c.Close())
 }

@@ -48,7 +48,7 @@ rd_kafka_queue_t *rd_kafka_queue_new(rd_kafka_t *);
 void rd_kafka_queue_destroy(rd_kafka_queue_t *);
 rd_kafka_queue_t *rd_kafka_queue_get_partition(rd_kafka_t *, const char *, int32_t);
 void rd_kafka_queue_forward(rd_kafka_queue_t *, rd_kafka_queue_t *);
-void rd_kafka_queue_yield(rd_kafka_queue_t *);
+void rd_kafka_queue_io_event_enable(rd_kafka_queue_t *, int, const void *, size_t);
 ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *, int, rd_kafka_message_t **, size_t);
 void rd_kafka_message_destroy(rd_kafka_message_t *);
 int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *, int *);
@@ -91,34 +91,42 @@ static int weir_report_errors_only(rd_kafka_t *rk) {
 	return rd_kafka_conf_set((rd_kafka_conf_t *)rd_kafka_conf(rk), "delivery.report.only.error", "true", err, sizeof err);
 }
 
-// A fetch holds the messages that came from the queue and were not copied yet.
+typedef struct {
+	void *rkt;
+	int64_t last;      // offset of the run's last record, or of the event
+	int32_t partition;
+	int32_t from, to;  // records of the batch; from == to for an event
+	int32_t err;       // 0: records
+	int32_t leader;    // leader epoch of the last record, -1 unknown
+} weir_run;
+
+// A fetch holds the messages that came from the queue and were not copied yet, and room for the runs of a copy. (Were that room Go's, each
+// call would have its pointers looked through, as the rules of cgo ask.)
 typedef struct {
 	int cap, n, pos;
+	weir_run *runs;
 	rd_kafka_message_t *msgs[];
 } weir_fetch;
 
 static weir_fetch *weir_fetch_new(int cap) {
 	weir_fetch *f = malloc(sizeof(weir_fetch) + sizeof(void *) * (size_t)cap);
 	f->cap = cap; f->n = 0; f->pos = 0;
+	f->runs = malloc(sizeof(weir_run) * (size_t)cap);
 	return f;
 }
 
 static void weir_fetch_free(weir_fetch *f) {
 	while (f->pos < f->n) rd_kafka_message_destroy(f->msgs[f->pos++]);
+	free(f->runs);
 	free(f);
 }
 
-// weir_poll waits for a first message and then takes what is there: librdkafka's own call would
-// wait until the array is full.
-static int weir_poll(rd_kafka_queue_t *q, weir_fetch *f, int timeout_ms) {
-	ssize_t n;
-	f->pos = 0; f->n = 0;
-	n = rd_kafka_consume_batch_queue(q, timeout_ms, f->msgs, 1);
-	if (n <= 0) return (int)n;
-	f->n = 1;
-	n = rd_kafka_consume_batch_queue(q, 0, f->msgs + 1, (size_t)f->cap - 1);
-	if (n > 0) f->n += (int)n;
-	return f->n;
+// weir_take takes what is there, without waiting.
+static int weir_take(rd_kafka_queue_t *q, weir_fetch *f) {
+	ssize_t n = rd_kafka_consume_batch_queue(q, 0, f->msgs, (size_t)f->cap);
+	f->pos = 0;
+	f->n = n > 0 ? (int)n : 0;
+	return (int)n;
 }
 
 typedef struct {
@@ -152,15 +160,6 @@ static void weir_measure(weir_fetch *f, int keys, int values, int headers, uint6
 }
 
 typedef struct {
-	void *rkt;
-	int64_t last;      // offset of the run's last record, or of the event
-	int32_t partition;
-	int32_t from, to;  // records of the batch; from == to for an event
-	int32_t err;       // 0: records
-	int32_t leader;    // leader epoch of the last record, -1 unknown
-} weir_run;
-
-typedef struct {
 	uint32_t *key_off, *key_len, *val_off, *val_len;
 	int64_t *offset, *timestamp; // timestamp may be NULL
 	uint8_t *timestamp_type;     // with timestamp
@@ -172,10 +171,10 @@ typedef struct {
 #define NULL_LEN 0xffffffffu
 
 // weir_copy moves the measured messages into Go's memory and gives them back to librdkafka.
-// It returns the number of runs.
-static int weir_copy(weir_fetch *f, int taken, char *data, uint32_t at, weir_cols c, int keys, int values, weir_run *runs) {
+// It returns the number of runs, which are in f.
+static int weir_copy(weir_fetch *f, int taken, char *data, uint32_t at, weir_cols c, int keys, int values) {
 	int row = 0, nruns = 0, hc = 0, end = f->pos + taken;
-	weir_run *r = NULL;
+	weir_run *r = NULL, *runs = f->runs;
 	for (; f->pos < end; f->pos++) {
 		rd_kafka_message_t *m = f->msgs[f->pos];
 		int32_t leader;
@@ -291,9 +290,12 @@ static int weir_produce_full(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int32_t part
 import "C"
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"runtime"
+	"time"
 	"unsafe"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -323,14 +325,19 @@ func rkOf(client any) (rk *C.rd_kafka_t, err error) {
 	return (*C.rd_kafka_t)(p), nil
 }
 
-// queue is a librdkafka queue of our own, to which the queues of assigned partitions are forwarded. take and
+// queue is a librdkafka queue of our own, to which the queues of assigned partitions are forwarded. take, wait and
 // copy are one goroutine's; wake is anybody's until close.
+//
+// It is waited for in Go's poller and not in librdkafka: a call of C that blocks keeps its thread, and the Go runtime's monitor,
+// which takes the processor of such calls back, looks every 20 µs as long as there are some. At a few hundred batches a second
+// that was a third of a job's processor time.
 type queue struct {
 	rk    *C.rd_kafka_t
 	q     *C.rd_kafka_queue_t
 	fetch *C.weir_fetch
-	runs  []C.weir_run
 	names map[unsafe.Pointer]string // topic of a message; cleared when partitions are assigned
+	bell  *os.File                  // readable once there are messages where none were
+	rope  *os.File                  // its other end
 }
 
 func newQueue(client any, capacity int) (*queue, error) {
@@ -338,8 +345,22 @@ func newQueue(client any, capacity int) (*queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &queue{rk: rk, q: C.rd_kafka_queue_new(rk), fetch: C.weir_fetch_new(C.int(capacity)),
-		runs: make([]C.weir_run, capacity), names: map[unsafe.Pointer]string{}}, nil
+	bell, rope, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	q := &queue{rk: rk, q: C.rd_kafka_queue_new(rk), fetch: C.weir_fetch_new(C.int(capacity)),
+		names: map[unsafe.Pointer]string{}, bell: bell, rope: rope}
+	raw, err := rope.SyscallConn()
+	if err == nil {
+		one := C.CString("m")
+		defer C.free(unsafe.Pointer(one))
+		err = raw.Control(func(fd uintptr) { C.rd_kafka_queue_io_event_enable(q.q, C.int(fd), unsafe.Pointer(one), 1) })
+	}
+	if err != nil {
+		return nil, errors.Join(err, q.close())
+	}
+	return q, nil
 }
 
 // forward sends the messages of a partition to q. A forward made by the application survives the
@@ -364,25 +385,37 @@ func (q *queue) unforward(topic string, partition int32) {
 	}
 }
 
-// wake makes a waiting take return.
-func (q *queue) wake() { C.rd_kafka_queue_yield(q.q) }
+// wake makes a wait return, the next one where none is under way. Should the system refuse it, the wait ends at its deadline.
+func (q *queue) wake() { _, _ = q.rope.Write([]byte{'w'}) }
 
 // close frees the queue; before the client is closed.
-func (q *queue) close() {
+func (q *queue) close() error {
 	if q.fetch == nil {
-		return
+		return nil
 	}
 	C.weir_fetch_free(q.fetch)
 	q.fetch = nil
+	C.rd_kafka_queue_io_event_enable(q.q, -1, nil, 0)
 	C.rd_kafka_queue_destroy(q.q)
+	return errors.Join(q.bell.Close(), q.rope.Close())
 }
 
 // pending is the number of messages taken and not copied yet.
 func (q *queue) pending() int { return int(q.fetch.n - q.fetch.pos) }
 
-// take waits for messages; it must not be called while some are pending.
-func (q *queue) take(timeoutMS int) int {
-	return int(C.weir_poll(q.q, q.fetch, C.int(timeoutMS)))
+// take takes the messages that are there, and says how many; below 0 the queue failed. It must not be called while some are pending.
+func (q *queue) take() int { return int(C.weir_take(q.q, q.fetch)) }
+
+// wait waits for messages behind a take that found none, or for wake, until the deadline.
+func (q *queue) wait(deadline time.Time) error {
+	if err := q.bell.SetReadDeadline(deadline); err != nil {
+		return err
+	}
+	var rung [16]byte
+	if _, err := q.bell.Read(rung[:]); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return nil
 }
 
 // wanted says which parts of records are copied.
@@ -475,7 +508,7 @@ func (q *queue) copy(r *records, w wanted, maxBytes int) {
 		c.h_name_off, c.h_name_len = (*C.uint32_t)(&r.hNameOff[0]), (*C.uint32_t)(&r.hNameLen[0])
 		c.h_val_off, c.h_val_len = (*C.uint32_t)(&r.hValOff[0]), (*C.uint32_t)(&r.hValLen[0])
 	}
-	nruns := int(C.weir_copy(q.fetch, size.taken, (*C.char)(unsafe.Pointer(&r.data[0])), 0, c, cbool(w.keys), cbool(w.values), &q.runs[0]))
+	nruns := int(C.weir_copy(q.fetch, size.taken, (*C.char)(unsafe.Pointer(&r.data[0])), 0, c, cbool(w.keys), cbool(w.values)))
 
 	r.data = r.data[:size.bytes]
 	// Whoever appends to the data must not write into memory that others see.
@@ -485,8 +518,7 @@ func (q *queue) copy(r *records, w wanted, maxBytes int) {
 		r.keys.Data, r.keys.Off, r.keys.Len = data, r.keys.Off[:n], r.keys.Len[:n]
 	}
 	r.runs = r.runs[:0]
-	for i := range q.runs[:nruns] {
-		x := &q.runs[i]
+	for _, x := range unsafe.Slice(q.fetch.runs, nruns) {
 		name, ok := q.names[x.rkt]
 		if !ok && x.rkt != nil {
 			name = C.GoString(C.rd_kafka_topic_name((*C.rd_kafka_topic_t)(x.rkt)))
