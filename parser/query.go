@@ -44,12 +44,14 @@ func (p *parser) query() *ast.Query {
 	}
 	defer p.leave()
 	if p.accept("WITH") {
-		if p.is("RECURSIVE") {
-			p.notSupported(p.i, p.here(), "WITH RECURSIVE")
-			return q
-		}
+		q.Recursive = p.accept("RECURSIVE")
 		for {
-			q.With = append(q.With, p.cte())
+			from := p.i
+			c := p.cte()
+			q.With = append(q.With, c)
+			if q.Recursive && !p.failed && p.readsItself(c, from) {
+				return q
+			}
 			if !p.accept(",") {
 				break
 			}
@@ -83,6 +85,19 @@ func (p *parser) query() *ast.Query {
 	}
 	q.At = p.from(start)
 	return q
+}
+
+// readsItself reports a query of WITH RECURSIVE, whose first token is number from, that reads itself.
+func (p *parser) readsItself(c *ast.CTE, from int) bool {
+	found := false
+	ast.Inspect(c.Query, func(n ast.Node, _ []ast.Node) bool {
+		if t, ok := n.(*ast.TableName); ok && !found && len(t.Name.Parts) == 1 && t.Name.Parts[0].Name == c.Name.Name {
+			found = true
+			p.notSupported(from, t.Name.Parts[0].Sp, "a query of WITH RECURSIVE that reads itself")
+		}
+		return !found
+	})
+	return found
 }
 
 // fetch takes FETCH FIRST n ROWS ONLY.

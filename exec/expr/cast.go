@@ -16,7 +16,7 @@ import (
 
 // cast makes the conversion of e. Between types of one form that need no change it is its operand itself.
 func (c *compiler) cast(e *scalar.Cast) (node, error) {
-	if lit, ok := e.X.(*scalar.Literal); ok && lit.Value == nil {
+	if lit, ok := e.X.(*scalar.Literal); ok && lit.Value == nil || e.X.Type().Kind == types.Null {
 		return newConstant(nil, e.Typ), nil
 	}
 	x, err := c.node(e.X)
@@ -56,6 +56,9 @@ func (k *retyped) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 
 // convert makes the node that converts x.
 func convert(x node, from, to types.Type, e *scalar.Cast) (node, error) {
+	if from.Kind == types.Null { // a field that is always NULL: its vector has no values to be read as those of another type
+		return newConstant(nil, to), nil
+	}
 	f, view := converter(from, to, e.Try)
 	if f == nil {
 		if from.Nested != nil && to.Nested != nil && from.Kind == to.Kind {
@@ -76,7 +79,7 @@ func convert(x node, from, to types.Type, e *scalar.Cast) (node, error) {
 // sameForm reports whether values of from are values of to as they are.
 func sameForm(from, to types.Type) bool {
 	switch {
-	case from.EqualIgnoringNull(to), from.Kind == types.Null:
+	case from.EqualIgnoringNull(to):
 		return true
 	case from.IsInteger() && to.IsInteger():
 		return from.Kind <= to.Kind
@@ -424,6 +427,7 @@ type nested struct {
 	children []node  // each reads input
 	inputs   []*held // what the children read
 	rows     []int32
+	fails    []bool // TRY_CAST: whether a child that has become NULL makes the whole value NULL
 }
 
 // held is a vector as a node.
@@ -444,6 +448,9 @@ func convertNested(x node, from, to types.Type, e *scalar.Cast) (node, error) {
 			n = &retyped{x: h, t: b.Children[i].Type}
 		}
 		k.inputs, k.children = append(k.inputs, h), append(k.children, n)
+		if f, t := a.Children[i].Type, b.Children[i].Type; e.Try {
+			k.fails = append(k.fails, f.Nested != nil || f.IsString() && !t.IsString())
+		}
 	}
 	return k, nil
 }
@@ -481,7 +488,9 @@ func (k *nested) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 	inner := *x
 	for c, n := range k.children {
 		k.inputs[c].v = v.Children[c]
-		inner.n = v.Children[c].Rows()
+		if list {
+			inner.n = v.Children[c].Rows()
+		}
 		rows := k.rows
 		if rows == nil {
 			rows = []int32{}
@@ -492,5 +501,49 @@ func (k *nested) eval(x *ctx, sel []int32) (*batch.Vector, error) {
 		}
 		out.Children = append(out.Children, child)
 	}
+	if k.fails != nil {
+		k.tried(v, x.n, sel)
+	}
 	return out, nil
+}
+
+// tried makes those of the n values of v NULL of which an element could not be converted.
+func (k *nested) tried(v *batch.Vector, n int, sel []int32) {
+	out := k.out
+	copied := false
+	fail := func(i int) {
+		if !copied { // the bits are those of the argument until now
+			nulls := out.Nulls
+			out.Nulls, copied = nil, true
+			out.GrowNulls(n)
+			copy(out.Nulls, nulls)
+		}
+		out.Nulls.Set(i)
+	}
+	look := func(i int) {
+		if v.IsNull(i) {
+			return
+		}
+		from, to := uint32(i), uint32(i+1)
+		if batch.ClassOf(out.Type) == batch.ClassList {
+			from, to = v.Off[i], v.Off[i]+v.Len[i]
+		}
+		for c, child := range out.Children {
+			for j := from; k.fails[c] && j < to; j++ {
+				if child.IsNull(int(j)) && !v.Children[c].IsNull(int(j)) {
+					fail(i)
+					return
+				}
+			}
+		}
+	}
+	if sel == nil {
+		for i := range n {
+			look(i)
+		}
+		return
+	}
+	for _, i := range sel {
+		look(int(i))
+	}
 }

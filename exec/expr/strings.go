@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"weir/exec/batch"
+	"weir/planner/fn"
 	"weir/planner/scalar"
 )
 
@@ -587,7 +588,10 @@ func chr(k *rowKernel, i int) error {
 
 func encode(k *rowKernel, i int) error {
 	s, data := k.str(0, i), k.arena()
-	switch charset := string(k.str(1, i)); charset {
+	charset := fn.Charset(string(k.str(1, i)))
+	switch charset {
+	case "":
+		return unknownCharset(k, i)
 	case "UTF-8":
 		data = append(data, s...)
 	case "US-ASCII", "ISO-8859-1":
@@ -617,9 +621,16 @@ func encode(k *rowKernel, i int) error {
 	return nil
 }
 
+func unknownCharset(k *rowKernel, i int) error {
+	return k.fail(i, "use UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE or UTF-16LE", "there is no character set called '%s'", k.str(1, i))
+}
+
 func decode(k *rowKernel, i int) error {
 	s, data := k.str(0, i), k.arena()
-	switch charset := string(k.str(1, i)); charset {
+	charset := fn.Charset(string(k.str(1, i)))
+	switch charset {
+	case "":
+		return unknownCharset(k, i)
 	case "UTF-8":
 		data = append(data, bytes.ToValidUTF8(s, []byte("\uFFFD"))...)
 	case "US-ASCII", "ISO-8859-1":

@@ -5,11 +5,13 @@ import "weir/parser/diag"
 // Query is a full query expression.
 type Query struct {
 	At
-	With    []*CTE
-	Body    QueryBody
-	OrderBy []*OrderItem
-	Limit   Expr // nil without LIMIT (or FETCH FIRST n ROWS ONLY)
-	Offset  Expr
+	With []*CTE
+	// Recursive is WITH RECURSIVE: none of the queries reads itself all the same.
+	Recursive bool
+	Body      QueryBody
+	OrderBy   []*OrderItem
+	Limit     Expr // nil without LIMIT (or FETCH FIRST n ROWS ONLY)
+	Offset    Expr
 }
 
 // CTE is name [(columns)] AS (query).

@@ -9,7 +9,7 @@ import (
 
 func (p *printer) query(q *ast.Query) {
 	if len(q.With) > 0 {
-		p.w("WITH ")
+		p.w("WITH ", ifWord(q.Recursive, "RECURSIVE "))
 		p.list(len(q.With), func(i int) { p.cte(q.With[i]) })
 		p.w(" ")
 	}

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"strings"
 
 	"weir/parser/ast"
 	"weir/parser/diag"
@@ -70,6 +71,13 @@ func (g *grouping) groupItems(b *Binder, core *ast.SelectCore, items []ast.Group
 // groupItem binds one element of GROUP BY; nil when that fails.
 func (g *grouping) groupItem(b *Binder, core *ast.SelectCore, item ast.GroupItem, s *scope) [][]int {
 	if item.Sets == "" {
+		if r, ok := item.Expr.(*ast.RowExpr); ok && strings.HasPrefix(r.Sp.Text(), "(") { // (a, b) is a list of keys, ROW(a, b) is one
+			items := make([]ast.GroupItem, len(r.Items))
+			for i, e := range r.Items {
+				items[i] = ast.GroupItem{At: ast.At{Sp: e.Span()}, Expr: e}
+			}
+			return g.groupItems(b, core, items, s)
+		}
 		return g.groupKey(b, core, item.Expr, s)
 	}
 	var elements [][][]int

@@ -74,7 +74,7 @@ func (b *Binder) join(t *ast.Join) (logical.Node, *scope) {
 	}
 	var cond scalar.Expr
 	switch {
-	case t.On != nil && asOf == nil && hasSubquery(t.On):
+	case t.On != nil && asOf == nil && b.hasSubquery(t.On):
 		return b.joinOn(t, kind, left, right, ls, s, at)
 	case t.On != nil:
 		x := &exprBinder{Binder: b, scope: s, clause: "ON"}

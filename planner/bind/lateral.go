@@ -44,7 +44,7 @@ func (b *Binder) lateral(t *ast.Join, sub *ast.SubQuery, left logical.Node, ls *
 	s := joinScope(ls, rs)
 	var on []scalar.Expr
 	if t.On != nil {
-		if hasSubquery(t.On) {
+		if b.hasSubquery(t.On) {
 			b.Diags.Errorf(codes.NoSubquery, t.On.Span(), "a sub-query cannot stand in the ON of JOIN LATERAL").Help("put the condition into the query")
 			return nil, nil
 		}
@@ -98,7 +98,7 @@ func (b *Binder) unnestsAlone(q *ast.Query) bool {
 			}
 			return !over
 		})
-		return !over && !hasSubquery(e) && !b.containsAggregate(e)
+		return !over && !b.hasSubquery(e) && !b.containsAggregate(e)
 	}
 	return plain(c.Where) && !slices.ContainsFunc(c.Items, func(it *ast.SelectItem) bool { return !plain(it.Expr) })
 }
@@ -183,7 +183,7 @@ func (b *Binder) joinOn(t *ast.Join, kind logical.JoinKind, left, right logical.
 	}
 	var plain []scalar.Expr
 	for _, c := range conjuncts(t.On) {
-		if !hasSubquery(c) {
+		if !b.hasSubquery(c) {
 			cond := x.condition(c, "ON")
 			if cond == nil {
 				return nil, nil

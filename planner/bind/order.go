@@ -149,8 +149,9 @@ func (b *Binder) limits(q *ast.Query) (from, to int64, ok bool) {
 			return 0, false
 		}
 		l, isLit := v.(*scalar.Literal)
+		_, plain := e.(*ast.NumberLit) // as in Flink, which does not compute here
 		if n, isInt := int64(0), false; isLit {
-			if n, isInt = l.Value.(int64); isInt && l.Typ.IsInteger() && n >= 0 && n < math.MaxInt32 {
+			if n, isInt = l.Value.(int64); isInt && plain && l.Typ.IsInteger() && n >= 0 && n < math.MaxInt32 {
 				return n, true
 			}
 		}

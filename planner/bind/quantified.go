@@ -137,9 +137,13 @@ func (x *exprBinder) aggregated(q *inner, at diag.Span, aggs func(n int, t types
 	if !ok {
 		return nil
 	}
-	n, v := len(exprs), logical.Ref(q.node, 0)
-	rows := logical.NewCalc(q.node, nil, append(exprs, v), append(names, v.Name), at)
-	a := newAggregate(rows, scalar.FirstColumns(n), aggs(n, v.Typ.WithNullable(true)), at)
+	n, name := len(exprs), q.node.Cols()[0].Name
+	v := scalar.Expr(logical.Ref(q.node, 0))
+	if v.Type().Kind == types.Null { // no aggregate is of a value without a type
+		v = &scalar.Literal{Typ: types.TInt, Sp: at}
+	}
+	rows := logical.NewCalc(q.node, nil, append(exprs, v), append(names, name), at)
+	a := newAggregate(rows, scalar.FirstColumns(n), aggs(n, v.Type().WithNullable(true)), at)
 	a.Subquery = true
 	out.node, out.width = a, len(a.Columns)
 	return out

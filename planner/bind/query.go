@@ -116,7 +116,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	if c.Where != nil {
 		since := len(b.Diags.All)
 		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
-		if k == nil && !hasSubquery(c.Where) {
+		if k == nil && !b.hasSubquery(c.Where) {
 			if cond := x.condition(c.Where, "WHERE"); cond != nil {
 				in = where(in, cond, b.Functions["AND"])
 			}
@@ -169,7 +169,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	if c.Having != nil {
 		since := len(b.Diags.All)
 		h := &exprBinder{Binder: b, scope: s, clause: "HAVING", agg: g}
-		if hasSubquery(c.Having) {
+		if b.hasSubquery(c.Having) {
 			conds = h.conditions(c.Having, nil)
 		} else {
 			having = h.condition(c.Having, "HAVING")

@@ -2,10 +2,12 @@ package bind
 
 import (
 	"slices"
+	"strings"
 
 	"weir/parser/ast"
 	"weir/parser/diag"
 	"weir/planner/codes"
+	"weir/planner/fn"
 	"weir/planner/logical"
 	"weir/planner/scalar"
 	"weir/planner/types"
@@ -304,6 +306,9 @@ func readsInner(e scalar.Expr) bool {
 
 // scalarQuery is the value of a sub-query.
 func (x *exprBinder) scalarQuery(e *ast.ScalarQuery) scalar.Expr {
+	if v := x.valueAlone(e.Query); v != nil {
+		return x.bind(v)
+	}
 	if !x.takesValues("a sub-query", e.Sp) {
 		return nil
 	}
@@ -315,6 +320,27 @@ func (x *exprBinder) scalarQuery(e *ast.ScalarQuery) scalar.Expr {
 		return v.Rows[0][0]
 	}
 	return x.value(q, q.value.Type().WithNullable(true), e.Sp)
+}
+
+// valueAlone is the expression of (SELECT expression), which means the same without the SELECT around it; nil for all other queries.
+func (b *Binder) valueAlone(q *ast.Query) ast.Expr {
+	c := plainSelect(q)
+	if c == nil || c.From != nil || c.Where != nil || c.GroupBy != nil || c.Having != nil || c.Qualify != nil || len(c.Items) != 1 {
+		return nil
+	}
+	e := c.Items[0].Expr
+	alone := e != nil
+	walkAST(e, func(e ast.Expr) bool {
+		if c, ok := e.(*ast.Call); ok {
+			f := b.Functions[strings.ToUpper(c.Name.Name)]
+			alone = c.Over == nil && (f == nil || f.Kind != fn.Aggregate)
+		}
+		return alone
+	})
+	if !alone {
+		return nil
+	}
+	return e
 }
 
 // attach joins the sub-queries to in, behind its columns, and gives what puts their values into expressions.
@@ -386,12 +412,13 @@ type conditions struct {
 	tests []test
 }
 
-// hasSubquery looks for sub-queries in e.
-func hasSubquery(e ast.Expr) bool {
+// hasSubquery looks for sub-queries in e that are more than an expression.
+func (b *Binder) hasSubquery(e ast.Expr) bool {
 	found := false
-	ast.Inspect(e, func(n ast.Node, _ []ast.Node) bool {
-		if _, ok := n.(*ast.Query); ok {
-			found = true
+	ast.Inspect(e, func(n ast.Node, above []ast.Node) bool {
+		if q, ok := n.(*ast.Query); ok {
+			_, value := above[len(above)-1].(*ast.ScalarQuery)
+			found = !value || b.valueAlone(q) == nil
 		}
 		return !found
 	})

@@ -28,7 +28,7 @@ func aggregateFuncs() []*Func {
 			return a[0].Type
 		}, aNumber).nulls(always)))
 	}
-	anyValue := resolve(form(arg(0), anything).nulls(always))
+	anyValue := resolve(form(arg(0), aTyped).nulls(always))
 	value, frequency := aDouble, anInt
 	frequency.cast = func(t types.Type) types.Type { return types.TBigInt.WithNullable(t.Nullable) }
 	countable := param{what: "a value that can be compared", null: types.TInt, ok: func(t types.Type) bool { return t.Nested == nil }}

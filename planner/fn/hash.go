@@ -18,7 +18,7 @@ func hashFuncs() []*Func {
 		hash("SHA512", 128, "SHA-512", "SHA512('abc')", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"),
 		{
 			Name: "SHA2", Family: "hash", Syntax: "SHA2(s, bits)", Doc: "The SHA-2 hash of s of 224, 256, 384 or 512 bits in hexadecimal digits.", Deterministic: true,
-			Resolve: resolve(form(is(varchar(128)), aString, anInt)), Examples: examples("SHA2('abc', 224)", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"),
+			Resolve: resolve(form(is(varchar(128)), aString, anInt), form(is(varchar(128)), aBinary, anInt)), Examples: examples("SHA2('abc', 224)", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"),
 		},
 		{
 			Name: "UUID", Family: "hash", Syntax: "UUID()", Doc: "A random UUID (version 4), another one for each row.",

@@ -1,6 +1,11 @@
 package fn
 
-import "weir/planner/types"
+import (
+	"fmt"
+	"strings"
+
+	"weir/planner/types"
+)
 
 func stringFuncs() []*Func {
 	f := func(name, syntax, doc string, r ResolveFunc, ex ...string) *Func {
@@ -83,8 +88,8 @@ func stringFuncs() []*Func {
 			Resolve:  resolve(form(str, aString).variadic(printable).nulls(always)),
 			Examples: examples("PRINTF('%s-%03d', 'a', 7)", "a-007", "PRINTF('%.2f|%,d', CAST(3.14159 AS DOUBLE), 1234567)", "3.14|1,234,567", "PRINTF('%d', 'a')", "NULL", "PRINTF('%s', CAST(NULL AS STRING))", "null"),
 		},
-		f("ENCODE", "ENCODE(s, charset)", "s as bytes in UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE or UTF-16LE.", resolve(form(is(types.TBytes), aString, aCharset).nulls(always)), "HEX(DECODE(ENCODE('ä', 'ISO-8859-1'), 'ISO-8859-1'))", "C3A4"),
-		f("DECODE", "DECODE(bytes, charset)", "The string that bytes are in a character set, see ENCODE.", resolve(form(str, aBinary, aCharset).nulls(always)), "DECODE(ENCODE('grün', 'UTF-16'), 'UTF-16')", "grün"),
+		f("ENCODE", "ENCODE(s, charset)", "s as bytes in UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE or UTF-16LE.", charset(resolve(form(is(types.TBytes), aString, aString).nulls(always))), "HEX(DECODE(ENCODE('ä', 'ISO-8859-1'), 'ISO-8859-1'))", "C3A4"),
+		f("DECODE", "DECODE(bytes, charset)", "The string that bytes are in a character set, see ENCODE.", charset(resolve(form(str, aBinary, aString).nulls(always))), "DECODE(ENCODE('grün', 'UTF-16'), 'UTF-16')", "grün"),
 	}
 }
 
@@ -93,8 +98,39 @@ var printable = param{what: "a string, number or BOOLEAN", null: types.TString, 
 	return t.IsString() || t.IsNumeric() || t.Kind == types.Boolean
 }}
 
-// aCharset is a literal name of a character set.
-var aCharset = word("the literal name of a character set", "UTF-8", "US-ASCII", "ISO-8859-1", "UTF-16", "UTF-16BE", "UTF-16LE")
+// charset is the types of ENCODE and DECODE, whose second argument is looked at where it is a constant.
+func charset(of ResolveFunc) ResolveFunc {
+	return func(args []Arg) (types.Type, []types.Type, error) {
+		t, casts, err := of(args)
+		if err != nil {
+			return t, casts, err
+		}
+		if name, ok := args[1].Value.(string); ok && Charset(name) == "" {
+			return types.Type{}, nil, fmt.Errorf("there is no character set called '%s': use UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE or UTF-16LE", name)
+		}
+		return t, casts, nil
+	}
+}
+
+// Charset is the name by which the kernels of ENCODE and DECODE know a character set, of any of the names that Java has for it; empty for
+// one that they do not know.
+func Charset(name string) string {
+	switch strings.ToUpper(name) {
+	case "UTF-8", "UTF8", "UNICODE-1-1-UTF-8":
+		return "UTF-8"
+	case "US-ASCII", "ASCII", "ISO646-US", "ANSI_X3.4-1968", "ISO_646.IRV:1991", "CP367", "IBM367", "646":
+		return "US-ASCII"
+	case "ISO-8859-1", "ISO8859-1", "ISO8859_1", "ISO_8859-1", "ISO_8859_1", "LATIN1", "L1", "819", "CP819", "IBM819", "IBM-819", "CSISOLATIN1", "ISO-IR-100":
+		return "ISO-8859-1"
+	case "UTF-16", "UTF16", "UTF_16", "UNICODE", "UNICODEBIG":
+		return "UTF-16"
+	case "UTF-16BE", "UTF_16BE", "UNICODEBIGUNMARKED", "X-UTF-16BE":
+		return "UTF-16BE"
+	case "UTF-16LE", "UTF_16LE", "UNICODELITTLEUNMARKED", "X-UTF-16LE":
+		return "UTF-16LE"
+	}
+	return ""
+}
 
 // resolveElt takes a whole number and strings, or BYTES, which get a common type.
 func resolveElt(args []Arg) (types.Type, []types.Type, error) {
