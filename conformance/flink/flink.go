@@ -25,7 +25,8 @@
 // takes; without it the connector and format that the script names decide: upsert-kafka is upsert, print and blackhole and CDC
 // formats are retract, memory has an option of that name, all else is insert. settings override what the script SETs.
 //
-// With "files" tables of connector filesystem are no tables in memory, but what they say: Flink's formats can be looked at.
+// With "files" tables of connectors filesystem, kafka and upsert-kafka are no tables in memory, but what they say: Flink's formats can be
+// looked at.
 //
 // All INSERTs of the script run as one job; a SELECT is collected as table query, further ones as query_2 and so on. Steps are
 // processed in order: where tables are several, or one is read twice, a checkpoint barrier goes through the whole job
@@ -77,7 +78,7 @@ type Case struct {
 	// Together is whether the rows of several tables go into the job as they come, none waiting for those before it.
 	Together  bool  `json:"together,omitempty"`
 	PlanOnly  bool  `json:"plan_only,omitempty"`
-	Files     bool  `json:"files,omitempty"` // tables of connector filesystem are left as they are
+	Files     bool  `json:"files,omitempty"` // tables of connectors filesystem, kafka and upsert-kafka are left as they are
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 }
 

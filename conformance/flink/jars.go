@@ -24,6 +24,7 @@ var artifacts = []string{
 	"org.apache.flink:flink-json:" + Version,
 	"org.apache.flink:flink-csv:" + Version,
 	"org.apache.flink:flink-cep:" + Version,
+	"org.apache.flink:flink-sql-avro-confluent-registry:" + Version,
 	"org.apache.flink:flink-connector-files:" + Version,
 	"org.apache.flink:flink-connector-datagen:" + Version,
 	"org.apache.flink:flink-connector-base:" + Version,
@@ -71,17 +72,8 @@ func digest(b ...[]byte) string {
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
-// classPath is the jars of lib that a case may need: not the Kafka connector, which is large and whose tables are replaced.
+// classPath is the jars of lib.
 func classPath(lib string) (string, error) {
 	jars, err := filepath.Glob(filepath.Join(lib, "*.jar"))
-	if err != nil {
-		return "", err
-	}
-	var out []string
-	for _, jar := range jars {
-		if !strings.HasPrefix(filepath.Base(jar), "flink-sql-connector-kafka") {
-			out = append(out, jar)
-		}
-	}
-	return strings.Join(out, string(os.PathListSeparator)), nil
+	return strings.Join(jars, string(os.PathListSeparator)), err
 }

@@ -162,7 +162,7 @@ class Case {
     /** The same table, by the connector of this process. */
     private CreateTableOperation inMemory(CreateTableOperation create) {
         ResolvedCatalogTable t = create.getCatalogTable();
-        if (request.path("files").asBoolean() && "filesystem".equals(t.getOptions().get("connector"))) {
+        if (request.path("files").asBoolean() && List.of("filesystem", "kafka", "upsert-kafka").contains(t.getOptions().get("connector"))) {
             return create;
         }
         String name = create.getTableIdentifier().getObjectName();
