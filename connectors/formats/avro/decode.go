@@ -163,15 +163,24 @@ func (m *machine) long(s *step) (int64, bool) {
 }
 
 func (m *machine) longer(s *step) (int64, bool) {
-	u, n := binary.Uvarint(m.b[m.i:])
-	switch {
-	case n == 0:
-		return 0, m.truncated(s)
-	case n < 0:
-		return 0, m.bad(s, "not valid Avro: a number of more than 64 bits")
+	var u uint64
+	for i, c := range m.b[m.i:] {
+		u |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			if i == 9 && c > 1 {
+				break
+			}
+			m.i += i + 1
+			return int64(u>>1) ^ -int64(u&1), true
+		}
+		if i == 9 {
+			break
+		}
 	}
-	m.i += n
-	return int64(u>>1) ^ -int64(u&1), true
+	if len(m.b)-m.i < 10 {
+		return 0, m.truncated(s)
+	}
+	return 0, m.bad(s, "not valid Avro: a number of more than 64 bits")
 }
 
 // length reads the length of bytes, which must be there.
@@ -190,19 +199,21 @@ func (m *machine) length(s *step) (int, bool) {
 
 // run decodes one value into row.
 func (m *machine) run(s *step, row int) bool {
-	switch s.code {
-	case readNullable:
+	if s.or {
 		n, ok := m.long(s)
 		switch {
 		case !ok:
 			return false
 		case n == s.null:
-			s.to.null(row)
+			if s.to != nil {
+				s.to.null(row)
+			}
 			return true
 		case n != 1-s.null:
 			return m.bad(s, "not valid Avro: branch %d of a union of 2", n)
 		}
-		return m.run(s.ops[0], row)
+	}
+	switch s.code {
 	case readInt:
 		x, ok := m.long(s)
 		if !ok {
@@ -360,23 +371,16 @@ func (t *target) null(row int) {
 }
 
 func (m *machine) time(s *step, x int64, row int) bool {
-	us := x
-	switch {
-	case s.mul > 1:
-		us = x * s.mul
-		if us/s.mul != x {
-			return m.unfit(s, x)
-		}
-	case s.div > 1:
-		us = x / s.div
-		if x%s.div < 0 {
+	if x < s.lo || x > s.hi || s.is32 && x != int64(int32(x)) {
+		return m.unfit(s, x)
+	}
+	us := x * s.mul
+	if s.div > 1 {
+		if us = x / s.div; x%s.div < 0 {
 			us--
 		}
 	}
-	if us < s.lo || us > s.hi || s.is32 && x != int64(int32(x)) {
-		return m.unfit(s, x)
-	}
-	if s.to.typ.Prec < 6 {
+	if s.cut {
 		us = literal.Truncate(us, s.to.typ.Prec)
 	}
 	s.to.vec.Int[row] = us

@@ -2,6 +2,7 @@ package avro
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -82,11 +83,10 @@ const (
 	readFixedDecimal
 	readList
 	readNull
-	readNullable // a union of null and ops[0]; null is the number of null
-	readRecord   // ops, one after the other; of a ROW or of nothing
-	readUnion    // the branch ops[n]
-	readDefault  // no bytes of the record but data, by ops[0]
-	refuse       // what the writer has here cannot be read
+	readRecord  // ops, one after the other; of a ROW or of nothing
+	readUnion   // the branch ops[n]
+	readDefault // no bytes of the record but data, by ops[0]
+	refuse      // what the writer has here cannot be read
 )
 
 // step is the plan of one value of the writer.
@@ -96,13 +96,15 @@ type step struct {
 	ops  []*step
 	min  int // the least number of bytes that the value takes
 
+	or      bool  // the value is in a union with null
+	null    int64 // the number of null in it
 	size    int   // of a FIXED
-	null    int64 // of readNullable
 	isMap   bool
 	is32    bool // the writer's type is int
 	lo, hi  int64
 	mul     int64 // of readTime: microseconds of one unit, or
 	div     int64 // units of a microsecond
+	cut     bool  // the column has fewer digits
 	scale   int   // of the writer's decimal
 	symbols [][]byte
 	data    []byte // of readDefault
@@ -281,7 +283,8 @@ func (r *resolver) value(w, rd *avro.SchemaNode, to *target) *step {
 		default:
 			return no()
 		}
-		s.lo, s.hi = 0, 24*60*60*1_000_000-1
+		s.lo, s.hi = 0, 24*60*60*1_000_000/s.mul-1
+		s.cut = s.mul < microsOf(to.typ.Prec)
 	case types.Timestamp, types.TimestampLTZ:
 		if w.Type != "int" && w.Type != "long" {
 			return no()
@@ -296,7 +299,8 @@ func (r *resolver) value(w, rd *avro.SchemaNode, to *target) *step {
 				}
 			}
 		}
-		s.lo, s.hi = literal.Range(types.BigInt)
+		s.lo, s.hi = math.MinInt64/s.mul, math.MaxInt64/s.mul
+		s.cut = s.mul < microsOf(to.typ.Prec)
 	case types.Float, types.Double:
 		switch {
 		case w.Type == "float":
@@ -397,6 +401,15 @@ func units(logical string) (mul, div int64) {
 	return 0, 0
 }
 
+// microsOf is the microseconds of the last of some digits of a second.
+func microsOf(digits int) int64 {
+	n := int64(1)
+	for ; digits < 6; digits++ {
+		n *= 10
+	}
+	return n
+}
+
 func (r *resolver) list(s *step, w, rd *avro.SchemaNode, to, elem *target) *step {
 	op := r.value(w, rd, elem)
 	if op.code == refuse {
@@ -430,7 +443,8 @@ func (r *resolver) union(w, rd *avro.SchemaNode, to *target) *step {
 		case op.code == refuse && !fits && op.reason != "NULL in a column that is NOT NULL":
 			return op
 		case null >= 0:
-			return &step{code: readNullable, to: to, ops: []*step{op}, null: int64(null), min: 1}
+			op.or, op.null, op.min = true, int64(null), 1
+			return op
 		}
 	}
 	return s
@@ -457,6 +471,11 @@ func (r *resolver) skip(w *avro.SchemaNode) *step {
 	case "map":
 		return &step{code: skipList, isMap: true, ops: []*step{r.skip(w.Values)}, min: 1}
 	case "union":
+		if value, null := r.writer.Nullable(w); null >= 0 && value.Type != "record" && value.Type != "error" { // those may stand in several places
+			s := r.skip(value)
+			s.or, s.null, s.min = true, int64(null), 1
+			return s
+		}
 		s := &step{code: readUnion, min: 1}
 		for i := range w.Branches {
 			s.ops = append(s.ops, r.skip(&w.Branches[i]))
