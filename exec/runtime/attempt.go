@@ -158,11 +158,7 @@ func (a *attempt) build() error {
 	for _, v := range g.vertices {
 		for _, t := range subtasks[v] {
 			t.acks, t.ended = a.acks, a.ended
-			var out stage
-			if e := v.out; e != nil {
-				out = a.exchange(e, t, subtasks[e.to])
-			}
-			if err := a.open(t, out); err != nil {
+			if err := a.open(t, subtasks); err != nil {
 				return err
 			}
 			a.tasks = append(a.tasks, t)
@@ -223,43 +219,23 @@ func (a *attempt) taskContext(id string, t *task, m *exec.Metrics) *exec.TaskCon
 		KeyGroups: state.RangeOf(t.subtask, a.groups, t.vertex.parallelism), Config: a.r.cfg, Log: a.r.log, Metrics: m}
 }
 
-// open makes the stages of t, the last one first, and its reader.
-func (a *attempt) open(t *task, out stage) error {
-	r := a.r
+// open makes the stages of t, and its reader. subtasks are all tasks.
+func (a *attempt) open(t *task, subtasks map[*vertex][]*task) error {
 	v := t.vertex
-	next := out
-	for _, n := range slices.Backward(v.nodes) {
-		id := n.Base().ID
-		m := a.meter(id, n)
-		if s, ok := n.(*physical.Sink); ok {
-			first, err := a.openSink(t, s, m)
+	next, err := a.pipeline(t, v, subtasks)
+	if err != nil {
+		return err
+	}
+	if len(v.branches) > 0 {
+		f := &forkStage{}
+		for _, b := range v.branches {
+			s, err := a.pipeline(t, b, subtasks)
 			if err != nil {
 				return err
 			}
-			next = first
-			continue
+			f.branches = append(f.branches, s)
 		}
-		if stateful(n) && v.parallelism > 1 && !v.keyed() {
-			return bug(id, "keyed state in a pipeline of %d subtasks that is not fed by keys", v.parallelism)
-		}
-		o, err := op.New(n, r.operatorEnv())
-		if err != nil {
-			return fmt.Errorf("operator %s: %w", id, err)
-		}
-		var late [2]stage
-		for i, l := range n.Base().Late {
-			if l == nil {
-				continue
-			}
-			main := t.sink
-			if late[i], err = a.openSink(t, l.Sink, a.meter(l.Sink.ID, l.Sink)); err != nil {
-				return err
-			}
-			t.sink = main
-		}
-		if next, err = a.openOp(t, n, o, m, next, late, stateful(n)); err != nil {
-			return err
-		}
+		next = f
 	}
 	t.first = next
 	t.inputs = []exec.Emitter{next}
@@ -275,6 +251,49 @@ func (a *attempt) open(t *task, out stage) error {
 		return a.openSource(t)
 	}
 	return nil
+}
+
+// pipeline makes the stages of v, the last one first, in the task t: v's own, or one of the source that v is a branch of.
+func (a *attempt) pipeline(t *task, v *vertex, subtasks map[*vertex][]*task) (next stage, err error) {
+	r := a.r
+	if e := v.out; e != nil {
+		next = a.exchange(e, t, subtasks[e.to])
+	}
+	for _, n := range slices.Backward(v.nodes) {
+		id := n.Base().ID
+		m := a.meter(id, n)
+		if s, ok := n.(*physical.Sink); ok {
+			if next, err = a.openSink(t, s, m); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if stateful(n) && v.parallelism > 1 && !v.keyed() {
+			return nil, bug(id, "keyed state in a pipeline of %d subtasks that is not fed by keys", v.parallelism)
+		}
+		o, err := op.New(n, r.operatorEnv())
+		if err != nil {
+			return nil, fmt.Errorf("operator %s: %w", id, err)
+		}
+		var late [2]stage
+		for i, l := range n.Base().Late {
+			if l == nil {
+				continue
+			}
+			main := t.sink
+			if late[i], err = a.openSink(t, l.Sink, a.meter(l.Sink.ID, l.Sink)); err != nil {
+				return nil, err
+			}
+			t.sink = main
+		}
+		if next, err = a.openOp(t, n, o, m, next, late, stateful(n)); err != nil {
+			return nil, err
+		}
+	}
+	if len(v.nodes) > 0 {
+		t.heads = append(t.heads, t.ops[0].id)
+	}
+	return next, nil
 }
 
 // readsWatermark reports an operator whose expressions have CURRENT_WATERMARK in them.

@@ -17,7 +17,11 @@ type vertex struct {
 	nodes       []physical.Node // in the order of the data, without Scan, Values, Union and Exchange; the last may be a Sink
 	parallelism int
 	in          []*edge // empty for a source pipeline
-	out         *edge   // nil for a pipeline that ends in a sink
+	out         *edge   // nil for a pipeline that ends in a sink, and for one with branches
+
+	// branches are what a source that several operators read feeds, in its own tasks: pipelines of operators without state, each with a way out.
+	branches []*vertex
+	branchOf *vertex // nil: it has tasks of its own
 }
 
 // edge is a cut: how rows get from one pipeline to the next.
@@ -39,6 +43,8 @@ type builder struct {
 	parallelism int // parallelism.default
 	groups      int // key groups: no keyed pipeline has more subtasks
 	sources     map[physical.Node]*source
+	readers     map[physical.Node]int     // operators that a Scan feeds
+	shared      map[physical.Node]*vertex // of the Scans that feed several
 	// splits is the number of splits that each source has now: without scan.parallelism it has no more subtasks.
 	splits map[*source]int
 	g      graph
@@ -46,6 +52,12 @@ type builder struct {
 
 // build cuts the job's plan into pipelines.
 func (b *builder) build(job *physical.Job) (*graph, error) {
+	b.readers, b.shared = map[physical.Node]int{}, map[physical.Node]*vertex{}
+	for n := range job.Nodes() {
+		for _, in := range n.Inputs() {
+			b.readers[in]++
+		}
+	}
 	for _, s := range job.Sinks {
 		if _, late := s.Input.(*physical.LateRows); late {
 			continue // it is fed by the tasks of an operator
@@ -88,6 +100,9 @@ func (b *builder) node(n physical.Node) (*vertex, error) {
 		if p == 0 {
 			p = max(1, min(b.parallelism, b.splits[s]))
 		}
+		if b.readers[n] > 1 {
+			return b.branch(n, s, p), nil
+		}
 		v := b.vertex(n.ID, p)
 		v.source = s
 		return v, nil
@@ -113,8 +128,33 @@ func (b *builder) node(n physical.Node) (*vertex, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.branchOf != nil && !branches(n) {
+		v = b.cut(v, ins[0], n.Base().ID+"-in", edgeForward, nil, v.parallelism)
+	}
 	v.nodes = append(v.nodes, n)
 	return v, nil
+}
+
+// branch begins a pipeline in the tasks of a source that feeds several.
+func (b *builder) branch(n *physical.Scan, s *source, parallelism int) *vertex {
+	scan := b.shared[n]
+	if scan == nil {
+		scan = b.vertex(n.ID, parallelism)
+		scan.source = s
+		b.shared[n] = scan
+	}
+	v := &vertex{id: fmt.Sprintf("%s branch %d", n.ID, len(scan.branches)+1), parallelism: scan.parallelism, branchOf: scan}
+	scan.branches = append(scan.branches, v)
+	return v
+}
+
+// branches reports an operator that may run in the tasks of a source beside others.
+func branches(n physical.Node) bool {
+	switch n.(type) {
+	case *physical.Calc, *physical.LocalAggregate, *physical.WindowTVF, *physical.Expand, *physical.Unnest:
+		return true
+	}
+	return false
 }
 
 func (b *builder) exchange(n *physical.Exchange) (*vertex, error) {
@@ -126,7 +166,7 @@ func (b *builder) exchange(n *physical.Exchange) (*vertex, error) {
 	if len(n.Keys) > 0 {
 		p, mode = min(b.parallelism, b.groups), edgeHash
 	}
-	if p == 1 && from.parallelism == 1 {
+	if p == 1 && from.parallelism == 1 && from.branchOf == nil {
 		if _, local := n.Input.(*physical.LocalAggregate); local {
 			from.nodes = from.nodes[:len(from.nodes)-1] // saves nothing where no row is sent
 		}
@@ -243,6 +283,9 @@ func (b *builder) sink(n *physical.Sink) (*vertex, error) {
 		}
 		v = b.cut(v, n.Input, n.ID+"-in", mode, keys, n.Parallelism)
 	}
+	if v.branchOf != nil {
+		v = b.cut(v, n.Input, n.ID+"-in", edgeForward, nil, v.parallelism)
+	}
 	v.nodes = append(v.nodes, n)
 	return v, nil
 }
@@ -290,10 +333,20 @@ func (g *graph) String() string {
 		if v.source != nil {
 			s.WriteString(" source")
 		}
-		for _, n := range v.nodes {
-			fmt.Fprintf(&s, " %s", strings.TrimPrefix(fmt.Sprintf("%T", n), "*physical."))
+		v.kinds(&s)
+		for _, b := range v.branches {
+			s.WriteString(" [" + b.id + ":")
+			b.kinds(&s)
+			s.WriteByte(']')
 		}
 		s.WriteByte('\n')
 	}
 	return s.String()
+}
+
+// kinds writes what a pipeline is made of.
+func (v *vertex) kinds(s *strings.Builder) {
+	for _, n := range v.nodes {
+		fmt.Fprintf(s, " %s", strings.TrimPrefix(fmt.Sprintf("%T", n), "*physical."))
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -338,7 +339,7 @@ func (s *sourceTask) located(err error) error {
 	if !errors.As(err, &row) {
 		return err
 	}
-	if errors.As(err, &at) && (len(s.task.ops) == 0 || at.id != s.task.ops[0].id) {
+	if errors.As(err, &at) && !slices.Contains(s.task.heads, at.id) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", s.progress.locate(row.Row), err)

@@ -240,8 +240,40 @@ func (s *sinkStage) end() error {
 	return nil
 }
 
+// forkStage hands what comes to each of several pipelines: it is the first stage of a source that several operators read.
+type forkStage struct{ branches []stage }
+
+// each calls f for the branches, until one fails.
+func (s *forkStage) each(f func(stage) error) error {
+	for _, b := range s.branches {
+		if err := f(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *forkStage) Emit(b *batch.Batch) error {
+	return s.each(func(x stage) error { return x.Emit(b) })
+}
+
+func (s *forkStage) watermark(wm exec.Watermark) error {
+	return s.each(func(x stage) error { return x.watermark(wm) })
+}
+
+func (s *forkStage) barrier(b *barrier, a *ack) error {
+	return s.each(func(x stage) error { return x.barrier(b, a) })
+}
+
+func (s *forkStage) idle(idle bool) error {
+	return s.each(func(x stage) error { return x.idle(idle) })
+}
+
+func (s *forkStage) end() error { return s.each(stage.end) }
+
 var (
 	_ stage = (*opStage)(nil)
+	_ stage = (*forkStage)(nil)
 	_ stage = (*sinkStage)(nil)
 	_ stage = (*exchangeStage)(nil)
 )

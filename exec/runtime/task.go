@@ -17,6 +17,7 @@ type task struct {
 	first   stage          // what the head hands its rows to
 	inputs  []exec.Emitter // by channel.input: first, and the second input of an operator with two
 	ops     []*opStage
+	heads   []string   // ids of the operators that take the rows of the task's input as they are
 	sink    *sinkStage // nil unless the pipeline ends in a sink
 	run     func(ctx context.Context) error
 

@@ -19,8 +19,14 @@ func Analysis(p *Plan, took time.Duration, verbose bool) string {
 	for i := range p.Operators {
 		byID[p.Operators[i].ID] = &p.Operators[i]
 	}
+	drawn := map[*Operator]bool{} // what several read is drawn once
 	var walk func(o *Operator, first, rest string)
 	walk = func(o *Operator, first, rest string) {
+		if drawn[o] {
+			rows = append(rows, append([]string{first + o.Kind + "(the one above)"}, numbers(nil)...))
+			return
+		}
+		drawn[o] = true
 		rows = append(rows, append([]string{first + title(o)}, numbers(o.Measured)...))
 		if m := o.Measured; m != nil && verbose && len(m.Subtasks) > 1 {
 			for i, s := range m.Subtasks {

@@ -25,7 +25,7 @@ func Text(job *physical.Job, details []string) string {
 	if slices.Contains(details, "JSON_EXECUTION_PLAN") {
 		return flinkJSON(job)
 	}
-	p := printer{changelog: slices.Contains(details, "CHANGELOG_MODE"), cost: slices.Contains(details, "ESTIMATED_COST")}
+	p := printer{drawn: map[physical.Node]bool{}, changelog: slices.Contains(details, "CHANGELOG_MODE"), cost: slices.Contains(details, "ESTIMATED_COST")}
 	if slices.Contains(details, "PLAN_ADVICE") {
 		p.advice = advise(job)
 	}
@@ -44,12 +44,18 @@ func Text(job *physical.Job, details []string) string {
 
 type printer struct {
 	b         strings.Builder
+	drawn     map[physical.Node]bool // what several read is drawn once
 	changelog bool
 	cost      bool
 	advice    []advice
 }
 
 func (p *printer) node(n physical.Node, first, rest string) {
+	if p.drawn[n] {
+		fmt.Fprintf(&p.b, "%s%s(the one above)  [id=%s]\n", first, Kind(n), n.Base().ID)
+		return
+	}
+	p.drawn[n] = true
 	p.b.WriteString(first + line(n))
 	if props := p.props(n); len(props) > 0 {
 		p.b.WriteString("  [" + strings.Join(props, ", ") + "]")

@@ -33,8 +33,12 @@ func flinkJSON(job *physical.Job) string {
 	if job.Config != nil && job.Config.Int(config.Parallelism) > 0 {
 		parallelism = job.Config.Int(config.Parallelism)
 	}
+	added := map[physical.Node]int{}
 	var add func(n physical.Node) int
 	add = func(n physical.Node) int {
+		if id := added[n]; id > 0 {
+			return id
+		}
 		f := flinkNode{Type: Kind(n), Pact: "Operator", Contents: line(n), Parallelism: parallelism}
 		switch n := n.(type) {
 		case *physical.Scan:
@@ -62,6 +66,7 @@ func flinkJSON(job *physical.Job) string {
 			f.Predecessors = append(f.Predecessors, e)
 		}
 		f.ID = len(nodes) + 1
+		added[n] = f.ID
 		nodes = append(nodes, f)
 		return f.ID
 	}

@@ -129,8 +129,12 @@ func (p *Plan) Operator(id string) *Operator {
 	return nil
 }
 
+// add appends n and what is below it, inputs first, unless it is there.
 func (p *Plan) add(n physical.Node) {
 	base := n.Base()
+	if p.Operator(base.ID) != nil {
+		return
+	}
 	o := Operator{ID: base.ID, Kind: Kind(n), Args: arguments(n), Inputs: []string{}, At: place(base.Span), Columns: []Column{},
 		Mode: mode(n), Changes: strings.Split(strings.Trim(letters(n), "[]"), ","), State: stateOf(n), node: n}
 	for _, in := range n.Inputs() {

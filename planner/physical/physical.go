@@ -1,4 +1,4 @@
-// Package physical is the plan that runs: a tree of operators with their exchanges for each sink, typed, with stable ids. Package
+// Package physical is the plan that runs: a tree of operators with their exchanges for each sink, typed, with stable ids. Trees meet in Scans. Package
 // planner/rules builds plans, package exec makes tasks of them, EXPLAIN prints them. A plan is immutable from the moment it is built, so
 // that any goroutine may read it.
 //
@@ -37,31 +37,34 @@ type Job struct {
 	Rules []Fired
 }
 
-// Nodes are the nodes of the job's plans, inputs first.
+// Nodes are the nodes of the job's plans, inputs first, each once: what several operators read, or several sinks, too.
 func (j *Job) Nodes() iter.Seq[Node] {
 	return func(yield func(Node) bool) {
+		seen := map[Node]bool{}
 		for _, s := range j.Sinks {
-			for n := range Nodes(s) {
-				if !yield(n) {
-					return
-				}
+			if !visit(s, seen, yield) {
+				return
 			}
 		}
 	}
 }
 
-// Nodes are n and what is below it, inputs first.
+// Nodes are n and what is below it, inputs first, each once.
 func Nodes(n Node) iter.Seq[Node] {
-	var visit func(Node, func(Node) bool) bool
-	visit = func(n Node, yield func(Node) bool) bool {
-		for _, in := range n.Inputs() {
-			if !visit(in, yield) {
-				return false
-			}
-		}
-		return yield(n)
+	return func(yield func(Node) bool) { visit(n, map[Node]bool{}, yield) }
+}
+
+func visit(n Node, seen map[Node]bool, yield func(Node) bool) bool {
+	if seen[n] {
+		return true
 	}
-	return func(yield func(Node) bool) { visit(n, yield) }
+	seen[n] = true
+	for _, in := range n.Inputs() {
+		if !visit(in, seen, yield) {
+			return false
+		}
+	}
+	return yield(n)
 }
 
 // Fired is a rule of the optimizer that changed the plan.
@@ -123,7 +126,7 @@ type Node interface {
 func (p *Props) Base() *Props { return p }
 
 // Scan reads a table. Its output columns are those of Table that the query needs, in Columns' order;
-// computed columns are made by a Calc above.
+// computed columns are made by a Calc above. It may be the input of several operators, of several sinks too.
 type Scan struct {
 	Props
 	Table *catalog.Table

@@ -57,6 +57,7 @@ func (o *Optimizer) Build(outs []Output, cfg *config.Config, bounded func(*catal
 			sinks = append(append(sinks, s), b.lates...)
 		}
 	}
+	o.share(sinks)
 	return sinks
 }
 

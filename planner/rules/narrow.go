@@ -87,7 +87,7 @@ func (o *Optimizer) narrow(n logical.Node) logical.Node {
 			if e == nil {
 				return nil
 			}
-			return narrowed(e, t.Columns)
+			return narrowed(e, columnTypes(t.Columns))
 		}
 		t.Watermark, t.RowTime, t.Filter = shift(s.Watermark), shift(s.RowTime), shift(s.Filter)
 		d := *c
@@ -128,11 +128,20 @@ func useOf(e scalar.Expr, uses map[int]*fieldUse) *fieldUse {
 	return nil
 }
 
-// narrowed is e over columns that have lost fields.
-func narrowed(e scalar.Expr, cols []logical.Column) scalar.Expr {
+// columnTypes is the types of columns.
+func columnTypes(cols []logical.Column) []types.Type {
+	out := make([]types.Type, len(cols))
+	for i, c := range cols {
+		out[i] = c.Type
+	}
+	return out
+}
+
+// narrowed is e over columns of these types, which have other fields than e knows: fewer, or more.
+func narrowed(e scalar.Expr, cols []types.Type) scalar.Expr {
 	switch x := e.(type) {
 	case *scalar.Column:
-		if t := cols[x.Index].Type; !t.Equal(x.Typ) && t.Kind == types.Row {
+		if t := cols[x.Index]; !t.Equal(x.Typ) && t.Kind == types.Row {
 			c := *x
 			c.Typ = t.WithNullable(x.Typ.Nullable)
 			return &c

@@ -39,6 +39,7 @@ const (
 	KeepSpread        = "keep-spread"
 	AddNormalize      = "add-changelog-normalize"
 	AddMaterialize    = "add-upsert-materialize"
+	ShareScan         = "share-scan"
 )
 
 // All is every rule, in the order in which they are applied.
@@ -67,6 +68,7 @@ var All = []Rule{
 	{KeepSpread, "Rows that are spread by the right key already are not moved again."},
 	{AddNormalize, "A stream of changes by key gets its old rows back from state."},
 	{AddMaterialize, "Changes whose key is not the sink's are put in order by the sink's key."},
+	{ShareScan, "A table that is named more than once is read once."},
 }
 
 // fire notes that a rule changed the plan. The same change is noted once, however often the rule comes by.
