@@ -79,7 +79,7 @@ func (g *trigger) time(texts []string) (int64, error) {
 	}
 	var local int64
 	if g.form != nil {
-		p, ok := g.form.Parse([]byte(s), false)
+		p, ok := g.form.Parse([]byte(s))
 		if !ok {
 			return 0, fmt.Errorf("'%s' is no time in the form '%s'", s, g.form)
 		}

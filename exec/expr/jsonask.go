@@ -56,12 +56,55 @@ func (a *jsonAsk) find(i int) (v *fastjson.Value, p *fn.JSONPath, found bool, er
 			return nil, p, false, a.fail(i, "", "%s", err)
 		}
 	}
-	root, err := a.parser.ParseBytes(a.str(0, i))
+	text := a.str(0, i)
+	root, err := a.parser.ParseBytes(text)
+	if first := firstJSON(text); err != nil && len(first) > 0 && len(first) < len(text) {
+		root, err = a.parser.ParseBytes(first)
+	}
 	if err != nil {
 		return nil, p, false, nil // no JSON is for ON ERROR, or ON EMPTY
 	}
 	v, found = a.walk.find(root, p)
 	return v, p, found, nil
+}
+
+// firstJSON is the value that s begins with, for texts behind which something follows: as in Flink that is not looked at. A number must have a
+// blank behind it, a word no letter. It is empty where there is none.
+func firstJSON(s []byte) []byte {
+	start := bytes.IndexFunc(s, func(r rune) bool { return r != ' ' && r != '\t' && r != '\n' && r != '\r' })
+	if start < 0 {
+		return nil
+	}
+	depth, quoted := 0, false
+	switch s[start] {
+	case '{', '[', '"':
+		for i := start; i < len(s); i++ {
+			switch c := s[i]; {
+			case quoted && c == '\\':
+				i++
+				continue
+			case c == '"':
+				quoted = !quoted
+			case quoted:
+			case c == '{' || c == '[':
+				depth++
+			case c == '}' || c == ']':
+				depth--
+			}
+			if depth == 0 && !quoted {
+				return s[:i+1]
+			}
+		}
+		return nil
+	}
+	end := bytes.IndexAny(s[start:], " \t\n\r")
+	if word := bytes.IndexAny(s[start:], "{}[]\","); word > 0 && (end < 0 || word < end) && s[start] >= 'a' {
+		end = word
+	}
+	if end < 0 {
+		return nil
+	}
+	return s[:start+end]
 }
 
 // found makes row i by set of what the path finds there, or what ON EMPTY or ON ERROR says where that is nothing or null. lax is the path's mode.

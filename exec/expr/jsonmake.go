@@ -24,6 +24,14 @@ func jsonString(k *rowKernel, i int) error {
 	return nil
 }
 
+// appendJSONTime appends a time with as many digits of its second as there are but for zeros at the end.
+func appendJSONTime(dst []byte, micros int64) []byte {
+	if micros%datetime.Second == 0 {
+		return datetime.AppendTimestamp(dst, micros, 0, 'T')
+	}
+	return bytes.TrimRight(datetime.AppendTimestamp(dst, micros, 6, 'T'), "0")
+}
+
 // appendJSONOf appends row i of v as JSON: strings and times in quotes, bytes in base64, maps and rows as objects with their
 // keys in order, NULL as null.
 func appendJSONOf(dst []byte, v *batch.Vector, i int, zone *datetime.Zone) []byte {
@@ -44,9 +52,9 @@ func appendJSONOf(dst []byte, v *batch.Vector, i int, zone *datetime.Zone) []byt
 		}
 		return appendNumber(dst, string(text.AppendFloat(nil, f, false))) // a FLOAT with the digits of a DOUBLE, as Flink has it
 	case t.Kind == types.TimestampLTZ:
-		return append(datetime.AppendTimestamp(append(dst, '"'), v.Int[i], t.Prec, 'T'), `Z"`...)
+		return append(appendJSONTime(append(dst, '"'), v.Int[i]), `Z"`...)
 	case t.Kind == types.Timestamp:
-		return append(datetime.AppendTimestamp(append(dst, '"'), v.Int[i], t.Prec, 'T'), '"')
+		return append(appendJSONTime(append(dst, '"'), v.Int[i]), '"')
 	case t.Kind == types.Array:
 		dst = append(dst, '[')
 		for j := int(v.Off[i]); j < int(v.Off[i]+v.Len[i]); j++ {

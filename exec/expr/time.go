@@ -193,7 +193,7 @@ func dateFormat(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			return err
 		}
 		if t.IsString() {
-			r, ok := standard.Parse(k.str(0, i), true) // without a fraction, as Flink reads it here
+			r, ok := standard.ParseLenient(k.str(0, i), k.x.clock()) // without a fraction, as Flink reads it here
 			if !ok {
 				return k.setNull(i)
 			}
@@ -235,7 +235,7 @@ func toDate(_ *compiler, e *scalar.Call, args []node) (node, error) {
 			return err
 		}
 		// Text behind the pattern is ignored here and in UNIX_TIMESTAMP, as in Flink.
-		r, ok := p.Parse(k.str(0, i), true)
+		r, ok := p.ParseLenient(k.str(0, i), k.x.clock())
 		if !ok {
 			return k.setNull(i)
 		}
@@ -274,7 +274,7 @@ func parseLocal(k *rowKernel, i int, ps *patterns) (local int64, ok bool, err er
 	}
 	// An offset in the text is read and makes no difference; what does not match the pattern may still be a time in
 	// SQL's own form.
-	if r, ok := p.Parse(k.str(0, i), false); ok {
+	if r, ok := p.Parse(k.str(0, i)); ok {
 		return r.Local, true, nil
 	}
 	local, ok = datetime.ParseTimestamp(text.Trim(k.str(0, i)), ' ')
@@ -388,7 +388,7 @@ func unixTimestamp(c *compiler, e *scalar.Call, args []node) (node, error) {
 			return err
 		}
 		// Text behind the pattern is ignored here, as Flink documents it.
-		r, ok := p.Parse(k.str(0, i), true)
+		r, ok := p.ParseLenient(k.str(0, i), k.x.clock())
 		switch {
 		case !ok:
 			k.setInt(i, -1<<63)
@@ -436,7 +436,7 @@ func convertTZ(_ *compiler, e *scalar.Call, args []node) (node, error) {
 		if err != nil {
 			return k.fail(i, "", "%s", err)
 		}
-		r, ok := p.Parse(k.str(0, i), false)
+		r, ok := p.ParseLenient(k.str(0, i), k.x.clock())
 		if !ok {
 			return k.setNull(i)
 		}

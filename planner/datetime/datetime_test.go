@@ -64,7 +64,7 @@ func TestTextsReadBack(t *testing.T) {
 		if string(p.Append(nil, micros, 0, "")) != string(s) {
 			t.Fatalf("pattern gives %s, not %s", p.Append(nil, micros, 0, ""), s)
 		}
-		if r, ok := p.Parse(s, false); !ok || r.Local != micros {
+		if r, ok := p.Parse(s); !ok || r.Local != micros {
 			t.Fatalf("pattern reads %s as %v", s, r)
 		}
 	})
@@ -112,7 +112,7 @@ func TestPatterns(t *testing.T) {
 			continue
 		}
 		got := ""
-		if r, ok := p.Parse([]byte(c.in), false); ok {
+		if r, ok := p.Parse([]byte(c.in)); ok {
 			got = string(AppendTimestamp(nil, r.Local, 3, ' '))
 		}
 		if got != c.want {

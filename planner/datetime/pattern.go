@@ -191,9 +191,8 @@ type Parsed struct {
 	HasOffset bool
 }
 
-// Parse reads a text in the pattern. What the pattern does not have is that of 1970-01-01 00:00:00. With prefix, text
-// behind what the pattern takes is ignored.
-func (p *Pattern) Parse(s []byte, prefix bool) (r Parsed, ok bool) {
+// Parse reads a text in the pattern. What the pattern does not have is that of 1970-01-01 00:00:00.
+func (p *Pattern) Parse(s []byte) (r Parsed, ok bool) {
 	y, m, d, doy := int64(1970), int64(1), int64(1), int64(0)
 	var h, h12, min, sec, frac int64
 	pm, half := int64(0), false
@@ -296,7 +295,7 @@ func (p *Pattern) Parse(s []byte, prefix bool) (r Parsed, ok bool) {
 	if half {
 		h = h12 + 12*pm
 	}
-	if len(s) > 0 && !prefix || m < 1 || m > 12 || d < 1 || int(d) > MonthDays(y, int(m)) || h > 23 || min > 59 || sec > 59 || h12 > 11 {
+	if len(s) > 0 || m < 1 || m > 12 || d < 1 || int(d) > MonthDays(y, int(m)) || h > 23 || min > 59 || sec > 59 || h12 > 11 {
 		return r, false
 	}
 	days := Days(y, int(m), int(d))

@@ -94,7 +94,7 @@ func timeFuncs() []*Func {
 		f("DATE_FORMAT", "DATE_FORMAT(t, pattern)", "t in a pattern of letters as Java's DateTimeFormatter has them. A string is read as a TIMESTAMP first; NULL if it is none.",
 			resolve(form(str, param{what: "a TIMESTAMP (CAST a DATE to one) or a string", ok: types.Type.IsTimestamp, null: types.MakeTimestamp(3)}, convert).nulls(always), form(str, aString, convert).nulls(always)),
 			"DATE_FORMAT(TIMESTAMP '2026-02-03 04:05:06.789', 'yyyy-MM-dd HH:mm:ss.SSS')", "2026-02-03 04:05:06.789", "DATE_FORMAT(TIMESTAMP '2026-02-03 00:00:00', 'EEE, d MMM yy')", "Tue, 3 Feb 26", "DATE_FORMAT('2026-02-03 15:00:00', 'hh a')", "03 PM"),
-		f("TO_DATE", "TO_DATE(s [, pattern])", "The DATE that s is in a pattern, yyyy-MM-dd when not given; NULL if it is none.",
+		f("TO_DATE", "TO_DATE(s [, pattern])", "The DATE that s is in a pattern, yyyy-MM-dd when not given; NULL if it is none. A pattern is read leniently: names in any case, numbers of any length, and days behind the end of a month are those of the next.",
 			resolve(form(is(types.TDate), aString, convert).opt(1).nulls(always)), "TO_DATE('2026-02-03')", "2026-02-03", "TO_DATE('03.02.2026', 'dd.MM.yyyy')", "2026-02-03", "TO_DATE('x')", "NULL"),
 		f("TO_TIMESTAMP", "TO_TIMESTAMP(s [, pattern])", "The TIMESTAMP(3) that s is in a pattern, yyyy-MM-dd HH:mm:ss when not given; NULL if it is none.",
 			resolve(form(is(types.MakeTimestamp(3)), aString, convert).opt(1).nulls(always)), "TO_TIMESTAMP('2026-02-03 04:05:06')", "2026-02-03 04:05:06.000", "TO_TIMESTAMP('03/02/2026 04:05', 'dd/MM/yyyy HH:mm')", "2026-02-03 04:05:00.000", "TO_TIMESTAMP('x')", "NULL"),
