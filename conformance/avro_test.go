@@ -21,6 +21,7 @@ import (
 	"weir/connectors/formats/avro/registry/registrytest"
 	"weir/connectors/formats/formattest"
 	"weir/connectors/kafka/kafkatest/realkafka"
+	"weir/connectors/spec"
 	"weir/connectors/spec/avroschema"
 	"weir/planner/types"
 )
@@ -47,8 +48,11 @@ func TestAvroOnFlink(t *testing.T) {
 		reg := registrytest.Start()
 		defer reg.Close()
 		a := &avroCases{flink: r, reg: reg, broker: broker.Addr, format: "avro", schemas: map[string]*avro.Schema{}}
-		if filepath.Base(filepath.Dir(f)) == "confluent" {
-			a.format = "avro-confluent"
+		switch filepath.Base(filepath.Dir(f)) {
+		case "confluent":
+			a.format = spec.ConfluentAvro
+		case "debezium":
+			a.format = spec.DebeziumAvro
 		}
 		for _, c := range textCases(t, f) {
 			switch c.command {
@@ -101,7 +105,7 @@ func (a *avroCases) run(t *testing.T, c textCase) {
 			script += fmt.Sprintf(", '%s.%s' = '%s'", a.format, k, v)
 		}
 	}
-	if a.format == "avro-confluent" {
+	if a.format != "avro" {
 		script += ", 'avro-confluent.url' = '" + url + "'"
 	}
 	script += ");\n"
@@ -200,6 +204,9 @@ func (a *avroCases) read(t *testing.T, client *kgo.Client, script, topic string,
 	}
 	for _, ch := range res.Tables["query"].Changes {
 		var row []string
+		if a.format == spec.DebeziumAvro {
+			row = append(row, ch.Kind)
+		}
 		for _, v := range ch.Row {
 			if v == nil {
 				row = append(row, "NULL")
@@ -214,9 +221,12 @@ func (a *avroCases) read(t *testing.T, client *kgo.Client, script, topic string,
 
 // expectedRecords is the records of an encode case; of a schema's number only that there is one.
 func (a *avroCases) expectedRecords(c textCase) (out []string) {
-	for _, line := range c.output {
-		if strings.HasPrefix(line, "error:") {
+	for i, line := range c.output {
+		if strings.HasPrefix(line, "error:") || strings.HasPrefix(line, "refused:") {
 			return []string{"an error"}
+		}
+		if kind, _ := kindOf(c.input[i]); strings.HasPrefix(kind, "-") {
+			continue // a constant table has none
 		}
 		if quoted, is := strings.CutPrefix(line, "go:"); is {
 			line, _ = strconv.Unquote(quoted)
@@ -228,7 +238,7 @@ func (a *avroCases) expectedRecords(c textCase) (out []string) {
 
 // head is how many bytes stand before a record.
 func (a *avroCases) head() int {
-	if a.format == "avro-confluent" {
+	if a.format != "avro" {
 		return 5
 	}
 	return 0
@@ -237,7 +247,13 @@ func (a *avroCases) head() int {
 // written is the records that Flink writes.
 func (a *avroCases) written(t *testing.T, client *kgo.Client, script, topic string, c textCase) (got []string, failed string) {
 	cols := formattest.Schema(t, strings.Join(a.schema, "\n"))
+	rows := 0
 	for _, line := range c.input {
+		kind, line := kindOf(line)
+		if strings.HasPrefix(kind, "-") {
+			continue
+		}
+		rows++
 		var values []string
 		for i, v := range strings.Split(line, " | ") {
 			values = append(values, literal(cols[i].Type, formattest.Value(t, cols[i].Type, v)))
@@ -252,11 +268,11 @@ func (a *avroCases) written(t *testing.T, client *kgo.Client, script, topic stri
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for len(got) < len(c.input) && ctx.Err() == nil {
+	for len(got) < rows && ctx.Err() == nil {
 		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) { got = append(got, strconv.Quote(string(r.Value[a.head():]))) })
 	}
 	switch subject, own := strings.CutPrefix(strings.Join(a.options, "\n"), "subject = "); {
-	case a.format != "avro-confluent":
+	case a.format == "avro":
 	case own && !strings.Contains(subject, "\n"):
 		a.sameSchema(t, subject, cols)
 	case len(a.options) == 0:
@@ -272,7 +288,11 @@ func (a *avroCases) sameSchema(t *testing.T, subject string, cols []formats.Colu
 	for i, c := range cols {
 		fields[i] = types.Field{Name: c.Name, Type: c.Type}
 	}
-	if want := avroschema.Of(fields, true); schema != want {
+	want := avroschema.Of(fields, true)
+	if a.format == spec.DebeziumAvro {
+		want = `["null",` + avroschema.Of(avroschema.Envelope(fields), true) + "]"
+	}
+	if schema != want {
 		t.Errorf("Flink registers\n%s\nweir\n%s", schema, want)
 	}
 }

@@ -104,8 +104,8 @@ const (
 // foreignFormats is what to do where records are in a format of Flink that weir has not.
 var foreignFormats = map[string]string{
 	"protobuf": readJSON, "json-registry": readJSON, "avro-registry": readJSON, "proto-registry": readJSON,
-	"debezium-avro-confluent": "let Debezium write JSON, and read 'debezium-json'",
-	"parquet":                 otherFiles, "orc": otherFiles,
+	"debezium": "write 'debezium-json', or 'debezium-avro-confluent' where the records are in Avro",
+	"parquet":  otherFiles, "orc": otherFiles,
 }
 
 // What stands in several places of foreignFormats.

@@ -56,7 +56,7 @@ func formatOf(o catalog.Options, side string) (string, catalog.Options) {
 		prefix = side + "."
 	}
 	of := o.WithPrefix(prefix + name + ".")
-	if name == "avro-confluent" && spec.RegistryOption(of, "subject") == nil {
+	if (name == spec.ConfluentAvro || name == spec.DebeziumAvro) && spec.RegistryOption(of, "subject") == nil {
 		if topic, ok := spec.SingleTopic(o); ok {
 			of = append(of, catalog.Option{Key: "subject", Value: spec.Subject(topic, side)})
 		}

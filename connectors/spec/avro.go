@@ -12,6 +12,12 @@ import (
 	"weir/planner/types"
 )
 
+// The formats whose records begin with the number of their schema.
+const (
+	ConfluentAvro = "avro-confluent"
+	DebeziumAvro  = "debezium-avro-confluent"
+)
+
 const legacyMapping = "timestamp_mapping.legacy"
 
 func avro() *c.FormatSpec {
@@ -28,29 +34,40 @@ func avro() *c.FormatSpec {
 }
 
 func avroConfluent() *c.FormatSpec {
-	secret := func(o c.OptionSpec) c.OptionSpec { o.Secret = true; return o }
 	return &c.FormatSpec{
-		Name: "avro-confluent", Doc: "One Avro record behind the number of its schema in a Confluent Schema Registry.", Fields: true,
-		Options: []c.OptionSpec{
-			opt("url", c.OptString, "", "Address of the schema registry, which must be given; several are tried in turn, separated by commas.", "http://localhost:8081"),
-			opt("schema-registry.url", c.OptString, "", "The former name of url.", "http://localhost:8081"),
-			opt("subject", c.OptString, "", "Subject that the schema is registered under when the table is written; by default <topic>-value, or <topic>-key.", "orders-value"),
-			opt("schema-registry.subject", c.OptString, "", "The former name of subject.", "orders-value"),
-			opt("schema", c.OptString, "", "Schema to read and write with, instead of the one that follows from the table; it must stand for the same columns.",
-				`{"type":"record","name":"order","fields":[{"name":"id","type":"long"}]}`),
-			opt("schema-registry.schema", c.OptString, "", "The former name of schema.", `{"type":"record","name":"order","fields":[{"name":"id","type":"long"}]}`),
-			opt("auto.register.schemas", c.OptBool, "true", "Whether the schema is registered with the first row that is written; else it has to be there.", "false"),
-			opt("basic-auth.credentials-source", c.OptString, "", "USER_INFO takes basic-auth.user-info, URL the user and password of the address.", "USER_INFO"),
-			secret(opt("basic-auth.user-info", c.OptString, "", "User and password for the registry.", "user:password")),
-			opt("bearer-auth.credentials-source", c.OptString, "", "STATIC_TOKEN takes bearer-auth.token.", "STATIC_TOKEN"),
-			secret(opt("bearer-auth.token", c.OptString, "", "Token for the registry.", "eyJhbGciOi")),
-			opt("ssl.truststore.location", c.OptString, "", "File in PEM of the certificates that the registry's is signed by.", "/etc/ssl/registry-ca.pem"),
-			secret(opt("ssl.truststore.password", c.OptString, "", "Accepted for compatibility; certificates in PEM are not encrypted.", "changeit")),
-			opt("ssl.keystore.location", c.OptString, "", "File in PEM of the certificate and the key that the registry knows this client by.", "/etc/ssl/weir.pem"),
-			secret(opt("ssl.keystore.password", c.OptString, "", "Accepted for compatibility; the key must not be encrypted.", "changeit")),
-			{Key: "properties.", Type: c.OptString, Prefix: true, Doc: "Settings of Confluent's client by their own names, where there is no option above.", Example: "properties.basic.auth.user.info"},
-		},
-		Check: checkAvroConfluent,
+		Name: ConfluentAvro, Doc: "One Avro record behind the number of its schema in a Confluent Schema Registry.", Fields: true,
+		Options: registryOptions(), Check: checkRegistry(ConfluentAvro),
+	}
+}
+
+func debeziumAvro() *c.FormatSpec {
+	return &c.FormatSpec{
+		Name: DebeziumAvro, Doc: "Changes of a database as Debezium writes them with Confluent's Avro converter: the old row and the new one.", Changelog: true, Fields: true,
+		Options: registryOptions(), Check: checkRegistry(DebeziumAvro),
+	}
+}
+
+// registryOptions is the options of a format whose schemas are in a registry.
+func registryOptions() []c.OptionSpec {
+	secret := func(o c.OptionSpec) c.OptionSpec { o.Secret = true; return o }
+	return []c.OptionSpec{
+		opt("url", c.OptString, "", "Address of the schema registry, which must be given; several are tried in turn, separated by commas.", "http://localhost:8081"),
+		opt("schema-registry.url", c.OptString, "", "The former name of url.", "http://localhost:8081"),
+		opt("subject", c.OptString, "", "Subject that the schema is registered under when the table is written; by default <topic>-value, or <topic>-key.", "orders-value"),
+		opt("schema-registry.subject", c.OptString, "", "The former name of subject.", "orders-value"),
+		opt("schema", c.OptString, "", "Schema to read and write with, instead of the one that follows from the table; it must stand for the same columns.",
+			`{"type":"record","name":"order","fields":[{"name":"id","type":"long"}]}`),
+		opt("schema-registry.schema", c.OptString, "", "The former name of schema.", `{"type":"record","name":"order","fields":[{"name":"id","type":"long"}]}`),
+		opt("auto.register.schemas", c.OptBool, "true", "Whether the schema is registered with the first row that is written; else it has to be there.", "false"),
+		opt("basic-auth.credentials-source", c.OptString, "", "USER_INFO takes basic-auth.user-info, URL the user and password of the address.", "USER_INFO"),
+		secret(opt("basic-auth.user-info", c.OptString, "", "User and password for the registry.", "user:password")),
+		opt("bearer-auth.credentials-source", c.OptString, "", "STATIC_TOKEN takes bearer-auth.token.", "STATIC_TOKEN"),
+		secret(opt("bearer-auth.token", c.OptString, "", "Token for the registry.", "eyJhbGciOi")),
+		opt("ssl.truststore.location", c.OptString, "", "File in PEM of the certificates that the registry's is signed by.", "/etc/ssl/registry-ca.pem"),
+		secret(opt("ssl.truststore.password", c.OptString, "", "Accepted for compatibility; certificates in PEM are not encrypted.", "changeit")),
+		opt("ssl.keystore.location", c.OptString, "", "File in PEM of the certificate and the key that the registry knows this client by.", "/etc/ssl/weir.pem"),
+		secret(opt("ssl.keystore.password", c.OptString, "", "Accepted for compatibility; the key must not be encrypted.", "changeit")),
+		{Key: "properties.", Type: c.OptString, Prefix: true, Doc: "Settings of Confluent's client by their own names, where there is no option above.", Example: "properties.basic.auth.user.info"},
 	}
 }
 
@@ -147,13 +164,25 @@ func SingleTopic(o c.Options) (string, bool) {
 	return topics[0], true
 }
 
-func checkAvroConfluent(t *c.Table, columns []int, opts c.Options, use c.Use, diags *diag.List) {
-	r := &registryCheck{opts: opts, diags: diags}
+func checkRegistry(name string) func(*c.Table, []int, c.Options, c.Use, *diag.List) {
+	return func(t *c.Table, columns []int, opts c.Options, use c.Use, diags *diag.List) {
+		r := &registryCheck{name: name, opts: opts, diags: diags}
+		r.check(t, columns, use)
+	}
+}
+
+type registryCheck struct {
+	name  string // of the format
+	opts  c.Options
+	diags *diag.List
+}
+
+func (r *registryCheck) check(t *c.Table, columns []int, use c.Use) {
 	switch use {
 	case c.UseDefine:
 		if t.Connector == "filesystem" {
 			if o := t.Options.Lookup("format"); o != nil {
-				diags.Errorf(CodeOptionRefused, o.ValueSpan, "format 'avro-confluent' is not supported for files: its records have no end that a reader could find").
+				r.diags.Errorf(CodeOptionRefused, o.ValueSpan, "format '%s' is not supported for files: its records have no end that a reader could find", r.name).
 					Help("use 'json' or 'csv' for files, or a topic: 'connector' = 'kafka'")
 			}
 			return
@@ -162,32 +191,27 @@ func checkAvroConfluent(t *c.Table, columns []int, opts c.Options, use c.Use, di
 		r.credentials()
 		r.stores()
 		r.properties()
-		if o := RegistryOption(opts, "schema"); o != nil {
+		if o := RegistryOption(r.opts, "schema"); o != nil {
 			r.schema(o, t, columns)
 		} else {
-			avroColumns("avro-confluent", t, columns, true, false, diags)
+			avroColumns(r.name, t, columns, true, false, r.diags)
 		}
 	case c.UseSink:
-		if RegistryOption(opts, "subject") != nil {
+		if RegistryOption(r.opts, "subject") != nil {
 			return
 		}
 		if _, single := SingleTopic(t.Options); !single {
-			diags.Errorf(codes.MissingOption, t.NameSpan, "table %s: format 'avro-confluent' needs the option 'subject' to write a table that has no single topic", t.Name).
-				Help("add 'avro-confluent.subject' = '...', behind 'value.' or 'key.' where the format stands in 'value.format' or 'key.format'")
+			r.diags.Errorf(codes.MissingOption, t.NameSpan, "table %s: format '%s' needs the option 'subject' to write a table that has no single topic", t.Name, r.name).
+				Help("add '%s.subject' = '...', behind 'value.' or 'key.' where the format stands in 'value.format' or 'key.format'", r.name)
 		}
 	}
-}
-
-type registryCheck struct {
-	opts  c.Options
-	diags *diag.List
 }
 
 func (r *registryCheck) address(t *c.Table) {
 	o := RegistryOption(r.opts, "url")
 	if o == nil {
-		r.diags.Errorf(codes.MissingOption, t.NameSpan, "table %s: format 'avro-confluent' needs the option 'url' of the schema registry", t.Name).
-			Help("add 'avro-confluent.url' = 'http://localhost:8081', behind 'value.' or 'key.' where the format stands in 'value.format' or 'key.format'")
+		r.diags.Errorf(codes.MissingOption, t.NameSpan, "table %s: format '%s' needs the option 'url' of the schema registry", t.Name, r.name).
+			Help("add '%s.url' = 'http://localhost:8081', behind 'value.' or 'key.' where the format stands in 'value.format' or 'key.format'", r.name)
 		return
 	}
 	for _, v := range strings.Split(o.Value, ",") {
@@ -195,9 +219,9 @@ func (r *registryCheck) address(t *c.Table) {
 		u, err := url.Parse(v)
 		switch {
 		case err == nil && u.Scheme == "mock":
-			r.diags.Errorf(CodeOptionRefused, o.ValueSpan, "avro-confluent: '%s' is a registry in the memory of a Java program", v).Help("write the address of a registry: 'http://localhost:8081'")
+			r.diags.Errorf(CodeOptionRefused, o.ValueSpan, "%s: '%s' is a registry in the memory of a Java program", r.name, v).Help("write the address of a registry: 'http://localhost:8081'")
 		case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-			d := r.diags.Errorf(CodeFormatOption, o.ValueSpan, "avro-confluent: '%s' is not the address of a schema registry", v)
+			d := r.diags.Errorf(CodeFormatOption, o.ValueSpan, "%s: '%s' is not the address of a schema registry", r.name, v)
 			if err == nil && !strings.Contains(v, "://") && v != "" {
 				d.Help("write 'http://%s'", v)
 			} else {
@@ -216,22 +240,22 @@ func (r *registryCheck) credentials() {
 		source, value := RegistryOption(r.opts, a.source), RegistryOption(r.opts, a.value)
 		if source == nil {
 			if value != nil {
-				r.diags.Errorf(CodeOptionCombination, value.KeySpan, "avro-confluent: '%s' is not used without '%s'", a.value, a.source).
-					Help("add 'avro-confluent.%s' = '%s'", a.source, a.needs)
+				r.diags.Errorf(CodeOptionCombination, value.KeySpan, "%s: '%s' is not used without '%s'", r.name, a.value, a.source).
+					Help("add '%s.%s' = '%s'", r.name, a.source, a.needs)
 			}
 			continue
 		}
 		switch v := strings.ToUpper(source.Value); {
 		case v == a.needs && value == nil:
-			r.diags.Errorf(CodeOptionCombination, source.ValueSpan, "avro-confluent: '%s' needs '%s'", v, a.value).Help("add 'avro-confluent.%s'", a.value)
+			r.diags.Errorf(CodeOptionCombination, source.ValueSpan, "%s: '%s' needs '%s'", r.name, v, a.value).Help("add '%s.%s'", r.name, a.value)
 		case v == a.needs && v == "USER_INFO" && !strings.Contains(value.Value, ":"):
-			r.diags.Errorf(CodeFormatOption, value.ValueSpan, "avro-confluent: '%s' must be user:password", a.value)
+			r.diags.Errorf(CodeFormatOption, value.ValueSpan, "%s: '%s' must be user:password", r.name, a.value)
 		case v == a.needs, v == "URL" && a.needs == "USER_INFO":
 		case v == "SASL_INHERIT", v == "OAUTHBEARER", v == "SASL_OAUTHBEARER_INHERIT", v == "CUSTOM":
-			r.diags.Errorf(CodeOptionRefused, source.ValueSpan, "avro-confluent: the credentials source '%s' is not supported", source.Value).
-				Help("use '%s' with 'avro-confluent.%s'", a.needs, a.value)
+			r.diags.Errorf(CodeOptionRefused, source.ValueSpan, "%s: the credentials source '%s' is not supported", r.name, source.Value).
+				Help("use '%s' with '%s.%s'", a.needs, r.name, a.value)
 		default:
-			r.diags.Errorf(CodeFormatOption, source.ValueSpan, "avro-confluent: '%s' is no source of credentials", source.Value).Help("write '%s'", a.needs)
+			r.diags.Errorf(CodeFormatOption, source.ValueSpan, "%s: '%s' is no source of credentials", r.name, source.Value).Help("write '%s'", a.needs)
 		}
 	}
 }
@@ -246,7 +270,7 @@ func (r *registryCheck) stores() {
 		lower := strings.ToLower(o.Value)
 		for _, java := range []string{".jks", ".p12", ".pfx", ".pkcs12"} {
 			if strings.HasSuffix(lower, java) {
-				r.diags.Errorf(CodeOptionRefused, o.ValueSpan, "avro-confluent: '%s' must be a file in PEM, not a store of Java", key).
+				r.diags.Errorf(CodeOptionRefused, o.ValueSpan, "%s: '%s' must be a file in PEM, not a store of Java", r.name, key).
 					Help("convert it once with keytool -importkeystore and openssl pkcs12 -nodes, and name the .pem file")
 			}
 		}
@@ -263,7 +287,7 @@ func (r *registryCheck) properties() {
 	}
 	for i := range r.opts {
 		if o := &r.opts[i]; strings.HasPrefix(o.Key, "properties.") && !known[o.Key] {
-			r.diags.Errorf(CodeOptionRefused, o.KeySpan, "avro-confluent: '%s' is not supported: it is for Confluent's Java client", o.Key).Help("remove it")
+			r.diags.Errorf(CodeOptionRefused, o.KeySpan, "%s: '%s' is not supported: it is for Confluent's Java client", r.name, o.Key).Help("remove it")
 		}
 	}
 }
@@ -272,10 +296,10 @@ func (r *registryCheck) properties() {
 func (r *registryCheck) schema(o *c.Option, t *c.Table, columns []int) {
 	s, err := avroschema.Parse(o.Value, false)
 	if err != nil {
-		r.diags.Errorf(CodeFormatOption, o.ValueSpan, "avro-confluent: 'schema' is no Avro schema: %s", err).Help("remove it, and the schema follows from the table's columns")
+		r.diags.Errorf(CodeFormatOption, o.ValueSpan, "%s: 'schema' is no Avro schema: %s", r.name, err).Help("remove it, and the schema follows from the table's columns")
 		return
 	}
-	field, differs, help := avroschema.Match(avroschema.TreeOf(s), fieldsOf(t, columns))
+	field, differs, help := r.match(avroschema.TreeOf(s), fieldsOf(t, columns))
 	if differs == "" {
 		return
 	}
@@ -283,9 +307,18 @@ func (r *registryCheck) schema(o *c.Option, t *c.Table, columns []int) {
 	if field >= 0 {
 		at = t.Columns[columns[field]].Span
 	}
-	d := r.diags.Errorf(CodeFormatColumn, at, "table %s does not match 'avro-confluent.schema': %s", t.Name, differs)
+	d := r.diags.Errorf(CodeFormatColumn, at, "table %s does not match '%s.schema': %s", t.Name, r.name, differs)
 	if field >= 0 {
 		d.Label(o.ValueSpan, "the schema")
 	}
 	d.Help("%s", help)
+}
+
+// match compares a schema with the columns, or with the envelope of such rows. The column is -1 where no single one differs.
+func (r *registryCheck) match(s *avroschema.Tree, fields []types.Field) (column int, differs, help string) {
+	if r.name != DebeziumAvro {
+		return avroschema.Match(s, fields, false)
+	}
+	_, differs, help = avroschema.Match(s, avroschema.Envelope(fields), true)
+	return -1, differs, help
 }

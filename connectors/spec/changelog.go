@@ -8,7 +8,7 @@ import (
 	"weir/planner/types"
 )
 
-// changelogs is the formats whose records say what happened to a row. They are JSON, and have its options.
+// changelogs is the formats whose records say what happened to a row. All but the last are JSON, and have its options.
 func changelogs() []*c.FormatSpec {
 	ltz := func(digits int) types.Type { return types.MakeTimestampLTZ(digits) }
 	texts := types.Type{Kind: types.Array, Nullable: true, Nested: &types.Nested{Elem: types.TString}}
@@ -74,6 +74,7 @@ func changelogs() []*c.FormatSpec {
 			},
 			Check: checkChangelog,
 		},
+		debeziumAvro(),
 	}
 }
 

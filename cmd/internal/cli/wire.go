@@ -44,7 +44,7 @@ func (a *app) plannerOptions(cfg *config.Config) planner.Options {
 // knownFormats is the formats of this build.
 func knownFormats() formats.Registry {
 	known := formats.Registry{}
-	for _, f := range append([]formats.Format{json.Format(), csv.Format(), raw.Format(), avro.Format(), avro.Confluent()}, json.Changelogs()...) {
+	for _, f := range append([]formats.Format{json.Format(), csv.Format(), raw.Format(), avro.Format(), avro.Confluent(), avro.Debezium()}, json.Changelogs()...) {
 		known[f.Name] = f
 	}
 	return known

@@ -21,14 +21,20 @@ import (
 
 func TestText(t *testing.T) { formattest.Run(t, "testdata/avro", Format()) }
 
-// TestConfluent runs the cases of avro-confluent. Beside the commands of formattest:
+// TestRegistry runs the cases of avro-confluent and debezium-avro-confluent. Beside the commands of formattest:
 //
 //	writer      a schema, of which the number is printed
 //	decode      payloads, one a line: the number of a schema and a value in Avro's JSON encoding, without the wrapping of unions; or what formattest takes
 //	registry    up, down, or only user:password
 //	asked       the requests since this was asked last
-func TestConfluent(t *testing.T) {
-	datadriven.Walk(t, "testdata/confluent", func(t *testing.T, path string) {
+func TestRegistry(t *testing.T) {
+	for dir, f := range map[string]formats.Format{"confluent": Confluent(), "debezium": Debezium()} {
+		testRegistry(t, "testdata/"+dir, f)
+	}
+}
+
+func testRegistry(t *testing.T, dir string, f formats.Format) {
+	datadriven.Walk(t, dir, func(t *testing.T, path string) {
 		reg := registrytest.Start()
 		defer reg.Close()
 		var columns []formats.Column
@@ -67,9 +73,9 @@ func TestConfluent(t *testing.T) {
 				schema, id := reg.Latest(d.Input)
 				out = fmt.Sprintf("%d %s\n", id, schema)
 			case "decode":
-				out = formattest.Decode(Confluent(), columns, nil, opts, payloads(t, schemas, d.Input))
+				out = formattest.Decode(f, columns, nil, opts, payloads(t, schemas, d.Input))
 			case "encode":
-				out = formattest.Encode(t, Confluent(), columns, opts, d.Input)
+				out = formattest.Encode(t, f, columns, opts, d.Input)
 			default:
 				t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 			}

@@ -21,48 +21,118 @@ const headLen = 5
 
 // Confluent is the format avro-confluent for a formats.Registry.
 func Confluent() formats.Format {
-	return formats.Format{Name: "avro-confluent", Decoder: newConfluentDecoder, Encoder: newConfluentEncoder}
+	return formats.Format{Name: spec.ConfluentAvro, Decoder: newConfluentDecoder, Encoder: newConfluentEncoder}
 }
 
-// schemaOf is the schema of a table: that of the options, or the one that follows from its columns.
-func schemaOf(o catalog.Options, fields []types.Field) (text string, tree *avroschema.Tree, err error) {
+// schemaOf is the schema of records of fields: that of the options, or the one that follows from them, in a union with null where
+// nullable says so.
+func schemaOf(format string, o catalog.Options, fields []types.Field, nullable bool) (text string, tree *avroschema.Tree, err error) {
+	if text = avroschema.Of(fields, true); nullable {
+		text = `["null",` + text + `]`
+	}
 	given := spec.RegistryOption(o, "schema")
-	if text = avroschema.Of(fields, true); given != nil {
+	if given != nil {
 		text = given.Value
 	}
 	s, err := avroschema.Parse(text, false)
 	if err != nil {
-		return "", nil, fmt.Errorf("format 'avro-confluent': schema: %w", err)
+		return "", nil, fmt.Errorf("format '%s': schema: %w", format, err)
 	}
 	tree = avroschema.TreeOf(s)
 	if given != nil {
-		if _, differs, _ := avroschema.Match(tree, fields); differs != "" {
-			return "", nil, fmt.Errorf("format 'avro-confluent': the schema does not match the table: %s", differs)
+		if _, differs, _ := avroschema.Match(tree, fields, nullable); differs != "" {
+			return "", nil, fmt.Errorf("format '%s': the schema does not match the table: %s", format, differs)
 		}
 	}
 	return text, tree, nil
 }
 
+// schemas is what records of the schemas seen so far become: a P each.
+type schemas[P any] struct {
+	registry *registry.Client
+	format   string
+	resolve  func(writer *avroschema.Tree) (P, error)
+	byID     map[int32]P
+	id       int32 // of last
+	last     P
+	some     bool // there is a last one
+}
+
+func newSchemas[P any](format string, o catalog.Options, resolve func(*avroschema.Tree) (P, error)) (schemas[P], error) {
+	client, err := registry.New(format, o)
+	return schemas[P]{registry: client, format: format, resolve: resolve, byID: map[int32]P{}}, err
+}
+
+// of is what the record that m is at becomes, payload k, by the number of its schema.
+func (s *schemas[P]) of(m *machine, k int) (P, *formats.RecordError) {
+	b := m.b[m.start:]
+	if len(b) < headLen || b[0] != 0 {
+		return s.last, headless(b, k)
+	}
+	if id := int32(binary.BigEndian.Uint32(b[1:])); !s.some || id != s.id {
+		p, ok := s.byID[id]
+		if !ok {
+			var err *formats.RecordError
+			if p, err = s.ask(id, k); err != nil {
+				return p, err
+			}
+			s.byID[id] = p
+		}
+		s.id, s.last, s.some = id, p, true
+	}
+	return s.last, nil
+}
+
+// headless words a record that does not begin as the registry's records do.
+func headless(b []byte, k int) *formats.RecordError {
+	e := &formats.RecordError{Payload: k, At: 0, Excerpt: formats.Excerpt(b, 0), Reason: "not a record of a schema registry: it does not begin with 0 and the number of a schema"}
+	switch {
+	case len(b) > 0 && b[0] == 0:
+		e.Reason = fmt.Sprintf("the record ends in its head: 0 and the number of a schema are %d bytes", headLen)
+	case looksLikeJSON(b):
+		e.Help = "the record looks like JSON: read it with format 'json'"
+	case len(b) == 0:
+		e.Reason = "the record is empty"
+	default:
+		e.Help = "if it is Avro without a schema's number, read it with format 'avro'"
+	}
+	return e
+}
+
+// ask reads a schema that is seen for the first time.
+func (s *schemas[P]) ask(id int32, k int) (p P, failed *formats.RecordError) {
+	schema, err := s.registry.Schema(id)
+	if err != nil {
+		failed = &formats.RecordError{Payload: k, At: 1, Reason: err.Error(), Cause: err}
+		if x := new(exec.Error); errors.As(err, &x) {
+			failed.Help = x.Help
+		}
+		return p, failed
+	}
+	if p, err = s.resolve(avroschema.TreeOf(schema)); err != nil {
+		failed = &formats.RecordError{Payload: k, At: 1, Reason: fmt.Sprintf("schema %d: %v", id, err)}
+		if m := new(mismatchError); errors.As(err, &m) {
+			failed.Column, failed.Reason, failed.Help = m.column, fmt.Sprintf("schema %d: %s", id, m.reason), m.help
+		}
+	}
+	return p, failed
+}
+
 // confluentDecoder decodes records that begin with the number of their schema.
 type confluentDecoder struct {
-	table    *table
-	registry *registry.Client
-	plans    map[int32]*plan
-	id       int32 // of last
-	last     *plan // nil before the first record
+	table   *table
+	schemas schemas[*plan]
 	machine
 }
 
 func newConfluentDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
-	_, tree, err := schemaOf(ds.Options, fieldsOf(ds.Schema))
+	_, tree, err := schemaOf(spec.ConfluentAvro, ds.Options, fieldsOf(ds.Schema), false)
 	if err != nil {
 		return nil, err
 	}
-	client, err := registry.New(ds.Options)
-	if err != nil {
-		return nil, err
-	}
-	return &confluentDecoder{table: newTable(ds, tree), registry: client, plans: map[int32]*plan{}}, nil
+	d := &confluentDecoder{table: newTable(ds, tree)}
+	d.schemas, err = newSchemas(spec.ConfluentAvro, ds.Options, d.table.resolve)
+	return d, err
 }
 
 // Decode implements formats.Decoder.
@@ -73,16 +143,11 @@ func (d *confluentDecoder) Decode(p *formats.Payloads, from, to int, dst *batch.
 		if p.Len[k] == formats.NullLen {
 			continue
 		}
-		start, n := int(p.Off[k]), int(p.Len[k])
-		d.load(p.Data, start, headLen, start+n)
-		var bad *formats.RecordError
-		if n < headLen || p.Data[start] != 0 {
-			bad = d.headless(k)
-		} else if id := int32(binary.BigEndian.Uint32(p.Data[start+1:])); d.last == nil || id != d.id {
-			bad = d.writer(k, id)
-		}
+		start := int(p.Off[k])
+		d.load(p.Data, start, headLen, start+int(p.Len[k]))
+		plan, bad := d.schemas.of(&d.machine, k)
 		if bad == nil {
-			null, ok := d.record(d.last, row)
+			null, ok := d.record(plan, row)
 			switch {
 			case !ok:
 				bad = d.error(k)
@@ -101,103 +166,76 @@ func (d *confluentDecoder) Decode(p *formats.Payloads, from, to int, dst *batch.
 	return src, 0, nil
 }
 
-// headless words a record that does not begin as the registry's records do.
-func (d *confluentDecoder) headless(k int) *formats.RecordError {
-	b := d.b[d.start:]
-	e := &formats.RecordError{Payload: k, At: 0, Excerpt: formats.Excerpt(b, 0), Reason: "not a record of a schema registry: it does not begin with 0 and the number of a schema"}
-	switch {
-	case len(b) > 0 && b[0] == 0:
-		e.Reason = fmt.Sprintf("the record ends in its head: 0 and the number of a schema are %d bytes", headLen)
-	case looksLikeJSON(b):
-		e.Help = "the record looks like JSON: read it with format 'json'"
-	case len(b) == 0:
-		e.Reason = "the record is empty"
-	default:
-		e.Help = "if it is Avro without a schema's number, read it with format 'avro'"
-	}
-	return e
-}
-
-// writer makes the plan for records of schema id the current one.
-func (d *confluentDecoder) writer(k int, id int32) *formats.RecordError {
-	p, ok := d.plans[id]
-	if !ok {
-		s, err := d.registry.Schema(id)
-		if err != nil {
-			e := &formats.RecordError{Payload: k, At: 1, Reason: err.Error(), Cause: err}
-			if x := new(exec.Error); errors.As(err, &x) {
-				e.Help = x.Help
-			}
-			return e
-		}
-		if p, err = d.table.resolve(avroschema.TreeOf(s)); err != nil {
-			e := &formats.RecordError{Payload: k, At: 1, Reason: fmt.Sprintf("schema %d: %v", id, err)}
-			if m := new(mismatchError); errors.As(err, &m) {
-				e.Column, e.Reason, e.Help = m.column, fmt.Sprintf("schema %d: %s", id, m.reason), m.help
-			}
-			return e
-		}
-		d.plans[id] = p
-	}
-	d.id, d.last = id, p
-	return nil
-}
-
-// confluentEncoder registers its schema with the first row.
-type confluentEncoder struct {
-	*encoder
+// number is what a record begins with: 0 and the number of its schema, which is registered with the first row.
+type number struct {
 	registry *registry.Client
 	subject  string
 	schema   string
 	register bool
-	known    bool // the number of the schema is in the head
+	bytes    []byte // what stands in front of a record, once the number is known
+	union    []byte // of that what stands behind the number
+}
+
+func newNumber(format string, o catalog.Options, schema string) (n number, err error) {
+	subject := spec.RegistryOption(o, "subject")
+	if subject == nil {
+		return n, fmt.Errorf("format '%s' needs the option 'subject' to write", format)
+	}
+	n = number{subject: subject.Value, schema: schema, register: true}
+	if o := spec.RegistryOption(o, "auto.register.schemas"); o != nil {
+		n.register = strings.EqualFold(o.Value, "true")
+	}
+	n.registry, err = registry.New(format, o)
+	return n, err
+}
+
+// behind says that records are in a union, in which null is the number of null; -1 where they are not.
+func (n *number) behind(null int) {
+	if null >= 0 {
+		n.union = appendLong(nil, int64(1-null))
+	}
+}
+
+// head writes what stands in front of a record.
+func (n *number) head(dst []byte) ([]byte, error) {
+	if n.bytes == nil {
+		id, err := n.registry.Register(n.subject, n.schema, n.register)
+		if err != nil {
+			return dst, err
+		}
+		n.bytes = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), n.union...)
+	}
+	return append(dst, n.bytes...), nil
+}
+
+// confluentEncoder writes records of one schema behind its number.
+type confluentEncoder struct {
+	number
+	row *encoder
 }
 
 func newConfluentEncoder(es formats.EncoderSpec) (formats.Encoder, error) {
-	text, tree, err := schemaOf(es.Options, fieldsOf(es.Columns))
+	text, tree, err := schemaOf(spec.ConfluentAvro, es.Options, fieldsOf(es.Columns), false)
 	if err != nil {
 		return nil, err
 	}
-	subject := spec.RegistryOption(es.Options, "subject")
-	if subject == nil {
-		return nil, errors.New("format 'avro-confluent' needs the option 'subject' to write")
-	}
-	e := &confluentEncoder{subject: subject.Value, schema: text, register: true}
-	if o := spec.RegistryOption(es.Options, "auto.register.schemas"); o != nil {
-		e.register = strings.EqualFold(o.Value, "true")
-	}
-	if e.registry, err = registry.New(es.Options); err != nil {
+	e := &confluentEncoder{}
+	if e.number, err = newNumber(spec.ConfluentAvro, es.Options, text); err != nil {
 		return nil, err
 	}
-	e.encoder, err = newEncoder("avro-confluent", es.Columns, tree)
+	e.row, err = newEncoder(spec.ConfluentAvro, es.Columns, tree)
 	return e, err
-}
-
-func (e *confluentEncoder) number() error {
-	if e.known {
-		return nil
-	}
-	id, err := e.registry.Register(e.subject, e.schema, e.register)
-	if err != nil {
-		return err
-	}
-	e.head = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(id)), e.head...)
-	e.known = true
-	return nil
 }
 
 // Encode implements formats.Encoder.
 func (e *confluentEncoder) Encode(dst []byte, b *batch.Batch, i int) (out []byte, null bool, err error) {
-	if err := e.number(); err != nil {
+	if dst, err = e.head(dst); err != nil {
 		return dst, false, err
 	}
-	return e.encoder.Encode(dst, b, i)
+	return e.row.Encode(dst, b, i)
 }
 
 // EncodeAll implements formats.Encoder.
 func (e *confluentEncoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
-	if err := e.number(); err != nil {
-		return err
-	}
-	return e.encoder.EncodeAll(p, b)
+	return encodeAll(e, p, b)
 }

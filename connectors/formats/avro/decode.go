@@ -119,14 +119,16 @@ func (m *machine) record(p *plan, row int) (null, ok bool) {
 			return false, m.bad(p.top, "not valid Avro: branch %d of a union of 2", n)
 		}
 	}
-	if !m.run(p.top, row) {
-		return false, false
+	return false, m.run(p.top, row) && m.atEnd()
+}
+
+// atEnd holds that nothing follows. Java's Avro does not look, and gives rows that the writer never wrote.
+func (m *machine) atEnd() bool {
+	if m.i == len(m.b) {
+		return true
 	}
-	if m.i < len(m.b) { // Java's Avro does not look, and gives rows that the writer never wrote
-		m.help = "the record was written with another schema than it is read with; where its writers have fields behind those of the table, declare them too"
-		return false, m.bad(nil, "the record goes on behind its last field, to byte %d", len(m.b)-m.start)
-	}
-	return false, true
+	m.help = "the record was written with another schema than it is read with; where its writers have fields behind those of the table, declare them too"
+	return m.bad(nil, "the record goes on behind its last field, to byte %d", len(m.b)-m.start)
 }
 
 // bad notes what is wrong and returns false.

@@ -180,7 +180,10 @@ func (e *encoder) Encode(dst []byte, b *batch.Batch, i int) (out []byte, null bo
 }
 
 // EncodeAll implements formats.Encoder.
-func (e *encoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
+func (e *encoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error { return encodeAll(e, p, b) }
+
+// encodeAll encodes a batch row by row.
+func encodeAll(e formats.Encoder, p *formats.Payloads, b *batch.Batch) error {
 	n := b.Rows()
 	p.Off, p.Len = slices.Grow(p.Off, n), slices.Grow(p.Len, n)
 	out := p.Data

@@ -3,7 +3,6 @@ package avro
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/twmb/avro"
@@ -91,16 +90,4 @@ func (e *jsonEncoder) Encode(dst []byte, b *batch.Batch, i int) (out []byte, nul
 }
 
 // EncodeAll implements formats.Encoder.
-func (e *jsonEncoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error {
-	p.Off, p.Len = slices.Grow(p.Off, b.Rows()), slices.Grow(p.Len, b.Rows())
-	for k := range b.Rows() {
-		start := len(p.Data)
-		out, _, err := e.Encode(p.Data, b, b.At(k))
-		if err != nil {
-			p.Data = p.Data[:start]
-			return err
-		}
-		p.Data, p.Off, p.Len = out, append(p.Off, uint32(start)), append(p.Len, uint32(len(out)-start))
-	}
-	return nil
-}
+func (e *jsonEncoder) EncodeAll(p *formats.Payloads, b *batch.Batch) error { return encodeAll(e, p, b) }

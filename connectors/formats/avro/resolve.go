@@ -228,7 +228,7 @@ func (r *resolver) missing(f *avro.SchemaField, to *target, w *avro.SchemaNode) 
 		has = append(has, w.Fields[i].Name)
 	}
 	return nil, &mismatchError{to.path, fmt.Sprintf("the writer's schema %s has no such field (it has %s), and the column is NOT NULL", avroschema.FullName(w), list(has)),
-		"declare the column without NOT NULL, and it is NULL in such records; or give 'avro-confluent.schema' a default for it"}
+		"declare the column without NOT NULL, and it is NULL in such records; or give the schema in the format's option 'schema' a default for it"}
 }
 
 // list is names for a message, the first few of them.

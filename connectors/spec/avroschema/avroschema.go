@@ -28,6 +28,12 @@ func Of(fields []types.Field, legacy bool) string {
 	return b.String()
 }
 
+// Envelope is the fields of a record that says what happened to a row of fields, as Debezium writes it.
+func Envelope(fields []types.Field) []types.Field {
+	row := types.Type{Kind: types.Row, Nullable: true, Nested: &types.Nested{Fields: fields}}
+	return []types.Field{{Name: "before", Type: row}, {Name: "after", Type: row}, {Name: "op", Type: types.TString}}
+}
+
 func writeRecord(b *strings.Builder, fields []types.Field, name string, top, legacy bool) {
 	b.WriteString(`{"type":"record","name":"` + name + `"`)
 	if top {
@@ -198,40 +204,53 @@ func Parse(text string, lax bool) (*avro.Schema, error) {
 	return s, nil
 }
 
-// Tree is a schema to walk through: its root, and what its names stand for.
+// Tree is a schema to walk through: its root, and what the names in it stand for.
 type Tree struct {
-	Root  *avro.SchemaNode
-	names map[string]*avro.SchemaNode
+	Root *avro.SchemaNode
+	refs map[*avro.SchemaNode]*avro.SchemaNode
 }
 
 // TreeOf is the tree of s.
 func TreeOf(s *avro.Schema) *Tree {
-	t := &Tree{Root: s.Root(), names: map[string]*avro.SchemaNode{}}
-	t.collect(t.Root)
+	t := &Tree{s.Root(), map[*avro.SchemaNode]*avro.SchemaNode{}}
+	t.collect(t.Root, "", map[string]*avro.SchemaNode{})
 	return t
 }
 
-func (t *Tree) collect(n *avro.SchemaNode) {
+// collect finds what the names below n stand for, which has to be defined before it is named. space is the namespace of what is around n.
+func (t *Tree) collect(n *avro.SchemaNode, space string, names map[string]*avro.SchemaNode) {
 	switch n.Type {
 	case "record", "error", "enum", "fixed":
-		t.names[FullName(n)] = n
+		full := FullName(n)
+		names[full] = n
+		space = ""
+		if i := strings.LastIndexByte(full, '.'); i >= 0 {
+			space = full[:i]
+		}
 		for i := range n.Fields {
-			t.collect(&n.Fields[i].Type)
+			t.collect(&n.Fields[i].Type, space, names)
 		}
 	case "array":
-		t.collect(n.Items)
+		t.collect(n.Items, space, names)
 	case "map":
-		t.collect(n.Values)
+		t.collect(n.Values, space, names)
 	case "union":
 		for i := range n.Branches {
-			t.collect(&n.Branches[i])
+			t.collect(&n.Branches[i], space, names)
+		}
+	default:
+		for _, name := range []string{space + "." + n.Type, n.Type} {
+			if d, ok := names[name]; ok {
+				t.refs[n] = d
+				return
+			}
 		}
 	}
 }
 
 // Resolve is the definition that n names, or n itself.
 func (t *Tree) Resolve(n *avro.SchemaNode) *avro.SchemaNode {
-	if d, ok := t.names[n.Type]; ok {
+	if d, ok := t.refs[n]; ok {
 		return d
 	}
 	return n
@@ -263,10 +282,13 @@ func (t *Tree) Nullable(n *avro.SchemaNode) (value *avro.SchemaNode, at int) {
 	return n, -1
 }
 
-// Match compares a schema that a user gives with the fields of a table: Flink takes it only if it stands for exactly these types. The
-// result says what differs, and what to do; field is the number of the table's column, -1 where it is none.
-func Match(t *Tree, fields []types.Field) (field int, differs, help string) {
-	root, _ := t.Nullable(t.Root)
+// Match compares a schema that a user gives with the fields of a record: Flink takes it only if it stands for exactly these types, in a
+// union with null where nullable says so. The result says what differs, and what to do; field is the number of the table's column, -1 where it is none.
+func Match(t *Tree, fields []types.Field, nullable bool) (field int, differs, help string) {
+	root, null := t.Nullable(t.Root)
+	if nullable && null < 0 {
+		return -1, "it is not in a union with null", `write ["null", {"type": "record", ...}]`
+	}
 	if root.Type != "record" && root.Type != "error" {
 		return -1, "it is the schema of a " + root.Type, "a row is a record: {\"type\": \"record\", ...}"
 	}

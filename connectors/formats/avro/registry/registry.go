@@ -39,21 +39,22 @@ const (
 
 // Client asks one registry. It belongs to one goroutine.
 type Client struct {
+	name  string // of the format, for messages
 	urls  []*url.URL
 	login func(*http.Request)
 	http  *http.Client
 	now   int // the address that answered last
 }
 
-// New makes a client by the options of a format (spec.RegistryOption), which the planner has checked. It does not connect.
-func New(o catalog.Options) (*Client, error) {
+// New makes a client by the options of a format of the given name (spec.RegistryOption), which the planner has checked. It does not connect.
+func New(format string, o catalog.Options) (*Client, error) {
 	get := func(key string) string {
 		if opt := spec.RegistryOption(o, key); opt != nil {
 			return opt.Value
 		}
 		return ""
 	}
-	c := &Client{login: func(*http.Request) {}}
+	c := &Client{name: format, login: func(*http.Request) {}}
 	for _, v := range strings.Split(get("url"), ",") {
 		u, err := url.Parse(strings.TrimSpace(v))
 		if err != nil || u.Host == "" {
@@ -142,7 +143,7 @@ func (c *Client) Schema(id int32) (*avro.Schema, error) {
 	a, err := c.call("GET", "/schemas/ids/"+strconv.Itoa(int(id)), nil)
 	var s *statusError
 	if errors.As(err, &s) && s.status == http.StatusNotFound {
-		return nil, exec.Fatalf("the record was written with another registry, or is not in its wire format: correct 'avro-confluent.url'", doing, fmt.Errorf("it has no schema of this number (%w)", err))
+		return nil, exec.Fatalf("the record was written with another registry, or is not in its wire format: correct '"+c.name+".url'", doing, fmt.Errorf("it has no schema of this number (%w)", err))
 	}
 	if err != nil {
 		return nil, c.failed(doing, err)
@@ -204,10 +205,10 @@ func (c *Client) Register(subject, schema string, register bool) (int32, error) 
 	if errors.As(err, &s) {
 		switch {
 		case s.status == http.StatusConflict:
-			return 0, exec.Fatalf("change the table so that its schema is compatible with what is registered (new columns without NOT NULL), choose another 'avro-confluent.subject', or let the registry take it: PUT /config/"+subject,
+			return 0, exec.Fatalf("change the table so that its schema is compatible with what is registered (new columns without NOT NULL), choose another '"+c.name+".subject', or let the registry take it: PUT /config/"+subject,
 				doing, fmt.Errorf("it is not compatible with the versions that are there (%w)", err))
 		case !register && (s.Code == codeNoSubject || s.Code == codeNoSchema || s.status == http.StatusNotFound):
-			return 0, exec.Fatalf("register it, or set 'avro-confluent.auto.register.schemas' = 'true'; the schema is "+schema, doing, fmt.Errorf("it is not there (%w)", err))
+			return 0, exec.Fatalf("register it, or set '"+c.name+".auto.register.schemas' = 'true'; the schema is "+schema, doing, fmt.Errorf("it is not there (%w)", err))
 		}
 	}
 	if err != nil {
@@ -221,14 +222,14 @@ func (c *Client) failed(doing string, err error) error {
 	var s *statusError
 	switch {
 	case !errors.As(err, &s):
-		return exec.Restartf("start the registry, or correct 'avro-confluent.url'", doing, err)
+		return exec.Restartf("start the registry, or correct '"+c.name+".url'", doing, err)
 	case s.status == http.StatusUnauthorized || s.status == http.StatusForbidden:
-		return exec.Fatalf("set 'avro-confluent.basic-auth.credentials-source' = 'USER_INFO' and 'avro-confluent.basic-auth.user-info' = 'user:password', of a user who may do this", doing,
+		return exec.Fatalf("set '"+c.name+".basic-auth.credentials-source' = 'USER_INFO' and '"+c.name+".basic-auth.user-info' = 'user:password', of a user who may do this", doing,
 			fmt.Errorf("it refuses the credentials (%w)", err))
 	case s.status >= 500 || s.status == http.StatusTooManyRequests:
 		return exec.Restartf("look into the log of the registry", doing, err)
 	case s.status == http.StatusNotFound && s.Code == 0:
-		return exec.Fatalf("correct 'avro-confluent.url'", doing, fmt.Errorf("this is no schema registry, or its address has another path (%w)", err))
+		return exec.Fatalf("correct '"+c.name+".url'", doing, fmt.Errorf("this is no schema registry, or its address has another path (%w)", err))
 	}
 	return exec.Fatalf("", doing, err)
 }

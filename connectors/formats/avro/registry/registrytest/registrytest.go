@@ -20,13 +20,21 @@ type Server struct {
 	schemas  []string         // of number i + 1
 	subjects map[string][]int // the numbers of a subject's versions
 	asked    []string         // requests, in order
-	user     string           // user:password, or Bearer token; empty: everybody
+	refs     map[int][]Reference
+	user     string // user:password, or Bearer token; empty: everybody
 	down     bool
+}
+
+// Reference is a schema that another one names types of.
+type Reference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
 }
 
 // Start starts a registry; the caller closes it.
 func Start() *Server {
-	s := &Server{subjects: map[string][]int{}}
+	s := &Server{subjects: map[string][]int{}, refs: map[int][]Reference{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /schemas/ids/{id}", s.byID)
 	mux.HandleFunc("POST /subjects/{subject}/versions", s.register)
@@ -76,11 +84,13 @@ func (s *Server) Latest(subject string) (schema string, id int) {
 	return s.schemas[v[len(v)-1]-1], v[len(v)-1]
 }
 
-// Add registers a schema and gives its number, whatever the schema is.
-func (s *Server) Add(subject, schema string) int {
+// Add registers a schema, and what it refers to, and gives its number, whatever the schema is.
+func (s *Server) Add(subject, schema string, refs ...Reference) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.add(subject, schema)
+	id := s.add(subject, schema)
+	s.refs[id] = refs
+	return id
 }
 
 func (s *Server) add(subject, schema string) int {
@@ -122,7 +132,7 @@ func (s *Server) byID(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, 40403, fmt.Sprintf("Schema %s not found", r.PathValue("id")))
 		return
 	}
-	answer(w, map[string]any{"schema": s.schemas[id-1]})
+	answer(w, map[string]any{"schema": s.schemas[id-1], "references": s.refs[id]})
 }
 
 // posted is the schema of a request; nil where it is refused.
@@ -198,5 +208,5 @@ func (s *Server) version(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, 40402, fmt.Sprintf("Version %s not found.", r.PathValue("version")))
 		return
 	}
-	answer(w, map[string]any{"subject": r.PathValue("subject"), "version": v, "id": ids[v-1], "schema": s.schemas[ids[v-1]-1]})
+	answer(w, map[string]any{"subject": r.PathValue("subject"), "version": v, "id": ids[v-1], "schema": s.schemas[ids[v-1]-1], "references": s.refs[ids[v-1]]})
 }
