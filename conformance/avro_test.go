@@ -106,7 +106,7 @@ func (a *avroCases) run(t *testing.T, c textCase) {
 		}
 	}
 	if a.format != "avro" {
-		script += ", 'avro-confluent.url' = '" + url + "'"
+		script += ", '" + a.format + ".url' = '" + url + "'"
 	}
 	script += ");\n"
 	client, err := kgo.NewClient(kgo.SeedBrokers(a.broker), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
