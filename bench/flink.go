@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"weir/connectors/kafka/kafkatest/jvm"
+	"weir/connectors/program"
 	"weir/parser"
 	"weir/parser/diag"
 )
@@ -42,7 +42,7 @@ type flink struct {
 	port    int    // of rest
 	rpc     int
 	sql     string // of the gateway
-	gateway *jvm.Process
+	gateway *program.Process
 }
 
 func openFlink(ctx context.Context, b *bench) (engine, error) {
@@ -56,7 +56,7 @@ func openFlink(ctx context.Context, b *bench) (engine, error) {
 	}
 	sqlPort := 0
 	for _, p := range []*int{&f.port, &f.rpc, &sqlPort} {
-		if *p, err = jvm.FreePort(); err != nil {
+		if *p, err = program.FreePort(); err != nil {
 			return nil, err
 		}
 	}
@@ -67,7 +67,7 @@ func openFlink(ctx context.Context, b *bench) (engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = f.until(ctx, "the SQL gateway answers", []*jvm.Process{f.gateway}, func() (bool, error) {
+	err = f.until(ctx, "the SQL gateway answers", []*program.Process{f.gateway}, func() (bool, error) {
 		return f.get(ctx, f.sql+"/info", nil) == nil, nil
 	})
 	if err != nil {
@@ -82,17 +82,17 @@ func (f *flink) close() error {
 }
 
 // start runs one of Flink's scripts, which become the Java process.
-func (f *flink) start(script string, args ...string) (*jvm.Process, error) {
+func (f *flink) start(script string, args ...string) (*program.Process, error) {
 	cmd := exec.Command(filepath.Join(f.home, "bin", script+".sh"), append([]string{"start-foreground"}, args...)...)
 	cmd.Env = append(os.Environ(), "FLINK_LOG_DIR="+f.dir, "FLINK_PID_DIR="+f.dir, "FLINK_HOME="+f.home, "FLINK_CONF_DIR="+filepath.Join(f.home, "conf"))
-	return jvm.Start(cmd, filepath.Join(f.dir, script+".log"))
+	return program.Start(cmd, filepath.Join(f.dir, script+".log"))
 }
 
 // cluster is the two processes.
-type cluster struct{ manager, worker *jvm.Process }
+type cluster struct{ manager, worker *program.Process }
 
 func (c *cluster) kill() {
-	for _, p := range []*jvm.Process{c.worker, c.manager} {
+	for _, p := range []*program.Process{c.worker, c.manager} {
 		if p != nil {
 			p.Kill()
 		}
@@ -131,7 +131,7 @@ func (f *flink) startCluster(ctx context.Context) (*cluster, error) {
 	if c.worker, err = f.start("taskmanager", args...); err != nil {
 		return c, err
 	}
-	return c, f.until(ctx, "Flink's slots are there", []*jvm.Process{c.manager, c.worker}, func() (bool, error) {
+	return c, f.until(ctx, "Flink's slots are there", []*program.Process{c.manager, c.worker}, func() (bool, error) {
 		var overview struct {
 			Slots int `json:"slots-available"`
 		}
@@ -155,7 +155,7 @@ func (f *flink) run(ctx context.Context, t, warm task) (m measure, err error) {
 
 // job runs t from its submission to its end, and measures it from the moment in which all of its tasks run.
 func (f *flink) job(ctx context.Context, c *cluster, t task) (m measure, err error) {
-	processes := []*jvm.Process{c.manager, c.worker}
+	processes := []*program.Process{c.manager, c.worker}
 	id, err := f.submit(ctx, t)
 	if err != nil {
 		return m, err
@@ -222,7 +222,7 @@ func (f *flink) job(ctx context.Context, c *cluster, t task) (m measure, err err
 }
 
 // until waits for something that ready tells, asking ten times a second, while the processes live.
-func (f *flink) until(ctx context.Context, what string, processes []*jvm.Process, ready func() (bool, error)) error {
+func (f *flink) until(ctx context.Context, what string, processes []*program.Process, ready func() (bool, error)) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -319,7 +319,7 @@ func (f *flink) statement(ctx context.Context, session, text string) (string, er
 		Type  string `json:"resultType"` // NOT_READY, PAYLOAD, EOS
 		JobID string `json:"jobID"`
 	}
-	err := f.until(ctx, "the statement is executed", []*jvm.Process{f.gateway}, func() (bool, error) {
+	err := f.until(ctx, "the statement is executed", []*program.Process{f.gateway}, func() (bool, error) {
 		err := f.get(ctx, session+"/operations/"+operation.Handle+"/result/0?rowFormat=JSON", &result)
 		return err == nil && result.Type != "NOT_READY", err
 	})
@@ -367,7 +367,7 @@ func (f *flink) call(ctx context.Context, method, url string, body, into any) (e
 			said.Errors = []string{string(answer)}
 		}
 		slices.SortStableFunc(said.Errors, func(a, b string) int { return len(a) - len(b) })
-		return fmt.Errorf("%s: %s\n%s", url, res.Status, jvm.Tail(strings.Join(said.Errors, "\n")))
+		return fmt.Errorf("%s: %s\n%s", url, res.Status, program.Tail(strings.Join(said.Errors, "\n")))
 	}
 	if into == nil {
 		return nil

@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"weir/connectors/kafka/kafkatest/jvm"
+	"weir/connectors/program"
+	"weir/connectors/program/jvm"
 )
 
 // The Flink that is measured.
@@ -23,7 +24,7 @@ const (
 // flinkHome is a distribution of Flink with its Kafka connector, put together at the first use on a machine: PyFlink's packages have its
 // jars and scripts, Maven has the connector and the SQL gateway.
 func flinkHome(ctx context.Context) (string, error) {
-	dir, err := jvm.Once("flink-"+flinkVersion, func(dir string) error {
+	dir, err := program.Once("flink-"+flinkVersion, func(dir string) error {
 		say("fetching Apache Flink %s (330 MB, once)", flinkVersion)
 		wheels := filepath.Join(dir, "wheels")
 		// Any platform's package will do: it is for its scripts, which are the same.
@@ -31,7 +32,7 @@ func flinkHome(ctx context.Context) (string, error) {
 			"--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux2014_x86_64",
 			"apache-flink-libraries=="+flinkVersion, "apache-flink=="+flinkVersion)
 		if out, err := pip.CombinedOutput(); err != nil {
-			return &jvm.MissingError{What: fmt.Sprintf("pip could not fetch Apache Flink %s: %v\n%s", flinkVersion, err, jvm.Tail(string(out)))}
+			return &program.MissingError{What: fmt.Sprintf("pip could not fetch Apache Flink %s: %v\n%s", flinkVersion, err, program.Tail(string(out)))}
 		}
 		found, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
 		if err != nil {

@@ -12,8 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"weir/connectors/kafka/kafkatest/jvm"
 	"weir/connectors/kafka/kafkatest/realkafka"
+	"weir/connectors/program"
+	"weir/connectors/program/jvm"
 )
 
 // jacksonVersion is that of the JSON library which Kafka itself uses.
@@ -57,7 +58,7 @@ func (s streams) run(ctx context.Context, t, warm task) (m measure, err error) {
 	}
 	defer out.Close()
 	cmd.Stdout = stdout
-	p, err := jvm.Start(cmd, filepath.Join(dir, "streams.log"))
+	p, err := program.Start(cmd, filepath.Join(dir, "streams.log"))
 	err = errors.Join(err, stdout.Close()) // the process has its own
 	if err != nil {
 		return m, err
@@ -79,7 +80,7 @@ func (s streams) run(ctx context.Context, t, warm task) (m measure, err error) {
 
 // job lets the process run t and measures it from its first record on. Kafka Streams calls itself running too late for that: a thread works
 // while the other one still waits for partitions.
-func (s streams) job(p *jvm.Process, in io.Writer, said *bufio.Scanner, t task) (m measure, err error) {
+func (s streams) job(p *program.Process, in io.Writer, said *bufio.Scanner, t task) (m measure, err error) {
 	// The names of groups and internal topics begin with that of the output.
 	if _, err := fmt.Fprintf(in, "%s %s %s %d\n", t.out, t.in, t.out, t.records); err != nil {
 		return m, fmt.Errorf("%w\n%s", err, p.Log())

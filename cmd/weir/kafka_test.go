@@ -9,12 +9,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"weir/connectors/kafka/kafkatest/jvm"
+	"weir/connectors/program"
 )
 
 // freeAddress is a loopback address that nobody listens on.
 func freeAddress() (string, error) {
-	port, err := jvm.FreePort()
+	port, err := program.FreePort()
 	return fmt.Sprintf("127.0.0.1:%d", port), err
 }
 

@@ -59,7 +59,7 @@ import (
 	"strings"
 	"sync"
 
-	"weir/connectors/kafka/kafkatest/jvm"
+	"weir/connectors/program"
 )
 
 //go:embed java/*.java
@@ -180,7 +180,7 @@ func compile(ctx context.Context, path string) (string, error) {
 			return "", err
 		}
 	}
-	return jvm.Once("flink-"+Version+"-runner-"+digest(texts...), func(dir string) error {
+	return program.Once("flink-"+Version+"-runner-"+digest(texts...), func(dir string) error {
 		if err := tools("javac"); err != nil {
 			return err
 		}

@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"weir/connectors/kafka/kafkatest/jvm"
+	"weir/connectors/program"
+	"weir/connectors/program/jvm"
 )
 
 // Version is the Flink that runs.
@@ -42,7 +43,7 @@ func Jars(ctx context.Context) (string, error) {
 		return "", err
 	}
 	lib, err := jvm.Jars("flink-"+Version+"-"+digest([]byte(strings.Join(artifacts, " "))), artifacts...)
-	if missing := new(jvm.MissingError); errors.As(err, &missing) {
+	if missing := new(program.MissingError); errors.As(err, &missing) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if err != nil {

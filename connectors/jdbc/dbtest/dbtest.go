@@ -17,7 +17,7 @@ import (
 	_ "github.com/go-sql-driver/mysql" // the driver mysql
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 
-	"weir/connectors/kafka/kafkatest/jvm"
+	"weir/connectors/program"
 )
 
 // Server is a running server; it ends with its test.
@@ -124,18 +124,18 @@ func Postgres(t *testing.T) *Server {
 	})
 }
 
-// serve starts the server of a program as a user in a folder, on a free port, and ends it with the test by a signal. dsn is how it is reached, with
+// serve starts a server as a user in a folder, on a free port, and ends it with the test by a signal. dsn is how it is reached, with
 // %s for its address.
-func serve(t *testing.T, as *syscall.SysProcAttr, dir string, end syscall.Signal, driver, dsn string, program func(port string) *exec.Cmd) *Server {
+func serve(t *testing.T, as *syscall.SysProcAttr, dir string, end syscall.Signal, driver, dsn string, server func(port string) *exec.Cmd) *Server {
 	t.Helper()
-	free, err := jvm.FreePort()
+	free, err := program.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := strconv.Itoa(free)
 	s := &Server{Addr: "127.0.0.1:" + port, t: t}
 	s.start = func() *exec.Cmd {
-		c := program(port)
+		c := server(port)
 		c.SysProcAttr, c.Dir = as, dir
 		return c
 	}

@@ -16,7 +16,8 @@ import (
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
-	"weir/connectors/kafka/kafkatest/jvm"
+	"weir/connectors/program"
+	"weir/connectors/program/jvm"
 )
 
 // Version is the Apache Kafka that is run.
@@ -27,7 +28,7 @@ const Version = "4.1.0"
 var Production = []string{"-Xms6g", "-Xmx6g", "-XX:MetaspaceSize=96m", "-XX:G1HeapRegionSize=16M", "-XX:MinMetaspaceFreeRatio=50", "-XX:MaxMetaspaceFreeRatio=80"}
 
 // MissingError says that this machine has not what a broker needs: Java, or Maven to fetch it with.
-type MissingError = jvm.MissingError
+type MissingError = program.MissingError
 
 // Broker is a process of Apache Kafka. Its methods are any goroutine's, one at a time.
 type Broker struct {
@@ -38,7 +39,7 @@ type Broker struct {
 	java []string // further options of its Java process
 
 	mu   sync.Mutex
-	proc *jvm.Process
+	proc *program.Process
 }
 
 // sweep removes what brokers of processes that are gone left behind.
@@ -49,7 +50,7 @@ func sweep(root string) {
 		if err != nil {
 			continue
 		}
-		if p, err := os.FindProcess(pid); err == nil && jvm.Alive(p) {
+		if p, err := os.FindProcess(pid); err == nil && program.Alive(p) {
 			continue
 		}
 		_ = os.RemoveAll(d)
@@ -72,15 +73,15 @@ func Start(java ...string) (*Broker, error) {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, err
 	}
-	port, err := jvm.FreePort()
+	port, err := program.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	controller, err := jvm.FreePort()
+	controller, err := program.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	sasl, err := jvm.FreePort()
+	sasl, err := program.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ log.retention.check.interval.ms=1000
 	}
 	format := exec.Command("java", "-Xmx256m", "-cp", lib+"/*", "kafka.tools.StorageTool", "format", "-t", "d2VpcnRlc3R3ZWlydGVzdA", "-c", conf)
 	if out, err := format.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("format Kafka's storage: %w\n%s", err, jvm.Tail(string(out)))
+		return nil, fmt.Errorf("format Kafka's storage: %w\n%s", err, program.Tail(string(out)))
 	}
 	if err := b.start(); err != nil {
 		b.Kill()
@@ -131,7 +132,7 @@ func (b *Broker) start() error {
 	args := append([]string{"-server", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
 		"-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"}, b.java...)
 	cmd := exec.Command("java", append(args, "-cp", b.lib+"/*", "kafka.Kafka", filepath.Join(b.dir, "server.properties"))...)
-	proc, err := jvm.Start(cmd, filepath.Join(b.dir, "server.log"))
+	proc, err := program.Start(cmd, filepath.Join(b.dir, "server.log"))
 	if err != nil {
 		return err
 	}
@@ -195,7 +196,7 @@ func (b *Broker) Tool(class string, args ...string) (string, error) {
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("%s: %w\n%s", class, err, jvm.Tail(stderr.String()))
+		return stdout.String(), fmt.Errorf("%s: %w\n%s", class, err, program.Tail(stderr.String()))
 	}
 	return stdout.String(), nil
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package jvm
+package program
 
 import (
 	"os"

@@ -1,11 +1,9 @@
-// Package jvm runs Java programs beside tests and benchmarks: their jars are fetched by Maven at the first use on a machine and
-// kept in a cache folder; their processes die with the one that started them.
-package jvm
+// Package program runs programs beside tests and benchmarks: brokers, databases, other engines. What they are made of is kept in a cache folder,
+// their processes die with the one that started them.
+package program
 
 import (
-	"encoding/xml"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -13,14 +11,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/gofrs/flock"
 )
 
-// MissingError says that this machine has not what a Java program needs: Java itself, or something to fetch it with.
+// MissingError says that this machine has not what a program needs: the program itself, or something to fetch it with.
 type MissingError struct{ What string }
 
 func (e *MissingError) Error() string { return e.What }
@@ -53,59 +50,6 @@ func Once(name string, fill func(dir string) error) (string, error) {
 		return "", err
 	}
 	return dir, os.WriteFile(complete, nil, 0o644)
-}
-
-// Jars is the folder with the jars of Maven artifacts, given as group:artifact:version, and of what they depend on. The folder lies
-// in that of the cache which has the given name.
-func Jars(name string, artifacts ...string) (string, error) {
-	if _, err := exec.LookPath("java"); err != nil {
-		return "", &MissingError{"no java on this machine (Java 17 or newer is needed)"}
-	}
-	dir, err := Once(name, func(dir string) error { return Maven(dir, filepath.Join(dir, "lib"), false, artifacts...) })
-	return filepath.Join(dir, "lib"), err
-}
-
-// Maven copies the jars of artifacts into lib; alone leaves out what they depend on. It works in the folder dir.
-func Maven(dir, lib string, alone bool, artifacts ...string) error {
-	mvn, err := exec.LookPath("mvn")
-	if err != nil {
-		return &MissingError{"no mvn on this machine to fetch " + strings.Join(artifacts, ", ") + " with"}
-	}
-	pom, err := pomOf(artifacts)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), pom, 0o644); err != nil {
-		return err
-	}
-	cmd := exec.Command(mvn, "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory="+lib, fmt.Sprintf("-DexcludeTransitive=%t", alone))
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return &MissingError{fmt.Sprintf("mvn could not fetch %s: %v\n%s", strings.Join(artifacts, ", "), err, Tail(string(out)))}
-	}
-	return nil
-}
-
-func pomOf(artifacts []string) ([]byte, error) {
-	type dependency struct {
-		Group    string `xml:"groupId"`
-		Artifact string `xml:"artifactId"`
-		Version  string `xml:"version"`
-	}
-	pom := struct {
-		XMLName xml.Name `xml:"http://maven.apache.org/POM/4.0.0 project"`
-		Model   string   `xml:"modelVersion"`
-		dependency
-		Dependencies []dependency `xml:"dependencies>dependency"`
-	}{Model: "4.0.0", dependency: dependency{"weir", "jars", "1"}}
-	for _, a := range artifacts {
-		part := strings.Split(a, ":")
-		if len(part) != 3 {
-			return nil, fmt.Errorf("%q is not group:artifact:version", a)
-		}
-		pom.Dependencies = append(pom.Dependencies, dependency{part[0], part[1], part[2]})
-	}
-	return xml.MarshalIndent(pom, "", "  ")
 }
 
 // Tail is the end of a program's output, for an error.
