@@ -146,216 +146,6 @@ func Kind(n physical.Node) string {
 // line is an operator and what it does.
 func line(n physical.Node) string { return Kind(n) + "(" + strings.Join(arguments(n), ", ") + ")" }
 
-// arguments is what an operator does, piece by piece.
-func arguments(n physical.Node) []string {
-	in := func() []physical.Column { return n.Inputs()[0].Base().Columns }
-	args := []string{}
-	add := func(name, value string) {
-		if value != "" {
-			args = append(args, name+"="+value)
-		}
-	}
-	switch n := n.(type) {
-	case *physical.Scan:
-		args = append(args, scalar.QuoteName(n.Table.Name))
-		add("connector", n.Table.Connector)
-		add("columns", scanned(n))
-		if n.Filter != nil {
-			add("filter", scalar.Format(n.Filter, false))
-		}
-	case *physical.Values:
-		add("rows", fmt.Sprint(len(n.Rows)))
-	case *physical.LateRows:
-		args = append(args, scalar.QuoteName(n.Table))
-		add("of", n.Of)
-	case *physical.Calc:
-		if n.Filter != nil {
-			add("where", scalar.Format(n.Filter, false))
-		}
-		add("select", selects(n))
-	case *physical.WindowTVF:
-		add("window", window(n.Window, in()))
-	case *physical.SessionTVF:
-		add("partition", optional(in(), n.Partition))
-		add("window", window(n.Window, in()))
-	case *physical.LocalAggregate:
-		add("keys", pick(in(), n.Keys))
-		if n.Window != nil {
-			add("window", window(*n.Window, in()))
-		}
-		if len(n.Split) > 0 {
-			add("apart", pick(in(), n.Split))
-		}
-		add("aggs", aggs(n.Aggs, in()))
-	case *physical.WindowAggregate:
-		add("keys", pick(in(), n.Keys))
-		add("window", window(n.Window, in()))
-		add("aggs", aggs(n.Aggs, in()))
-		if len(n.WindowColumns) > 0 {
-			add("and", "["+strings.Join(n.WindowColumns, ", ")+"]")
-		}
-		if n.Input.Base().Changelog.Mode != catalog.InsertOnly {
-			args = append(args, "retracting input")
-		}
-	case *physical.GroupAggregate:
-		add("keys", pick(in(), n.Keys))
-		add("aggs", aggs(n.Aggs, in()))
-		if n.InputRetracts {
-			args = append(args, "retracting input")
-		}
-		if n.Always {
-			args = append(args, "of no rows, too")
-		}
-	case *physical.ChangelogNormalize:
-		add("keys", pick(in(), n.Keys))
-	case *physical.UpsertMaterialize:
-		add("keys", pick(in(), n.Keys))
-	case *physical.Final:
-		if len(n.Order) > 0 {
-			add("order", order(n.Order, in()))
-		}
-	case *physical.Sort:
-		if n.ProcTime {
-			args = append(args, "by processing time")
-		}
-		add("order", order(append([]physical.SortKey{{Column: n.Time, NullsFirst: true}}, n.Then...), in()))
-	case *physical.Expand:
-		var lists []string
-		for _, cols := range n.Null {
-			lists = append(lists, pick(in(), cols))
-		}
-		add("null", "["+strings.Join(lists, ", ")+"]")
-		add("id", scalar.QuoteName(in()[n.ID].Name))
-	case *physical.Replicate:
-		add("times", scalar.QuoteName(in()[n.Times].Name))
-	case *physical.Unnest:
-		if n.Outer {
-			args = append(args, "left")
-		}
-		add("list", scalar.QuoteName(in()[n.List].Name))
-		add("columns", names(n.Columns[len(in())-1:]))
-	case *physical.Over:
-		add("partition", optional(in(), n.Partition))
-		add("order", scalar.QuoteName(in()[n.Time].Name))
-		add("frame", frame(n.Rows, n.Preceding))
-		add("calls", aggs(n.Calls, in()))
-	case *physical.FinalOver:
-		add("partition", optional(in(), n.Partition))
-		if len(n.Order) > 0 {
-			add("order", order(n.Order, in()))
-		}
-		add("frame", finalFrame(n, in()))
-		add("calls", aggs(n.Calls, in()))
-	case *physical.SortedOver:
-		add("partition", optional(in(), n.Partition))
-		add("order", order(n.Order, in()))
-		add("frame", frame(n.Rows, -1))
-		add("calls", aggs(n.Calls, in()))
-	case *physical.Match:
-		args = append(args, matchArgs(n, in())...)
-	case *physical.WindowRank:
-		add("partition", optional(in(), n.Partition))
-		add("window", window(n.Window, in()))
-		add("order", order(n.Order, in()))
-		add("rows", fmt.Sprintf("%d..%d", n.From, n.To))
-		if n.Number {
-			args = append(args, "with number")
-		}
-	case *physical.Rank:
-		add("partition", optional(in(), n.Partition))
-		if len(n.Order) > 0 {
-			add("order", order(n.Order, in()))
-		}
-		add("rows", fmt.Sprintf("%d..%d", n.From, n.To))
-		if n.Number {
-			args = append(args, "with number")
-		}
-		if n.InputRetracts {
-			args = append(args, "retracting input")
-		}
-	case *physical.Deduplicate:
-		add("keys", pick(in(), n.Keys))
-		which, by := "first", "processing time"
-		if n.Last {
-			which = "last"
-		}
-		if n.Time >= 0 {
-			by = scalar.QuoteName(in()[n.Time].Name)
-		}
-		args = append(args, which+" by "+by)
-	case *physical.Join:
-		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
-		if n.Filter != nil {
-			add("where", scalar.Format(n.Filter, false))
-		}
-	case *physical.WindowJoin:
-		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
-		add("window", window(n.LeftWindow, in()))
-		if n.Filter != nil {
-			add("where", scalar.Format(n.Filter, false))
-		}
-	case *physical.LookupJoin:
-		args = append(args, lookupArgs(n)...)
-	case *physical.VectorSearch:
-		args = append(args, searchArgs(n)...)
-	case *physical.TemporalJoin:
-		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
-		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
-		add("as of", scalar.QuoteName(l.Name))
-		add("versions by", scalar.QuoteName(r.Name))
-		if n.Filter != nil {
-			add("where", scalar.Format(n.Filter, false))
-		}
-	case *physical.IntervalJoin:
-		args = append(args, joinArgs(n.Kind, n.Equi, n.Left, n.Right)...)
-		l, r := n.Left.Base().Columns[n.LeftTime], n.Right.Base().Columns[n.RightTime]
-		add("times", fmt.Sprintf("%s BETWEEN %s + %s AND %s + %s", scalar.QuoteName(r.Name), scalar.QuoteName(l.Name), scalar.IntervalText(n.Lower),
-			scalar.QuoteName(l.Name), scalar.IntervalText(n.Upper)))
-		if n.ProcTime {
-			args = append(args, "by processing time")
-		}
-		if n.Filter != nil {
-			add("where", scalar.Format(n.Filter, false))
-		}
-	case *physical.Exchange:
-		if len(n.Keys) == 0 {
-			args = append(args, "single")
-		} else {
-			add("hash", pick(in(), n.Keys))
-		}
-	case *physical.Sink:
-		args = append(args, scalar.QuoteName(n.Table.Name))
-		add("connector", n.Table.Connector)
-		var cols []string
-		for _, f := range n.Fields {
-			cols = append(cols, scalar.QuoteName(n.Table.Columns[f].Name))
-		}
-		add("columns", "["+strings.Join(cols, ", ")+"]")
-		if n.Key != nil {
-			var key []string
-			for _, k := range n.Key {
-				key = append(key, scalar.QuoteName(n.Table.Columns[n.Fields[k]].Name))
-			}
-			add("key", "["+strings.Join(key, ", ")+"]")
-		}
-		if n.Table.Partitions != nil {
-			var parts []string
-			for _, p := range n.Table.Partitions {
-				part := scalar.QuoteName(p)
-				if v, static := n.Static[p]; static {
-					part += "='" + strings.ReplaceAll(v, "'", "''") + "'"
-				}
-				parts = append(parts, part)
-			}
-			add("partitions", "["+strings.Join(parts, ", ")+"]")
-		}
-		if n.Overwrite {
-			add("overwrite", "true")
-		}
-	}
-	return args
-}
-
 // props is the streaming properties of n.
 func (p *printer) props(n physical.Node) []string {
 	var out []string
@@ -373,91 +163,10 @@ func (p *printer) props(n physical.Node) []string {
 	if _, isSink := n.(*physical.Sink); !isSink && base.Changelog.Key != nil {
 		out = append(out, "key="+pick(base.Columns, base.Changelog.Key))
 	}
-	switch n := n.(type) {
-	case *physical.Scan:
-		if w := n.Watermark; w != nil {
-			text := scalar.Format(w.Expr, false)
-			if w.Idle > 0 {
-				text += " idle after " + length(w.Idle.Microseconds())
-			}
-			switch {
-			case w.OnEvent:
-				text += " after each row"
-			case w.Every > 0:
-				text += " every " + length(w.Every.Microseconds())
-			case w.Every < 0:
-				text += " at the end only"
-			}
-			if a := w.Alignment; a != nil {
-				text += " aligned in group " + a.Group + " within " + length(a.MaxDrift.Microseconds())
-			}
-			out = append(out, "watermark "+scalar.QuoteName(w.Name)+"="+text)
-		}
-	case *physical.SessionTVF:
-		out = append(out, "state until the session ends")
-	case *physical.WindowAggregate:
-		if sessions(n) {
-			out = append(out, "state until the session ends")
-			break
-		}
-		out = append(out, "state until the window closes")
-	case *physical.WindowRank, *physical.WindowJoin:
-		out = append(out, "state until the window closes")
-	case *physical.GroupAggregate:
-		if m := n.MiniBatch; m != nil {
-			out = append(out, miniBatch(m))
-		}
-		out = append(out, state(n.TTL))
-	case *physical.ChangelogNormalize:
-		out = append(out, state(n.TTL))
-	case *physical.UpsertMaterialize:
-		out = append(out, state(n.TTL))
-	case *physical.Over:
-		if d, ok := n.Forgotten(); ok {
-			out = append(out, "state within "+length(d))
-		} else {
-			out = append(out, state(n.TTL))
-		}
-	case *physical.Match:
-		if n.Within > 0 {
-			out = append(out, "state within "+length(n.Within))
-		} else {
-			out = append(out, "state while a match may go on")
-		}
-	case *physical.FinalOver:
-		out = append(out, "state until the end")
-	case *physical.SortedOver:
-		out = append(out, state(n.TTL))
-	case *physical.Final:
-		out = append(out, "state until the end")
-	case *physical.Sort:
-		until := "the watermark passes"
-		if n.ProcTime {
-			until = "the millisecond is over"
-		}
-		out = append(out, "state until "+until)
-	case *physical.Rank:
-		out = append(out, state(n.TTL))
-	case *physical.Deduplicate:
-		out = append(out, state(n.TTL))
-	case *physical.Join:
-		if n.LeftTTL == n.RightTTL {
-			out = append(out, state(n.LeftTTL))
-		} else {
-			out = append(out, "left: "+state(n.LeftTTL), "right: "+state(n.RightTTL))
-		}
-	case *physical.LookupJoin:
-		if n.Keep != nil {
-			out = append(out, "what was found: "+state(n.TTL))
-		}
-		if n.Waits() {
-			out = append(out, "state until rows are asked for again")
-		}
-	case *physical.TemporalJoin:
-		out = append(out, "rows until the watermark passes them", "versions: "+state(n.TTL))
-	case *physical.IntervalJoin:
-		out = append(out, "state until the times are too far apart")
+	if scan, ok := n.(*physical.Scan); ok && scan.Watermark != nil {
+		out = append(out, watermark(scan.Watermark))
 	}
+	out = append(out, lifetime(n)...)
 	for i, l := range base.Late {
 		if l == nil {
 			continue
@@ -477,6 +186,95 @@ func (p *printer) props(n physical.Node) []string {
 		}
 	}
 	return append(out, "id="+base.ID)
+}
+
+// watermark says how a source tells event time.
+func watermark(w *physical.Watermark) string {
+	text := scalar.Format(w.Expr, false)
+	if w.Idle > 0 {
+		text += " idle after " + length(w.Idle.Microseconds())
+	}
+	switch {
+	case w.OnEvent:
+		text += " after each row"
+	case w.Every > 0:
+		text += " every " + length(w.Every.Microseconds())
+	case w.Every < 0:
+		text += " at the end only"
+	}
+	if a := w.Alignment; a != nil {
+		text += " aligned in group " + a.Group + " within " + length(a.MaxDrift.Microseconds())
+	}
+	return "watermark " + scalar.QuoteName(w.Name) + "=" + text
+}
+
+// lifetime says how long n keeps its state; nil where it has none.
+func lifetime(n physical.Node) []string {
+	switch n := n.(type) {
+	case *physical.SessionTVF:
+		return []string{"state until the session ends"}
+	case *physical.WindowAggregate:
+		if sessions(n) {
+			return []string{"state until the session ends"}
+		}
+		return []string{"state until the window closes"}
+	case *physical.WindowRank, *physical.WindowJoin:
+		return []string{"state until the window closes"}
+	case *physical.GroupAggregate:
+		if m := n.MiniBatch; m != nil {
+			return []string{miniBatch(m), state(n.TTL)}
+		}
+		return []string{state(n.TTL)}
+	case *physical.ChangelogNormalize:
+		return []string{state(n.TTL)}
+	case *physical.UpsertMaterialize:
+		return []string{state(n.TTL)}
+	case *physical.Over:
+		if d, ok := n.Forgotten(); ok {
+			return []string{"state within " + length(d)}
+		}
+		return []string{state(n.TTL)}
+	case *physical.Match:
+		if n.Within > 0 {
+			return []string{"state within " + length(n.Within)}
+		}
+		return []string{"state while a match may go on"}
+	case *physical.FinalOver:
+		return []string{"state until the end"}
+	case *physical.SortedOver:
+		return []string{state(n.TTL)}
+	case *physical.Final:
+		return []string{"state until the end"}
+	case *physical.Sort:
+		until := "the watermark passes"
+		if n.ProcTime {
+			until = "the millisecond is over"
+		}
+		return []string{"state until " + until}
+	case *physical.Rank:
+		return []string{state(n.TTL)}
+	case *physical.Deduplicate:
+		return []string{state(n.TTL)}
+	case *physical.Join:
+		if n.LeftTTL == n.RightTTL {
+			return []string{state(n.LeftTTL)}
+		}
+		return []string{"left: " + state(n.LeftTTL), "right: " + state(n.RightTTL)}
+	case *physical.LookupJoin:
+		var out []string
+		if n.Keep != nil {
+			out = append(out, "what was found: "+state(n.TTL))
+		}
+		if n.Waits() {
+			out = append(out, "state until rows are asked for again")
+		}
+		return out
+	case *physical.TemporalJoin:
+		return []string{"rows until the watermark passes them", "versions: " + state(n.TTL)}
+	case *physical.IntervalJoin:
+		return []string{"state until the times are too far apart"}
+	}
+	return nil
 }
 
 func state(ttl time.Duration) string {

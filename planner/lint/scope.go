@@ -119,11 +119,6 @@ func column(rels []rel, ref *ast.ColumnRef) (*catalog.Table, *catalog.Column) {
 	return nil, nil
 }
 
-// isRowTime reports whether c is the column of its table's WATERMARK.
-func isRowTime(t *catalog.Table, c *catalog.Column) bool {
-	return t.Watermark != nil && &t.Columns[t.Watermark.Column] == c
-}
-
 var unitMicros = map[string]int64{
 	"SECOND": 1e6, "MINUTE": 60e6, "HOUR": 3600e6, "DAY": 86400e6, "WEEK": 7 * 86400e6,
 	"MONTH": 30 * 86400e6, "QUARTER": 91 * 86400e6, "YEAR": 365 * 86400e6,
