@@ -90,23 +90,10 @@ func (b *Binder) body(q ast.QueryBody) logical.Node {
 func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) logical.Node {
 	found := len(b.Diags.All)
 	given := b.readHints(c.Hints)
-	var in logical.Node
-	var s *scope
 	dep, inFrom := b.dep, b.inFrom
 	b.dep, b.inFrom = nil, dep
 	defer func() { b.dep, b.inFrom = dep, inFrom }()
-	if c.From == nil {
-		in, s = oneRow(c.Sp), &scope{what: "a SELECT without FROM"}
-	} else {
-		around := b.hints
-		b.hints = given
-		if dep != nil && unnests(c.From) {
-			b.lead = dep
-		}
-		in, s = b.from(c.From)
-		b.lead = nil
-		b.hints = around
-	}
+	in, s := b.selectFrom(c, dep, given)
 	if in == nil {
 		return nil
 	}
@@ -114,35 +101,13 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	in, s = dep.join(b, in, s)
 	b.inFrom = nil
 	if c.Where != nil {
-		since := len(b.Diags.All)
-		x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
-		if k == nil && !b.hasSubquery(c.Where) {
-			if cond := x.condition(c.Where, "WHERE"); cond != nil {
-				in = where(in, cond, b.Functions["AND"])
-			}
-		} else if conds := x.conditions(c.Where, k); conds != nil {
-			in = conds.over(in, b)
-		}
-		b.explainAliases(c, "WHERE", since)
-		if len(s.cols) > 0 {
-			s.cols = in.Cols()[:len(s.cols)] // a join's time attributes depend on its condition
-		}
+		in = b.selectWhere(c, k, in, s)
 	}
 	var g *grouping
-	grouped := len(c.GroupBy) > 0 || c.Having != nil || !c.GroupAt.IsZero()
-	var firstAgg diag.Span
-	for _, it := range c.Items {
-		if it.Expr != nil && b.containsAggregate(it.Expr) {
-			grouped = true
-			if firstAgg.IsZero() {
-				firstAgg = it.Expr.Span()
-			}
-		}
-	}
-	if grouped {
+	if first, grouped := b.isGrouped(c); grouped {
 		g = b.newGrouping(c, in, s)
 		g.ttl = given.ttl(s)
-		g.firstAgg = firstAgg
+		g.firstAgg = first
 		if g.broken {
 			return nil
 		}
@@ -157,25 +122,8 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	if by != nil && ok {
 		exprs, names, ok = by.bind(x, c, exprs, names)
 	}
-	var qualify scalar.Expr
-	if c.Qualify != nil {
-		q := &exprBinder{Binder: b, scope: s, clause: "QUALIFY", agg: g, over: over}
-		if qualify = q.condition(c.Qualify, "QUALIFY"); qualify != nil && len(over.calls) == 0 {
-			b.Diags.Errorf(codes.Over, c.Qualify.Span(), "QUALIFY is for conditions on OVER, and this query has none").Help("write WHERE, or HAVING for groups")
-		}
-	}
-	var having scalar.Expr
-	var conds *conditions
-	if c.Having != nil {
-		since := len(b.Diags.All)
-		h := &exprBinder{Binder: b, scope: s, clause: "HAVING", agg: g}
-		if b.hasSubquery(c.Having) {
-			conds = h.conditions(c.Having, nil)
-		} else {
-			having = h.condition(c.Having, "HAVING")
-		}
-		b.explainAliases(c, "HAVING", since)
-	}
+	qualify := b.selectQualify(c, s, g, over)
+	having, conds := b.selectHaving(c, s, g)
 	var hidden []scalar.Expr
 	if k != nil && ok {
 		hidden = k.lift(b, c, g, len(exprs), len(over.calls) > 0)
@@ -201,23 +149,20 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	if conds != nil {
 		in = conds.over(in, b)
 	}
+	filter := having
 	if len(over.calls) > 0 {
 		if having != nil {
-			in, having = logical.NewFilter(in, having, c.Having.Span()), nil
+			in = logical.NewFilter(in, having, c.Having.Span())
 		}
 		var placed func(scalar.Expr) scalar.Expr
 		in, placed = over.node(in)
-		for i, e := range exprs {
-			exprs[i] = placed(e)
-		}
-		having = placed(qualify)
+		placeAll(exprs, placed)
+		filter = placed(qualify)
 	}
 	if len(x.subs.values) > 0 {
-		var place func(scalar.Expr) scalar.Expr
-		in, place = x.subs.attach(in, b)
-		for i, e := range exprs {
-			exprs[i] = place(e)
-		}
+		var placed func(scalar.Expr) scalar.Expr
+		in, placed = x.subs.attach(in, b)
+		placeAll(exprs, placed)
 	}
 	if k != nil && k.one && k.scalar && len(exprs) == 1 {
 		k.value = zeroCounts(b, g, exprs[0])
@@ -226,13 +171,94 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	for i, h := range hidden {
 		exprs, names = append(exprs, h), append(names, fmt.Sprintf("$c%d", i))
 	}
-	var out logical.Node = logical.NewCalc(in, having, exprs, names, c.Sp)
+	var out logical.Node = logical.NewCalc(in, filter, exprs, names, c.Sp)
 	if c.Distinct {
 		at := c.Sp
 		at.End = at.Start + len(strings.TrimRight(at.File.Text[at.Start:c.Items[0].Sp.Start], " \t\r\n"))
 		out = distinct(out, at)
 	}
 	return out
+}
+
+// selectFrom binds FROM under the hints of the SELECT; one row where there is none. dep is what the query around hands in.
+func (b *Binder) selectFrom(c *ast.SelectCore, dep *dependence, given *hints) (logical.Node, *scope) {
+	if c.From == nil {
+		return oneRow(c.Sp), &scope{what: "a SELECT without FROM"}
+	}
+	around := b.hints
+	b.hints = given
+	if dep != nil && unnests(c.From) {
+		b.lead = dep
+	}
+	in, s := b.from(c.From)
+	b.lead = nil
+	b.hints = around
+	return in, s
+}
+
+// selectWhere is in with the rows that WHERE lets through.
+func (b *Binder) selectWhere(c *ast.SelectCore, k *correlation, in logical.Node, s *scope) logical.Node {
+	since := len(b.Diags.All)
+	x := &exprBinder{Binder: b, scope: s, clause: "WHERE"}
+	if k == nil && !b.hasSubquery(c.Where) {
+		if cond := x.condition(c.Where, "WHERE"); cond != nil {
+			in = where(in, cond, b.Functions["AND"])
+		}
+	} else if conds := x.conditions(c.Where, k); conds != nil {
+		in = conds.over(in, b)
+	}
+	b.explainAliases(c, "WHERE", since)
+	if len(s.cols) > 0 {
+		s.cols = in.Cols()[:len(s.cols)] // a join's time attributes depend on its condition
+	}
+	return in
+}
+
+// isGrouped reports a SELECT that aggregates; first is its first aggregate, zero where none stands in the SELECT list.
+func (b *Binder) isGrouped(c *ast.SelectCore) (first diag.Span, grouped bool) {
+	grouped = len(c.GroupBy) > 0 || c.Having != nil || !c.GroupAt.IsZero()
+	for _, it := range c.Items {
+		if it.Expr != nil && b.containsAggregate(it.Expr) {
+			return it.Expr.Span(), true
+		}
+	}
+	return first, grouped
+}
+
+// selectQualify binds QUALIFY; nil where there is none.
+func (b *Binder) selectQualify(c *ast.SelectCore, s *scope, g *grouping, over *overs) scalar.Expr {
+	if c.Qualify == nil {
+		return nil
+	}
+	q := &exprBinder{Binder: b, scope: s, clause: "QUALIFY", agg: g, over: over}
+	cond := q.condition(c.Qualify, "QUALIFY")
+	if cond != nil && len(over.calls) == 0 {
+		b.Diags.Errorf(codes.Over, c.Qualify.Span(), "QUALIFY is for conditions on OVER, and this query has none").Help("write WHERE, or HAVING for groups")
+	}
+	return cond
+}
+
+// selectHaving binds HAVING: one condition, or several where there are queries in it; neither where there is none.
+func (b *Binder) selectHaving(c *ast.SelectCore, s *scope, g *grouping) (cond scalar.Expr, conds *conditions) {
+	if c.Having == nil {
+		return nil, nil
+	}
+	since := len(b.Diags.All)
+	h := &exprBinder{Binder: b, scope: s, clause: "HAVING", agg: g}
+	if b.hasSubquery(c.Having) {
+		conds = h.conditions(c.Having, nil)
+	} else {
+		cond = h.condition(c.Having, "HAVING")
+	}
+	b.explainAliases(c, "HAVING", since)
+	return cond, conds
+}
+
+// placeAll puts place(e) in the place of every expression.
+func placeAll(exprs []scalar.Expr, place func(scalar.Expr) scalar.Expr) {
+	for i, e := range exprs {
+		exprs[i] = place(e)
+	}
 }
 
 func errorsSince(l *diag.List, n int) bool {
