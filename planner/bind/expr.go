@@ -23,6 +23,8 @@ type exprBinder struct {
 	over   *overs      // set where OVER may stand
 	match  *matching   // set in MATCH_RECOGNIZE
 	subs   *subqueries // set where sub-queries may be values
+	// listed is the columns of the SELECT list, which go before those of FROM by their names; set in ORDER BY.
+	listed map[string]scalar.Expr
 	// correlated: columns of the query around this one may be named.
 	correlated bool
 	outer      *exprBinder      // of the query around this one; set while a sub-query of this one is bound
@@ -38,6 +40,11 @@ func (b *Binder) scalarOver(e ast.Expr, s *scope, clause string) scalar.Expr {
 
 // bind is e with types; nil after a finding.
 func (x *exprBinder) bind(e ast.Expr) scalar.Expr {
+	if c, ok := e.(*ast.ColumnRef); ok && x.within == "" && len(c.Name.Parts) == 1 {
+		if v := x.listed[c.Name.Parts[0].Name]; v != nil {
+			return v
+		}
+	}
 	if x.agg != nil && x.within == "" {
 		if k := x.agg.key(x, e); k != nil {
 			return k

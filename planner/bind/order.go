@@ -220,6 +220,12 @@ func (o *ordering) bind(x *exprBinder, c *ast.SelectCore, exprs []scalar.Expr, n
 	o.width = len(exprs)
 	y := *x
 	y.clause = "ORDER BY"
+	y.listed = map[string]scalar.Expr{}
+	for i, n := range names {
+		if y.listed[n] == nil {
+			y.listed[n] = exprs[i]
+		}
+	}
 	for _, it := range o.items {
 		at, ok := o.place(x.Binder, it, names[:o.width])
 		if !ok {
