@@ -74,6 +74,8 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 		return "write MODIFY, the column and its new type"
 	case at(0).Is("ALTER") && t.Kind == token.Word && i == 1:
 		return "write ALTER TABLE " + text(t)
+	case at(0).Is("ALTER") && t.Is("PARTITION"):
+		return "leave it out: the folders of a table that is PARTITIONED BY are made as rows are written"
 	case before.Is("IF") && t.Is("EXIST"):
 		return "write IF EXISTS"
 	case before.Is("USE") && (t.Is("DATABASE") || t.Is("SCHEMA")), at(i-2).Is("USE") && (before.Is("DATABASE") || before.Is("SCHEMA")):
@@ -150,6 +152,10 @@ var foreignStatements = map[string]string{
 	"TERMINATE": "write STOP JOB 'id'; SHOW JOBS lists them",
 	"LIST":      "write SHOW TABLES",
 	"UNSET":     "write RESET 'key'",
+	"QUIT":      "leave it out: a file ends with its last statement",
+	"EXIT":      "leave it out: a file ends with its last statement",
+	"HELP":      "it is for the shell, where it is written .help",
+	"CLEAR":     "it is for the shell, where it is ^L",
 }
 
 // intervalHelp reads PostgreSQL's form of an interval, '5 minutes'.

@@ -8,6 +8,11 @@ import (
 	"weir/parser/token"
 )
 
+const (
+	inMemory    = "a catalog or database is a name and nothing more; SHOW TABLES lists what is in it"
+	ofFunctions = "weir docs functions NAME tells it, and .functions NAME in the shell"
+)
+
 // refusals are the statements of the dialect that weir has not, by their first words, and
 // what to do instead.
 var refusals = []struct{ words, help string }{
@@ -21,28 +26,37 @@ var refusals = []struct{ words, help string }{
 	{"CREATE TEMPORARY FUNCTION", "use the built-in functions"},
 	{"CREATE FUNCTION", "use the built-in functions"},
 	{"CREATE SCHEMA", "write CREATE DATABASE"},
-	{"CREATE MODEL", ""},
+	{"CREATE OR ALTER", "DROP ... IF EXISTS first, then CREATE"},
+	{"CREATE MODEL", "there are no models: what one says of a row must come with the rows"},
 	{"CREATE CONNECTION", "write the connection's options into WITH (...)"},
 	{"CREATE MATERIALIZED TABLE", "create a table and fill it with INSERT INTO ... SELECT"},
 	{"CREATE MATERIALIZED VIEW", "CREATE VIEW gives a query a name; what is to be kept goes into a table by INSERT INTO ... SELECT"},
 	{"CREATE INDEX", "leave it out: what a query looks up by is in its state"},
-	{"DROP TEMPORARY SYSTEM FUNCTION", ""},
-	{"DROP TEMPORARY FUNCTION", ""},
-	{"DROP FUNCTION", ""},
-	{"DROP MODEL", ""},
-	{"DROP CONNECTION", ""},
-	{"DROP MATERIALIZED TABLE", ""},
+	{"DROP TEMPORARY SYSTEM FUNCTION", "leave it out: there are the built-in functions alone"},
+	{"DROP TEMPORARY FUNCTION", "leave it out: there are the built-in functions alone"},
+	{"DROP FUNCTION", "leave it out: there are the built-in functions alone"},
+	{"DROP MODEL", "leave it out: there are no models"},
+	{"DROP CONNECTION", "leave it out: tables have the options of their connection"},
+	{"DROP MATERIALIZED TABLE", "write DROP TABLE"},
 	{"UPDATE", "a stream is changed by what is inserted into it"},
 	{"DELETE", "a stream is changed by what is inserted into it"},
 	{"MERGE", "a stream is changed by what is inserted into it"},
 	{"UPSERT", "write INSERT INTO a table with a PRIMARY KEY"},
-	{"TRUNCATE", ""},
-	{"CALL", ""},
-	{"COMPILE PLAN", ""},
-	{"COMPILE AND EXECUTE PLAN", ""},
-	{"EXECUTE PLAN", ""},
-	{"DESCRIBE CATALOG", ""}, {"DESCRIBE DATABASE", ""}, {"DESCRIBE FUNCTION", ""}, {"DESCRIBE MODEL", ""},
-	{"DESC CATALOG", ""}, {"DESC DATABASE", ""}, {"DESC FUNCTION", ""}, {"DESC MODEL", ""},
+	{"TRUNCATE", "leave it out: a table is a topic, which Kafka's own tools empty"},
+	{"CALL", "leave it out: there are no procedures"},
+	{"COMPILE PLAN", "leave it out: a job is planned when it starts, and weir diff says whether it can go on with its state"},
+	{"COMPILE AND EXECUTE PLAN", "write the INSERT alone: a job is planned when it starts"},
+	{"EXECUTE PLAN", "write the INSERT: a job is planned when it starts"},
+	{"DESCRIBE CATALOG", inMemory}, {"DESCRIBE DATABASE", inMemory}, {"DESCRIBE FUNCTION", ofFunctions}, {"DESCRIBE MODEL", "leave it out: there are no models"},
+	{"DESC CATALOG", inMemory}, {"DESC DATABASE", inMemory}, {"DESC FUNCTION", ofFunctions}, {"DESC MODEL", "leave it out: there are no models"},
+	{"SHOW FULL MODULES", "write SHOW MODULES"},
+	{"SHOW JARS", "leave it out: connectors and formats are built in"},
+	{"SHOW PROCEDURES", "leave it out: there are no procedures"},
+	{"SHOW MODELS", "leave it out: there are no models"},
+	{"SHOW PARTITIONS", "weir sql: DESCRIBE TOPIC 't' shows the partitions of a topic"},
+	{"SHOW CREATE CATALOG", inMemory}, {"SHOW CREATE DATABASE", inMemory},
+	{"SHOW CREATE MATERIALIZED TABLE", "write SHOW CREATE TABLE"},
+	{"SHOW MATERIALIZED TABLES", "write SHOW TABLES"},
 	{"REPLACE TABLE", "DROP TABLE IF EXISTS first, then CREATE TABLE"},
 	{"START TRANSACTION", "a job's results are committed with its checkpoints"},
 	{"COMMIT", "a job's results are committed with its checkpoints"},

@@ -253,6 +253,21 @@ var inert = map[string]string{
 var instead = map[string]string{
 	"execution.state-recovery.path": "leave it out, and start with weir run --restore DIRECTORY",
 	"execution.savepoint.path":      "leave it out, and start with weir run --restore DIRECTORY",
+	"table.planner":                 "leave it out: there is one planner",
+	"execution.planner":             "leave it out: there is one planner",
+	"execution.type":                "write SET 'execution.runtime-mode' = 'streaming' or 'batch'",
+	"execution.result-mode":         "write SET 'sql-client.execution.result-mode'",
+	"execution.parallelism":         "write SET 'parallelism.default'",
+	// of Confluent's Flink
+	"sql.state-ttl":                "write SET 'table.exec.state.ttl'",
+	"sql.local-time-zone":          "write SET 'table.local-time-zone'",
+	"sql.current-catalog":          "write USE CATALOG name",
+	"sql.current-database":         "write USE name",
+	"sql.tables.scan.idle-timeout": "write SET 'table.exec.source.idle-timeout'",
+	"sql.tables.scan.startup.mode": "write 'scan.startup.mode' into the options of each table that is read",
+	"sql.tables.scan.bounded.mode": "write 'scan.bounded.mode' into the options of each table that is read",
+	"sql.snapshot.mode":            "write SET 'execution.runtime-mode' = 'batch', and 'scan.bounded.mode' = 'latest-offset' into the options of each table that is read",
+	"sql.dry-run":                  "leave it out, and look with weir check",
 }
 
 func (s *Session) set(st *ast.Set) Result {
