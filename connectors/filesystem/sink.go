@@ -148,7 +148,7 @@ func (k *sink) Writer(ctx *exec.TaskContext, _ exec.Committer) (exec.SinkWriter,
 		return nil, fmt.Errorf("table %s: %w", k.table, err)
 	}
 	if err := os.MkdirAll(k.dir, 0o777); err != nil {
-		return nil, exec.Fatalf("", "create the directory of table "+k.table, err)
+		return nil, exec.Fatalf("let 'path' be a folder that this user may write to", "create the directory of table "+k.table, err)
 	}
 	own, err := random(4)
 	if err != nil {

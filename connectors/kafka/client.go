@@ -91,9 +91,40 @@ type health struct {
 	mu       sync.Mutex
 	fatal    error
 	failed   chan struct{} // closed with the first fatal error
-	lastSaid time.Time
-	away     error // why no broker could be reached, the last time
+	away     error         // why no broker could be reached, the last time
 	awaySeen time.Time
+}
+
+// unreached is what the clients of this process have said of brokers that they do not reach: a job has several, and one line tells it.
+var unreached = outages{seen: map[string]*outage{}}
+
+type outages struct {
+	mu   sync.Mutex
+	seen map[string]*outage // by servers
+}
+
+// outage is brokers that were not reached.
+type outage struct {
+	last  time.Time     // when that was last noticed
+	next  time.Time     // when it may be said again
+	pause time.Duration // and how long that is after the line before
+}
+
+// said reports whether a client that does not reach servers now is to say so: at once, then at growing intervals.
+func (o *outages) said(servers string, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	x := o.seen[servers]
+	if x == nil || now.Sub(x.last) > time.Minute { // another one
+		x = &outage{pause: sayEvery}
+		o.seen[servers] = x
+	}
+	x.last = now
+	if now.Before(x.next) {
+		return false
+	}
+	x.next, x.pause = now.Add(x.pause), min(2*x.pause, time.Minute)
+	return true
 }
 
 func newHealth(log *slog.Logger, servers string) *health {
@@ -117,9 +148,8 @@ func (h *health) event(e ck.Error) {
 			h.away = e
 		}
 		h.awaySeen = time.Now()
-		if time.Since(h.lastSaid) > sayEvery {
-			h.lastSaid = time.Now()
-			h.log.Warn("no connection to Kafka at "+h.servers+", trying again", "cause", e.String())
+		if unreached.said(h.servers, h.awaySeen) {
+			h.log.Warn("no connection to Kafka at "+h.servers+", trying again", "cause", h.away.Error())
 		}
 	case ck.ErrGroupAuthorizationFailed:
 		// A consumer looks for its group's coordinator though it never joins; it does well without one.
@@ -155,7 +185,7 @@ func (h *health) unreachable(since time.Time) error {
 	return h.away
 }
 
-// sayEvery is how often a line about waiting is repeated.
+// sayEvery is when a line about waiting is first repeated; each further pause is twice as long.
 const sayEvery = 5 * time.Second
 
 // connectTimeout is how long a job waits for brokers and topics before it gives up.
@@ -169,8 +199,8 @@ func connectTimeout(cfg *config.Config) time.Duration {
 // await calls try until it succeeds, fails for good, or limit is over. While it waits it says so:
 // "waiting for topic ws on localhost:9092 (...)". try's ctx ends after some seconds.
 func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, where, help string, h *health, try func(ctx context.Context) error) error {
-	start, said := time.Now(), time.Now().Add(time.Second-sayEvery) // the first line comes after a second
-	pause := 50 * time.Millisecond
+	start, quiet := time.Now(), time.Second // before the next line about it
+	said, pause := start, 50*time.Millisecond
 	for {
 		step, cancel := context.WithTimeout(ctx, min(5*time.Second, limit))
 		err := tryUnless(step, cancel, h, try)
@@ -198,8 +228,8 @@ func await(ctx context.Context, log *slog.Logger, limit time.Duration, what, whe
 			}
 			return exec.Fatalf(help, "wait for "+what+" on "+where, fmt.Errorf("given up after %s: %w", limit.Round(time.Second), err))
 		}
-		if time.Since(said) > sayEvery {
-			said = time.Now()
+		if time.Since(said) > quiet {
+			said, quiet = time.Now(), max(sayEvery, 2*quiet)
 			log.Warn("waiting for "+what+" on "+where, "cause", strings.TrimPrefix(err.Error(), errWait.Error()+": "))
 		}
 		timer := time.NewTimer(pause)

@@ -19,9 +19,10 @@ func (a *app) devCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Serve the embedded broker alone",
-		Long: `dev serves an embedded Kafka broker for development: real sockets, transactions, consumer groups. Topics are
-created when they are first used. With --data-dir its content survives a restart. It is one process without
-replication: for trying things out, not for keeping data.`,
+		Long: `dev serves an embedded Kafka broker for development: real sockets, transactions, consumer groups. A client
+that asks for a topic that is not there, as a console producer does, gets one. weir run does not ask for any: name the topics
+of a job with --topic, or run it with --dev, which makes them. With --data-dir the content survives a restart. It is one
+process without replication: for trying things out, not for keeping data.`,
 		Example: `  weir dev
   weir dev --addr localhost:19092 --data-dir ./broker
   weir dev --topic topic_1:4 --topic ws:4`,
