@@ -81,6 +81,9 @@ func (s *Store) openBadger(name string) (db *badger.DB, err error) {
 	case isDiskError(err):
 		return nil, s.diskError("open the data folder", err)
 	}
+	if cause := canGrow(dir, 2*o.MemTableSize); cause != nil { // Badger's own error does not tell it apart from damage
+		return nil, s.diskError("open the data folder", cause)
+	}
 	return nil, &CorruptError{Path: dir, What: "Badger cannot open it", Cause: err}
 }
 
@@ -166,6 +169,24 @@ func isDiskError(err error) bool {
 	var p *os.PathError
 	var l *os.LinkError
 	return errors.As(err, &p) || errors.As(err, &l)
+}
+
+// canGrow makes a file of so many bytes in dir and takes it away again, with as many files open as Badger has from the beginning: an
+// error says that the system lets nobody write there, for want of file handles, of room, or by its limits.
+func canGrow(dir string, size int64) (err error) {
+	for range 16 {
+		f, err := os.Open(dir)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+	}
+	f, err := os.CreateTemp(dir, "probe-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	return f.Truncate(size)
 }
 
 // guard turns a panic of Badger over damaged files into an error.
