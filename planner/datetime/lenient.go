@@ -83,7 +83,11 @@ func (p *Pattern) ParseLenient(s []byte, now int64) (r Parsed, ok bool) {
 		case 'S':
 			milli = number()
 		default:
-			r.Offset, s, ok = takeOffset(s)
+			if it.letter == 'z' {
+				r.Offset, s, ok = takeZone(s)
+			} else {
+				r.Offset, s, ok = takeOffset(s)
+			}
 			r.HasOffset = true
 		}
 		if !ok {

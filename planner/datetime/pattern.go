@@ -285,7 +285,11 @@ func (p *Pattern) Parse(s []byte) (r Parsed, ok bool) {
 			}
 			s = s[n:]
 		default:
-			r.Offset, s, ok = takeOffset(s)
+			if it.letter == 'z' {
+				r.Offset, s, ok = takeZone(s)
+			} else {
+				r.Offset, s, ok = takeOffset(s)
+			}
 			r.HasOffset = true
 		}
 		if !ok {
@@ -319,6 +323,29 @@ func takeName(s []byte, names []string, short bool) (int, []byte, bool) {
 		}
 	}
 	return 0, s, false
+}
+
+// zoneHours are the zones that z knows by their abbreviations, in hours from UTC.
+var zoneHours = map[string]int64{
+	"PST": -8, "PDT": -7, "MST": -7, "MDT": -6, "CST": -6, "CDT": -5, "EST": -5, "EDT": -4,
+	"WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9,
+}
+
+// takeZone reads the abbreviation of a zone, or what takeOffset reads.
+func takeZone(s []byte) (off int64, rest []byte, ok bool) {
+	n := 0
+	for n < len(s) && s[n] >= 'A' && s[n] <= 'Z' {
+		n++
+	}
+	if h, known := zoneHours[string(s[:n])]; known {
+		return h * Hour, s[n:], true
+	}
+	if string(s[:n]) == "GMT" && n < len(s) { // GMT+02:00
+		if off, rest, ok := takeOffset(s[n:]); ok && (s[n] == '+' || s[n] == '-') {
+			return off, rest, true
+		}
+	}
+	return takeOffset(s)
 }
 
 // takeOffset reads Z, UTC, GMT, +hh, +hhmm, +hh:mm.
