@@ -61,7 +61,7 @@ type part struct {
 	typ    types.Type
 	index  int // of a column, in the batch
 
-	// A union of null and the value: the bytes of either branch; nil where it is no union.
+	// A union of null and the value, or of the value alone: the byte of either branch; nil where there is none.
 	null, value []byte
 
 	div     int64 // of writeTime: microseconds of a unit
@@ -103,6 +103,9 @@ func newPart(path string, t types.Type, n *avro.SchemaNode, schema *avroschema.T
 	w, null := schema.Nullable(n)
 	if null >= 0 {
 		p.null, p.value = binary.AppendVarint(nil, int64(null)), binary.AppendVarint(nil, int64(1-null))
+	}
+	if u := schema.Resolve(n); u.Type == "union" && len(u.Branches) == 1 {
+		p.value = []byte{0}
 	}
 	within := func(path string, t types.Type, n *avro.SchemaNode) error {
 		c, err := newPart(path, t, n, schema)

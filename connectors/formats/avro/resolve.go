@@ -141,8 +141,8 @@ type plan struct {
 func (t *table) resolve(writer *avroschema.Tree) (*plan, error) {
 	r := &resolver{writer, t.reader, map[*avro.SchemaNode]*step{}}
 	root, null := writer.Nullable(writer.Root)
-	if root.Type != "record" && root.Type != "error" {
-		return nil, &mismatchError{reason: fmt.Sprintf("the writer's schema is %s, and a row needs a record", describe(root)), help: "read such records with format 'raw', as one column of BYTES"}
+	if union := null < 0 && writer.Root.Type == "union"; union || root.Type != "record" && root.Type != "error" {
+		return nil, &mismatchError{reason: fmt.Sprintf("the writer's schema is %s, and a row needs a record", describe(writer.Root)), help: "read such records with format 'raw', as one column of BYTES"}
 	}
 	want, _ := t.reader.Nullable(t.reader.Root)
 	top, err := r.record(root, want, nil, t.names, t.columns)

@@ -289,6 +289,9 @@ func Match(t *Tree, fields []types.Field, nullable bool) (field int, differs, he
 	if nullable && null < 0 {
 		return -1, "it is not in a union with null", `write ["null", {"type": "record", ...}]`
 	}
+	if null < 0 && t.Root.Type == "union" {
+		root = t.Root
+	}
 	if root.Type != "record" && root.Type != "error" {
 		return -1, "it is the schema of a " + root.Type, "a row is a record: {\"type\": \"record\", ...}"
 	}

@@ -236,6 +236,7 @@ func (c *Client) failed(doing string, err error) error {
 
 // call asks, at one address after the other, until one answers.
 func (c *Client) call(method, path string, body []byte) (a answer, err error) {
+	begun := time.Now()
 	for try := range attempts {
 		for range c.urls {
 			a, err = c.ask(method, path, body)
@@ -244,6 +245,9 @@ func (c *Client) call(method, path string, body []byte) (a answer, err error) {
 				return a, err
 			}
 			c.now = (c.now + 1) % len(c.urls)
+		}
+		if time.Since(begun) > timeout {
+			break // a barrier may wait for this task
 		}
 		if try < attempts-1 {
 			time.Sleep(pause << try)
