@@ -36,6 +36,13 @@ func (p *printer) expr(x ast.Expr, least int) {
 		p.w("(")
 		defer p.w(")")
 	}
+	if !p.literal(x) && !p.operation(x) && !p.construction(x) {
+		panic(fmt.Sprintf("format: no text for a %T", x))
+	}
+}
+
+// literal prints a constant; false for another expression.
+func (p *printer) literal(x ast.Expr) bool {
 	switch e := x.(type) {
 	case *ast.NullLit:
 		p.w("NULL")
@@ -67,8 +74,15 @@ func (p *printer) expr(x ast.Expr, least int) {
 		if e.To != "" {
 			p.w(" TO ", e.To)
 		}
-	case *ast.ColumnRef:
-		p.name(e.Name)
+	default:
+		return false
+	}
+	return true
+}
+
+// operation prints what an operator makes, conditions above all; false for another expression.
+func (p *printer) operation(x ast.Expr) bool {
+	switch e := x.(type) {
 	case *ast.Unary:
 		if e.Op == "NOT" {
 			p.w("NOT ")
@@ -98,20 +112,12 @@ func (p *printer) expr(x ast.Expr, least int) {
 	case *ast.In:
 		p.expr(e.X, parser.LevelRange)
 		p.w(ifWord(e.Not, " NOT"), " IN (")
-		if e.Query != nil {
-			p.query(e.Query)
-		} else {
-			p.exprs(e.List)
-		}
+		p.among(e.Query, e.List)
 		p.w(")")
 	case *ast.Quantified:
 		p.expr(e.X, parser.BinaryLevel(e.Op))
 		p.w(" ", e.Op, " ", e.Word, " (")
-		if e.Query != nil {
-			p.query(e.Query)
-		} else {
-			p.exprs(e.List)
-		}
+		p.among(e.Query, e.List)
 		p.w(")")
 	case *ast.LikeExpr:
 		p.expr(e.X, parser.LevelRange)
@@ -128,20 +134,31 @@ func (p *printer) expr(x ast.Expr, least int) {
 	case *ast.Exists:
 		p.w("EXISTS ")
 		p.subquery(e.Query)
-	case *ast.ScalarQuery:
-		p.subquery(e.Query)
-	case *ast.Case:
-		p.caseExpr(e)
+	case *ast.AtTimeZone:
+		p.expr(e.X, parser.LevelPostfix)
+		p.w(" AT TIME ZONE ")
+		p.expr(e.Zone, parser.LevelPostfix+1)
+	default:
+		return false
+	}
+	return true
+}
+
+// construction prints a call, a constructor, or a part of a value; false for another expression.
+func (p *printer) construction(x ast.Expr) bool {
+	switch e := x.(type) {
+	case *ast.Call:
+		p.call(e)
 	case *ast.Cast:
 		p.w(ifWord(e.Try, "TRY_"), "CAST(")
 		p.expr(e.X, 0)
 		p.w(" AS ")
 		p.typeName(e.Type)
 		p.w(")")
-	case *ast.Call:
-		p.call(e)
-	case *ast.Keyword:
-		p.w(e.Word)
+	case *ast.Case:
+		p.caseExpr(e)
+	case *ast.ScalarQuery:
+		p.subquery(e.Query)
 	case *ast.RowExpr:
 		if len(e.Items) < 2 {
 			p.w("ROW")
@@ -174,13 +191,23 @@ func (p *printer) expr(x ast.Expr, least int) {
 		}
 		p.w(".")
 		p.ident(e.Field)
-	case *ast.AtTimeZone:
-		p.expr(e.X, parser.LevelPostfix)
-		p.w(" AT TIME ZONE ")
-		p.expr(e.Zone, parser.LevelPostfix+1)
+	case *ast.ColumnRef:
+		p.name(e.Name)
+	case *ast.Keyword:
+		p.w(e.Word)
 	default:
-		panic(fmt.Sprintf("format: no text for a %T", x))
+		return false
 	}
+	return true
+}
+
+// among prints what stands in the brackets behind IN, ANY and ALL: a query, or values.
+func (p *printer) among(q *ast.Query, list []ast.Expr) {
+	if q != nil {
+		p.query(q)
+		return
+	}
+	p.exprs(list)
 }
 
 // binary writes a chain of operators that nest to the left without recursion, for such
