@@ -234,25 +234,37 @@ func (c *Coverage) ran(e *execution) {
 	}
 }
 
+// tally is how many ways there are and were gone: of statements, and of conditions and branches.
+type tally struct{ gone, all [2]int }
+
+// add counts the ways of x, which it returns.
+func (t *tally) add(x *covered) (gone, all int) {
+	i := 1
+	if x.kind == "statement" {
+		i = 0
+	}
+	gone, all = x.ways()
+	t.gone[i] += gone
+	t.all[i] += all
+	return gone, all
+}
+
+// text is how many of how many: of statements, 0, or of conditions and branches, 1.
+func (t *tally) text(i int) string { return fmt.Sprintf("%d/%d", t.gone[i], t.all[i]) }
+
 // Summary writes what is covered, file by file, and what is not.
 func (c *Coverage) Summary(w io.Writer) error {
 	for _, f := range c.files() {
-		var gone, all [2]int // statements; conditions and branches
+		var n tally
 		var lines []string
 		for _, p := range c.of(f) {
 			x := c.points[p]
-			i := 1
-			if x.kind == "statement" {
-				i = 0
-			}
-			g, a := x.ways()
-			gone[i] += g
-			all[i] += a
+			n.add(x)
 			if what := x.what(); what != "" {
 				lines = append(lines, fmt.Sprintf("  %s: %s %s", c.span(p), title(x), what))
 			}
 		}
-		if _, err := fmt.Fprintf(w, "coverage: %s  statements %d/%d, conditions %d/%d\n", f, gone[0], all[0], gone[1], all[1]); err != nil {
+		if _, err := fmt.Fprintf(w, "coverage: %s  statements %s, conditions %s\n", f, n.text(0), n.text(1)); err != nil {
 			return err
 		}
 		for _, l := range lines {
@@ -345,7 +357,7 @@ func (c *Coverage) HTML(w io.Writer) error {
 		f := file{Name: name}
 		text, at := c.texts[name], 0
 		var open []point
-		var gone, all [2]int
+		var n tally
 		closeTo := func(to int) {
 			for len(open) > 0 && open[len(open)-1].end <= to {
 				p := open[len(open)-1]
@@ -357,13 +369,7 @@ func (c *Coverage) HTML(w io.Writer) error {
 		for _, p := range c.of(name) {
 			closeTo(p.start)
 			x := c.points[p]
-			i := 1
-			if x.kind == "statement" {
-				i = 0
-			}
-			g, a := x.ways()
-			gone[i] += g
-			all[i] += a
+			g, a := n.add(x)
 			class := "some"
 			switch g {
 			case 0:
@@ -384,7 +390,7 @@ func (c *Coverage) HTML(w io.Writer) error {
 		}
 		closeTo(len(text))
 		f.Pieces = append(f.Pieces, piece{Text: text[at:]})
-		f.Statements, f.Conditions = fmt.Sprintf("%d/%d", gone[0], all[0]), fmt.Sprintf("%d/%d", gone[1], all[1])
+		f.Statements, f.Conditions = n.text(0), n.text(1)
 		out = append(out, f)
 	}
 	return page.Execute(w, out)
