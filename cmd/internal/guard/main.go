@@ -27,6 +27,7 @@ type suite struct{ pkg, bench string }
 var suites = []suite{
 	{"./connectors/formats/json", "^(BenchmarkDecode|BenchmarkEncode)$"},
 	{"./connectors/formats/csv", "^(BenchmarkDecode|BenchmarkEncode)$"},
+	{"./connectors/formats/avro", "^(BenchmarkDecode|BenchmarkEncode)$"},
 	{"./exec/expr", "^(BenchmarkJob|BenchmarkFilter)$"},
 	{"./exec/op", "^(BenchmarkGroupAggregate|BenchmarkWindowAggregate)$/^(100|10s)$"},
 	{"./exec/runtime", "^BenchmarkExchange$"},
