@@ -13,7 +13,7 @@ import (
 // RenderOptions say how Render writes.
 type RenderOptions struct {
 	Color bool // ANSI colours, for terminals
-	Width int  // columns of the terminal; longer source lines are cut. 0: no limit
+	Width int  // columns of the terminal; longer source lines are cut. 0: none that is known
 }
 
 // Render writes the findings of l in their order, each with the source lines it is about
@@ -184,7 +184,7 @@ func (r *renderer) snippet(sev Severity, text *lines, marks []mark) {
 // start so that the first mark can be seen.
 func (r *renderer) shift(line string, ps []piece) int {
 	room := r.room()
-	if room == 0 || width(line) <= room {
+	if width(line) <= room {
 		return 0
 	}
 	at := ps[0].from
@@ -199,20 +199,20 @@ func (r *renderer) shift(line string, ps []piece) int {
 	return at - room/3
 }
 
-// room is the number of columns for source text; 0 where there is no limit.
+// longest is the columns of a source line that are shown where no width is known: a line may be the whole file.
+const longest = 400
+
+// room is the number of columns for source text.
 func (r *renderer) room() int {
 	if r.opts.Width == 0 {
-		return 0
+		return longest
 	}
 	return max(20, r.opts.Width-r.gutter-5)
 }
 
 // line writes one source line without its first shift columns.
 func (r *renderer) line(n int, s string, shift int) {
-	shown := expand(s)
-	if room := r.room(); room > 0 {
-		shown = window(shown, shift, room)
-	}
+	shown := window(expand(s), shift, r.room())
 	num := fmt.Sprintf(" %*d |", r.gutter, n+1)
 	r.out.WriteString(r.paint(colorBlue, num))
 	if shown != "" {
@@ -232,9 +232,7 @@ func (r *renderer) underline(sev Severity, ps []piece, shift int) {
 	}
 	for i := range ps {
 		ps[i].from, ps[i].to = max(0, ps[i].from-shift), max(1, ps[i].to-shift)
-		if room := r.room(); room > 0 {
-			ps[i].from, ps[i].to = min(ps[i].from, room-1), min(ps[i].to, room)
-		}
+		ps[i].from, ps[i].to = min(ps[i].from, r.room()-1), min(ps[i].to, r.room())
 	}
 	end := 0
 	for _, p := range ps {

@@ -17,6 +17,10 @@ func Lex(f *diag.File, l *diag.List) (toks []Token, comments []Comment) {
 	if strings.HasPrefix(x.src, "\uFEFF") {
 		x.pos = len("\uFEFF") // the byte order mark that some editors write
 	}
+	if strings.HasPrefix(x.src, "\xff\xfe") || strings.HasPrefix(x.src, "\xfe\xff") {
+		l.Errorf("SQ1007", x.span(0, 0), "%s is a text in UTF-16", f.Name).Help("save the file as UTF-8")
+		x.pos = len(x.src)
+	}
 	for x.next() {
 	}
 	x.toks = append(x.toks, Token{Kind: EOF, Start: len(x.src), End: len(x.src)})
