@@ -103,7 +103,7 @@ func (p *parser) element(e *tableElements) {
 		} else {
 			e.watermark = w
 		}
-	case p.is("CONSTRAINT"), p.is("PRIMARY", "KEY"), p.is("UNIQUE") && p.peek(1).Is("("):
+	case p.is("CONSTRAINT"), p.is("PRIMARY"), p.is("UNIQUE") && p.peek(1).Is("("):
 		p.addKey(e, p.primaryKey(start, nil))
 	case p.is("PERIOD", "FOR"):
 		p.notSupported(p.i, p.here(), "PERIOD FOR")

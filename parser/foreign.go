@@ -152,8 +152,8 @@ var foreignStatements = map[string]string{
 	"TERMINATE": "write STOP JOB 'id'; SHOW JOBS lists them",
 	"LIST":      "write SHOW TABLES",
 	"UNSET":     "write RESET 'key'",
-	"QUIT":      "leave it out: a file ends with its last statement",
-	"EXIT":      "leave it out: a file ends with its last statement",
+	"QUIT":      "leave it out: a file ends with its last statement, and the shell with .exit or ^D",
+	"EXIT":      "leave it out: a file ends with its last statement, and the shell with .exit or ^D",
 	"HELP":      "it is for the shell, where it is written .help",
 	"CLEAR":     "it is for the shell, where it is ^L",
 }

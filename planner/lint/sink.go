@@ -136,8 +136,12 @@ func selectStar(p *pass) {
 					if len(names) == 0 {
 						continue
 					}
-					d := p.report(it.Sp, "a * is written into %s", in.Table).At("by position: a column that is added to the table breaks or shifts this").
-						Help("name the columns: SELECT %s", strings.Join(names, ", "))
+					d := p.report(it.Sp, "a * is written into %s", in.Table).At("by position: a column that is added to the table breaks or shifts this")
+					if most := 20; len(names) > most {
+						d.Help("name the columns: SELECT %s, ...; weir check --fix writes all %d", strings.Join(names[:most], ", "), len(names))
+					} else {
+						d.Help("name the columns: SELECT %s", strings.Join(names, ", "))
+					}
 					d.Fix(it.Sp, strings.Join(names, ", "))
 				}
 			}
