@@ -6,6 +6,7 @@
 //	errors.go     librdkafka's errors, by the reaction that they demand
 //	source.go     a table that is read: splits, start and stop positions, recreated topics
 //	reader.go     one subtask that reads: polling, positions, ends
+//	stall.go      readers that do not get what there is
 //	decode.go     records into columns: keys, values, tombstones, metadata
 //	sink.go       a table that is written
 //	writer.go     one subtask that writes: encode, partition, hold back during commits

@@ -32,8 +32,10 @@ type reader struct {
 	woken   atomic.Bool
 	closing sync.RWMutex // Wake against Close
 	closed  bool
-	polled  time.Time // last look at events
-	lagged  time.Time // last look at the lag
+	polled  time.Time                // last look at events
+	lagged  time.Time                // last look at the lag
+	quiet   time.Time                // when there was nothing to take for the first time since the last record
+	stands  atomic.Pointer[standing] // nil while records come
 }
 
 type partKey struct {
@@ -44,8 +46,9 @@ type partKey struct {
 // partition is a split being read.
 type partition struct {
 	splitState
-	stop int64 // end before it; -1: none
-	done bool
+	stop   int64 // end before it; -1: none
+	done   bool
+	paused bool
 }
 
 var _ exec.SourceReader = (*reader)(nil)
@@ -67,8 +70,12 @@ func newReader(s *source, ctx *exec.TaskContext) (*reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	return &reader{src: s, ctx: ctx, c: c, q: q, dec: dec, byPart: map[partKey]int{},
-		health: newHealth(s.log, s.where)}, nil
+	r := &reader{src: s, ctx: ctx, c: c, q: q, dec: dec, byPart: map[partKey]int{},
+		health: newHealth(s.log, s.where)}
+	s.mu.Lock()
+	s.readers[r] = struct{}{}
+	s.mu.Unlock()
+	return r, nil
 }
 
 // AddSplits assigns further partitions.
@@ -151,7 +158,9 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 // looked for, and nothing else tells a wait that the context was cancelled.
 func (r *reader) take(deadline time.Time) error {
 	n := r.q.take()
-	if now := time.Now(); n == 0 && now.Before(deadline) && !r.woken.Load() {
+	now := time.Now()
+	r.got(n, now)
+	if n == 0 && now.Before(deadline) && !r.woken.Load() {
 		cut := now.Add(eventsEvery)
 		if deadline.Before(cut) {
 			cut = deadline
@@ -163,6 +172,7 @@ func (r *reader) take(deadline time.Time) error {
 			return err
 		}
 		n = r.q.take()
+		r.got(n, now)
 	}
 	if n < 0 {
 		return errors.New("librdkafka's queue failed")
@@ -382,6 +392,7 @@ func (r *reader) Pause(split int, paused bool) error {
 	if err := call([]ck.TopicPartition{{Topic: &p.Topic, Partition: p.Partition}}); err != nil {
 		return exec.Restartf("", doing+p.id(), err)
 	}
+	p.paused = paused
 	return nil
 }
 
@@ -402,6 +413,9 @@ func (r *reader) Close() error {
 		return nil
 	}
 	r.closed = true
+	r.src.mu.Lock()
+	delete(r.src.readers, r)
+	r.src.mu.Unlock()
 	for _, p := range r.splits {
 		r.q.unforward(p.Topic, p.Partition)
 	}

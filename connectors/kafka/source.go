@@ -83,7 +83,9 @@ type source struct {
 	ends          map[string]int64      // with untilEnd: the end of every split, for the life of the process
 	topicIDs      map[string]string     // what Discover has seen
 	failure       atomic.Pointer[error] // found while running: a topic was recreated
-	mu            sync.Mutex            // control clients
+	stall         stallLimits
+	mu            sync.Mutex // control clients, readers
+	readers       map[*reader]struct{}
 	ctl           *ck.Consumer
 	admin         *admin
 	stop          chan struct{}
@@ -101,7 +103,7 @@ func newSource(scan *physical.Scan, cfg *config.Config, log *slog.Logger, fmts f
 		return nil, badConfig(t.Name, err)
 	}
 	say(log, t.Name, notes)
-	s := &source{scan: scan, table: t, cfg: cfg, log: log, fmts: fmts, upsert: t.Connector == "upsert-kafka",
+	s := &source{scan: scan, table: t, cfg: cfg, log: log, fmts: fmts, stall: defaultStallLimits, readers: map[*reader]struct{}{}, upsert: t.Connector == "upsert-kafka",
 		topicIDs: map[string]string{}, stop: make(chan struct{}), where: servers(props)}
 	s.group, _ = props["group.id"].(string)
 	s.reset, _ = props["auto.offset.reset"].(string)
@@ -612,7 +614,7 @@ func (s *source) Committed(ctx context.Context, epoch exec.Epoch, splits []exec.
 	return nil
 }
 
-// checkTopics looks every few seconds whether a topic was recreated while it is read.
+// checkTopics looks every few seconds whether a topic was recreated while it is read, and whether readers do not get what there is.
 func (s *source) checkTopics() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -622,14 +624,19 @@ func (s *source) checkTopics() {
 	s.watching = true
 	admin := s.admin
 	s.watch.Go(func() {
-		tick := time.NewTicker(2 * time.Second)
+		tick := time.NewTicker(s.stall.every)
 		defer tick.Stop()
+		var stalls stallWatch
 		for {
 			select {
 			case <-s.stop:
 				return
 			case <-tick.C:
-				if err := s.recreated(admin); err != nil {
+				err := s.recreated(admin)
+				if err == nil {
+					err = stalls.look(s, admin, time.Now())
+				}
+				if err != nil {
 					s.failure.CompareAndSwap(nil, &err)
 				}
 			}
