@@ -146,6 +146,18 @@ func (v *Vector) SetNull(i int) {
 	v.Nulls.Set(i)
 }
 
+// UnsetNulls takes back the NULLs of rows from .. to-1, and those in the fields of a ROW: of rows that a decoder began and gave up.
+func (v *Vector) UnsetNulls(from, to int) {
+	for i := from; i < to && i>>6 < len(v.Nulls); i++ {
+		v.Nulls.Clear(i)
+	}
+	if v.Type.Kind == types.Row {
+		for _, c := range v.Children {
+			c.UnsetNulls(from, to)
+		}
+	}
+}
+
 // Resize makes v n rows long; what rows hold is undefined until written. Nulls stay. Lists and rows get
 // empty values; children of rows are resized too.
 func (v *Vector) Resize(n int) {

@@ -84,18 +84,7 @@ func (t *table) end(dst *batch.Batch, rows int) {
 func (t *table) undo(row int) {
 	for _, c := range t.columns {
 		if c != nil {
-			clearNull(c.vec, row)
-		}
-	}
-}
-
-func clearNull(v *batch.Vector, row int) {
-	if v.Nulls != nil && row>>6 < len(v.Nulls) {
-		v.Nulls.Clear(row)
-	}
-	if v.Type.Kind == types.Row {
-		for _, c := range v.Children {
-			clearNull(c, row)
+			c.vec.UnsetNulls(row, row+1)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func (d *decoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch, sr
 		}
 		for _, n := range d.columns {
 			if n.index >= 0 && n.vec.Nulls != nil && row>>6 < len(n.vec.Nulls) {
-				clearNull(n.vec, row)
+				n.vec.UnsetNulls(row, row+1)
 			}
 		}
 		if d.ignore {
@@ -175,17 +175,6 @@ func (d *decoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch, sr
 	}
 	finish()
 	return src, skipped, nil
-}
-
-func clearNull(v *batch.Vector, row int) {
-	if v.Nulls != nil && row>>6 < len(v.Nulls) {
-		v.Nulls.Clear(row)
-	}
-	if v.Type.Kind == types.Row {
-		for _, c := range v.Children {
-			clearNull(c, row)
-		}
-	}
 }
 
 // bad notes what is wrong at i and returns false.
@@ -544,7 +533,7 @@ func (d *decoder) list(n *node, text []byte, at, row int) bool {
 // grow makes the vector of an element n rows long; the new row is not NULL.
 func (n *node) grow(rows int) {
 	n.vec.Resize(rows)
-	clearNull(n.vec, rows-1)
+	n.vec.UnsetNulls(rows-1, rows)
 }
 
 // own ends the sharing of n's vector with the payloads.

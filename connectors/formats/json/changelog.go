@@ -676,7 +676,7 @@ func (c *changelog) listed(want [2]spot) int {
 func (c *changelog) forgetRows() {
 	c.clearNulls(c.row, c.limit)
 	for i := range c.metas {
-		clearNulls(c.metas[i].node.vec, c.row, c.limit)
+		c.metas[i].node.vec.UnsetNulls(c.row, c.limit)
 	}
 	c.pending, c.fills = c.pending[:0], c.fills[:0]
 }

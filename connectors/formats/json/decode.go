@@ -389,20 +389,7 @@ func (d *decoder) resize(n int) {
 func (d *decoder) clearNulls(from, to int) {
 	for _, f := range d.top.fields {
 		if !f.skip {
-			clearNulls(f.vec, from, to)
-		}
-	}
-}
-
-func clearNulls(v *batch.Vector, from, to int) {
-	if v.Nulls != nil {
-		for i := from; i < to && i>>6 < len(v.Nulls); i++ {
-			v.Nulls.Clear(i)
-		}
-	}
-	if v.Type.Kind == types.Row {
-		for _, c := range v.Children {
-			clearNulls(c, from, to)
+			f.vec.UnsetNulls(from, to)
 		}
 	}
 }
@@ -593,7 +580,7 @@ func (d *decoder) bad(f *node, i int, reason string) int {
 
 // forget takes back what an earlier member of the same name left in row of f.
 func (d *decoder) forget(f *node, row int) {
-	clearNulls(f.vec, row, row+1)
+	f.vec.UnsetNulls(row, row+1)
 	kept := d.pending[:0]
 	for _, p := range d.pending {
 		if p.n != f || p.row != row {

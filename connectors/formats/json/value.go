@@ -497,7 +497,7 @@ func (d *decoder) list(f *node, i, row, depth int) int {
 	}
 	for n := from; ; n++ {
 		child.Resize(n + 1)
-		clearNulls(child, n, n+1)
+		child.UnsetNulls(n, n+1)
 		if i = d.value(f.elem, i, n, depth+1); i < 0 {
 			return i
 		}
@@ -547,7 +547,7 @@ func (d *decoder) mapValue(f *node, i, row, depth int) int {
 			}
 			n++
 		}
-		clearNulls(elems, at, at+1)
+		elems.UnsetNulls(at, at+1)
 		if i = d.colon(j + 1); i < 0 {
 			return i
 		}
