@@ -73,9 +73,7 @@ func (p *Pattern) ParseLenient(s []byte, now int64) (r Parsed, ok bool) {
 		case 'K':
 			h12, half = number(), true
 		case 'a':
-			if ok = len(s) >= 2 && (s[0]|0x20 == 'a' || s[0]|0x20 == 'p') && s[1]|0x20 == 'm'; ok {
-				pm, s = int64(s[0]|0x20-'a')/('p'-'a'), s[2:]
-			}
+			pm, s, ok = takeHalf(s)
 		case 'm':
 			min = number()
 		case 's':
@@ -83,11 +81,7 @@ func (p *Pattern) ParseLenient(s []byte, now int64) (r Parsed, ok bool) {
 		case 'S':
 			milli = number()
 		default:
-			if it.letter == 'z' {
-				r.Offset, s, ok = takeZone(s)
-			} else {
-				r.Offset, s, ok = takeOffset(s)
-			}
+			r.Offset, s, ok = it.takeOffset(s)
 			r.HasOffset = true
 		}
 		if !ok {

@@ -261,10 +261,7 @@ func (p *Pattern) Parse(s []byte) (r Parsed, ok bool) {
 			h12, half = field(), true
 		case 'a':
 			half = true
-			ok = len(s) >= 2 && (s[0]|0x20 == 'a' || s[0]|0x20 == 'p') && s[1]|0x20 == 'm'
-			if ok {
-				pm, s = int64(s[0]|0x20-'a')/('p'-'a'), s[2:]
-			}
+			pm, s, ok = takeHalf(s)
 		case 'm':
 			min = field()
 		case 's':
@@ -285,11 +282,7 @@ func (p *Pattern) Parse(s []byte) (r Parsed, ok bool) {
 			}
 			s = s[n:]
 		default:
-			if it.letter == 'z' {
-				r.Offset, s, ok = takeZone(s)
-			} else {
-				r.Offset, s, ok = takeOffset(s)
-			}
+			r.Offset, s, ok = it.takeOffset(s)
 			r.HasOffset = true
 		}
 		if !ok {
@@ -311,6 +304,22 @@ func (p *Pattern) Parse(s []byte) (r Parsed, ok bool) {
 	}
 	r.Local = days*Day + (h*3600+min*60+sec)*Second + frac
 	return r, true
+}
+
+// takeOffset takes the zone that a field stands for: z by its name, the others by its distance from UTC.
+func (it item) takeOffset(s []byte) (int64, []byte, bool) {
+	if it.letter == 'z' {
+		return takeZone(s)
+	}
+	return takeOffset(s)
+}
+
+// takeHalf takes AM or PM, in capitals or not; pm is 1 for the latter.
+func takeHalf(s []byte) (pm int64, rest []byte, ok bool) {
+	if len(s) < 2 || s[0]|0x20 != 'a' && s[0]|0x20 != 'p' || s[1]|0x20 != 'm' {
+		return 0, s, false
+	}
+	return int64(s[0]|0x20-'a') / ('p' - 'a'), s[2:], true
 }
 
 func takeName(s []byte, names []string, short bool) (int, []byte, bool) {
