@@ -191,11 +191,8 @@ func bareRead(ctx context.Context, servers, topic string, follow bool, want want
 	defer func() { err = errors.Join(err, q.close()) }()
 	var parts []ck.TopicPartition
 	for _, p := range md.Topics[topic].Partitions {
-		lo, _, err := c.QueryWatermarkOffsets(topic, p.ID, 20000)
-		if err != nil {
-			return err
-		}
-		parts = append(parts, ck.TopicPartition{Topic: &topic, Partition: p.ID, Offset: ck.Offset(lo)})
+		// The beginning is asked for by librdkafka, which asks again while a topic that was just made has no leader.
+		parts = append(parts, ck.TopicPartition{Topic: &topic, Partition: p.ID, Offset: ck.OffsetBeginning})
 		q.forward(topic, p.ID)
 		defer q.unforward(topic, p.ID)
 	}
