@@ -261,13 +261,7 @@ func (p *parser) bound() ast.FrameBound {
 func (p *parser) orderBy() []*ast.OrderItem {
 	p.next()
 	p.expect("BY")
-	var items []*ast.OrderItem
-	for {
-		items = append(items, p.orderItem())
-		if !p.accept(",") {
-			return items
-		}
-	}
+	return commaList(p, p.orderItem)
 }
 
 // orderItem takes a [ASC|DESC] [NULLS FIRST|LAST].

@@ -37,13 +37,7 @@ func BinaryLevel(op string) int { return binaryLevel[op] }
 func (p *parser) expr() ast.Expr { return p.exprAt(LevelOr) }
 
 // exprs takes a, b, ...
-func (p *parser) exprs() []ast.Expr {
-	list := []ast.Expr{p.expr()}
-	for p.accept(",") {
-		list = append(list, p.expr())
-	}
-	return list
-}
+func (p *parser) exprs() []ast.Expr { return commaList(p, p.expr) }
 
 // exprAt takes an expression whose operators bind at least as tight as level.
 func (p *parser) exprAt(level int) ast.Expr {

@@ -282,13 +282,7 @@ func (p *parser) tableArgTail(a *ast.TableArg) {
 		if p.peek(2).Is("(") {
 			p.i += 2
 			p.next()
-			for {
-				o := p.orderItem()
-				a.OrderBy = append(a.OrderBy, o)
-				if !p.accept(",") {
-					break
-				}
-			}
+			a.OrderBy = commaList(p, p.orderItem)
 			p.closing("a comma or )")
 		} else {
 			p.i += 2

@@ -25,12 +25,7 @@ func (p *parser) matchRecognize(start int, in ast.TableRef) ast.TableRef {
 		m.OrderBy = p.orderBy()
 	}
 	if p.accept("MEASURES") {
-		for {
-			m.Measures = append(m.Measures, p.measure())
-			if !p.accept(",") {
-				break
-			}
-		}
+		m.Measures = commaList(p, p.measure)
 	}
 	p.rowsPerMatch(m)
 	if p.is("AFTER") {
@@ -50,24 +45,14 @@ func (p *parser) matchRecognize(start int, in ast.TableRef) ast.TableRef {
 		m.Within = p.exprAt(LevelAdd)
 	}
 	if p.accept("SUBSET") {
-		for {
-			m.Subsets = append(m.Subsets, p.subset())
-			if !p.accept(",") {
-				break
-			}
-		}
+		m.Subsets = commaList(p, p.subset)
 	}
 	if !p.accept("DEFINE") {
 		if d := p.unexpected("DEFINE and the conditions of the variables"); len(d.Helps) == 0 {
 			d.Help("a variable without a condition takes every row; one at least needs one: DEFINE A AS A.x > 0")
 		}
 	}
-	for {
-		m.Defines = append(m.Defines, p.define())
-		if !p.accept(",") {
-			break
-		}
-	}
+	m.Defines = commaList(p, p.define)
 	p.closing("a comma or )")
 	m.Alias = p.tableAlias()
 	m.At = p.from(start)
@@ -271,13 +256,7 @@ func (p *parser) patternPrimary() ast.Pattern {
 		return &ast.PatternAnchor{At: p.from(t.Start), Sign: t.Key}
 	case p.is("PERMUTE", "("):
 		p.i += 2
-		x := &ast.PatternPermute{}
-		for {
-			x.Items = append(x.Items, p.pattern())
-			if !p.accept(",") {
-				break
-			}
-		}
+		x := &ast.PatternPermute{Items: commaList(p, p.pattern)}
 		p.closing("a comma or )")
 		x.At = p.from(t.Start)
 		return x

@@ -447,12 +447,18 @@ func (p *parser) name(what string) ast.Name {
 // idents takes (a, b, ...).
 func (p *parser) idents(what string) []ast.Ident {
 	p.expect("(")
-	ids := []ast.Ident{p.ident(what)}
-	for p.accept(",") {
-		ids = append(ids, p.ident(what))
-	}
+	ids := commaList(p, func() ast.Ident { return p.ident(what) })
 	p.closing("a comma or )")
 	return ids
+}
+
+// commaList takes what one takes, once or more, with commas between.
+func commaList[T any](p *parser, one func() T) []T {
+	list := []T{one()}
+	for p.accept(",") {
+		list = append(list, one())
+	}
+	return list
 }
 
 // closing takes the ) at the end of a list.

@@ -204,24 +204,22 @@ func (p *parser) queryPrimary() ast.QueryBody {
 // values takes VALUES (a, b), (c, d); a row of one value may stand without brackets.
 func (p *parser) values() ast.QueryBody {
 	start := p.next().Start
-	v := &ast.Values{}
-	for {
-		rowStart := p.start()
-		r := &ast.RowExpr{}
-		if p.accept("ROW", "(") || p.is("(") && p.rowAhead() && p.accept("(") {
-			r.Items = p.exprs()
-			p.closing("a comma or )")
-		} else {
-			r.Items = []ast.Expr{p.expr()}
-		}
-		r.At = p.from(rowStart)
-		v.Rows = append(v.Rows, r)
-		if !p.accept(",") {
-			break
-		}
+	rows := commaList(p, p.valuesRow)
+	return &ast.Values{At: p.from(start), Rows: rows}
+}
+
+// valuesRow takes one row of VALUES.
+func (p *parser) valuesRow() *ast.RowExpr {
+	start := p.start()
+	r := &ast.RowExpr{}
+	if p.accept("ROW", "(") || p.is("(") && p.rowAhead() && p.accept("(") {
+		r.Items = p.exprs()
+		p.closing("a comma or )")
+	} else {
+		r.Items = []ast.Expr{p.expr()}
 	}
-	v.At = p.from(start)
-	return v
+	r.At = p.from(start)
+	return r
 }
 
 // rowAhead reports whether the brackets that open here are a whole row of VALUES and not
@@ -254,12 +252,7 @@ func (p *parser) selectCore() ast.QueryBody {
 		p.notSupported(p.i, p.here(), "SELECT STREAM").Help("leave the word out: every query streams")
 		return s
 	}
-	for {
-		s.Items = append(s.Items, p.selectItem())
-		if !p.accept(",") {
-			break
-		}
-	}
+	s.Items = commaList(p, p.selectItem)
 	if p.accept("FROM") {
 		s.From = p.fromClause()
 	} else if t := p.tok(); !p.failed && t.Kind != token.EOF && !p.isAny(")", "WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY",
@@ -284,15 +277,7 @@ func (p *parser) selectCore() ast.QueryBody {
 		s.Having = p.expr()
 	}
 	if p.accept("WINDOW") {
-		for {
-			w := &ast.NamedWindow{Name: p.ident("a window's name")}
-			p.expect("AS")
-			w.Spec = p.windowSpec()
-			s.Windows = append(s.Windows, w)
-			if !p.accept(",") {
-				break
-			}
-		}
+		s.Windows = commaList(p, p.namedWindow)
 	}
 	if p.accept("QUALIFY") {
 		s.Qualify = p.expr()
@@ -347,15 +332,17 @@ func (p *parser) alias(what string) *ast.Ident {
 	return nil
 }
 
+// namedWindow takes name AS (...) behind WINDOW.
+func (p *parser) namedWindow() *ast.NamedWindow {
+	w := &ast.NamedWindow{Name: p.ident("a window's name")}
+	p.expect("AS")
+	w.Spec = p.windowSpec()
+	return w
+}
+
 // groupItems takes what stands behind GROUP BY, or inside one grouping set.
 func (p *parser) groupItems() []ast.GroupItem {
-	var items []ast.GroupItem
-	for {
-		items = append(items, p.groupItem())
-		if !p.accept(",") {
-			return items
-		}
-	}
+	return commaList(p, p.groupItem)
 }
 
 func (p *parser) groupItem() ast.GroupItem {
@@ -380,12 +367,7 @@ func (p *parser) groupItem() ast.GroupItem {
 	}
 	defer p.leave()
 	p.expect("(")
-	for {
-		g.Args = append(g.Args, p.groupingSet())
-		if !p.accept(",") {
-			break
-		}
-	}
+	g.Args = commaList(p, p.groupingSet)
 	p.closing("a comma or )")
 	g.At = p.from(start)
 	return g

@@ -219,17 +219,17 @@ func (p *parser) rowType(t *ast.TypeName) {
 	if p.accept(end) {
 		return
 	}
-	for {
-		f := ast.TypeField{Name: p.ident("a field's name"), Type: p.typeName()}
-		if k := p.tok().Kind; k == token.String || k == token.UString {
-			f.Comment = p.str("a comment")
-		}
-		t.Fields = append(t.Fields, f)
-		if !p.accept(",") {
-			break
-		}
-	}
+	t.Fields = commaList(p, p.typeField)
 	if !p.accept(end) {
 		p.unexpected("a comma or " + end)
 	}
+}
+
+// typeField takes name type ['comment'] of a ROW.
+func (p *parser) typeField() ast.TypeField {
+	f := ast.TypeField{Name: p.ident("a field's name"), Type: p.typeName()}
+	if k := p.tok().Kind; k == token.String || k == token.UString {
+		f.Comment = p.str("a comment")
+	}
+	return f
 }
