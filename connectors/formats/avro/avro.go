@@ -20,10 +20,9 @@ func NewDecoder(spec formats.DecoderSpec) (formats.Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{}
 	tree := avroschema.TreeOf(s)
-	d.table = newTable(spec, tree)
-	if d.plan, err = d.table.resolve(tree); err != nil {
+	d, err := newDecoder(newTable(spec, tree), tree)
+	if err != nil {
 		return nil, err
 	}
 	if strings.EqualFold(formats.Text(spec.Options, "encoding", "binary"), "json") {
@@ -34,34 +33,26 @@ func NewDecoder(spec formats.DecoderSpec) (formats.Decoder, error) {
 
 // decoder decodes records of one schema.
 type decoder struct {
-	table *table
-	plan  *plan
-	machine
+	plan *plan
+	recordLoop
+}
+
+func newDecoder(t *table, writer *avroschema.Tree) (*decoder, error) {
+	p, err := t.resolve(writer)
+	return &decoder{p, recordLoop{table: t, most: 1}}, err
 }
 
 // Decode implements formats.Decoder.
 func (d *decoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch, src []int32) (rows []int32, skipped int, err error) {
-	row := dst.N
-	d.table.begin(p.Data, dst, row+to-from)
-	for k := from; k < to; k++ {
-		if p.Len[k] == formats.NullLen {
-			continue
-		}
-		start := int(p.Off[k])
-		d.load(p.Data, start, 0, start+int(p.Len[k]))
-		null, ok := d.record(d.plan, row)
+	d.begin(p, from, to, dst, src)
+	for d.next() {
+		n, ok := d.record(d.plan, d.row)
 		if !ok {
-			d.table.undo(row)
-			d.table.end(dst, row)
-			return src, 0, d.foreign(d.error(k))
+			return d.end(d.foreign(d.error(d.k)))
 		}
-		if !null {
-			src = append(src, int32(k))
-			row++
-		}
+		d.keep(n)
 	}
-	d.table.end(dst, row)
-	return src, 0, nil
+	return d.end(nil)
 }
 
 // foreign says of a record that cannot be decoded what it looks like.

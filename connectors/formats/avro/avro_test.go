@@ -227,9 +227,9 @@ func FuzzDecode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	evolved := &decoder{table: newTable(formats.DecoderSpec{Schema: cols}, avroschema.TreeOf(table))}
 	writer := avro.MustParse(fuzzWriter)
-	if evolved.plan, err = evolved.table.resolve(avroschema.TreeOf(writer)); err != nil {
+	evolved, err := newDecoder(newTable(formats.DecoderSpec{Schema: cols}, avroschema.TreeOf(table)), avroschema.TreeOf(writer))
+	if err != nil {
 		f.Fatal(err)
 	}
 	neighbours := map[*avro.Schema]string{table: "", writer: ""}

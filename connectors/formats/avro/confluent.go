@@ -120,9 +120,8 @@ func (s *schemas[P]) ask(id int32, k int) (p P, failed *formats.RecordError) {
 
 // confluentDecoder decodes records that begin with the number of their schema.
 type confluentDecoder struct {
-	table   *table
 	schemas schemas[*plan]
-	machine
+	recordLoop
 }
 
 func newConfluentDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
@@ -130,40 +129,26 @@ func newConfluentDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &confluentDecoder{table: newTable(ds, tree)}
+	d := &confluentDecoder{recordLoop: recordLoop{table: newTable(ds, tree), head: headLen, most: 1}}
 	d.schemas, err = newSchemas(spec.ConfluentAvro, ds.Options, d.table.resolve)
 	return d, err
 }
 
 // Decode implements formats.Decoder.
 func (d *confluentDecoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch, src []int32) (rows []int32, skipped int, err error) {
-	row := dst.N
-	d.table.begin(p.Data, dst, row+to-from)
-	for k := from; k < to; k++ {
-		if p.Len[k] == formats.NullLen {
-			continue
-		}
-		start := int(p.Off[k])
-		d.load(p.Data, start, headLen, start+int(p.Len[k]))
-		plan, bad := d.schemas.of(&d.machine, k)
-		if bad == nil {
-			null, ok := d.record(plan, row)
-			switch {
-			case !ok:
-				bad = d.error(k)
-			case !null:
-				src = append(src, int32(k))
-				row++
-			}
-		}
+	d.begin(p, from, to, dst, src)
+	for d.next() {
+		plan, bad := d.schemas.of(&d.machine, d.k)
 		if bad != nil {
-			d.table.undo(row)
-			d.table.end(dst, row)
-			return src, 0, bad
+			return d.end(bad)
 		}
+		n, ok := d.record(plan, d.row)
+		if !ok {
+			return d.end(d.error(d.k))
+		}
+		d.keep(n)
 	}
-	d.table.end(dst, row)
-	return src, 0, nil
+	return d.end(nil)
 }
 
 // number is what a record begins with: 0 and the number of its schema, which is registered with the first row.

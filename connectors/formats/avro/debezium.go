@@ -44,11 +44,10 @@ type envelopeField struct {
 
 // debeziumDecoder goes over an envelope twice: what happened to a row stands behind the row.
 type debeziumDecoder struct {
-	table   *table
 	schemas schemas[*envelope]
 	op      *target // what the operation is read into, one row
 	at      [3]int  // where the fields of the envelope under way begin, in the payloads
-	machine
+	recordLoop
 }
 
 func newDebeziumDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
@@ -56,7 +55,7 @@ func newDebeziumDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &debeziumDecoder{op: newTarget("op", types.TString.NotNull())}
+	d := &debeziumDecoder{op: newTarget("op", types.TString.NotNull()), recordLoop: recordLoop{head: headLen, most: 2}}
 	d.op.own()
 	d.op.bind(batch.NewVector(d.op.typ, 1), nil)
 	// The reader's schema of a row is that of after; before has the same fields.
@@ -107,51 +106,33 @@ func (d *debeziumDecoder) resolve(writer *avroschema.Tree) (*envelope, error) {
 
 // Decode implements formats.Decoder.
 func (d *debeziumDecoder) Decode(p *formats.Payloads, from, to int, dst *batch.Batch, src []int32) (rows []int32, skipped int, err error) {
-	row := dst.N
-	d.table.begin(p.Data, dst, row+2*(to-from))
 	for len(dst.Kinds) < dst.N {
 		dst.Kinds = append(dst.Kinds, batch.Insert)
 	}
-	for k := from; k < to; k++ {
-		if p.Len[k] == formats.NullLen || p.Len[k] == 0 {
+	d.begin(p, from, to, dst, src)
+	for d.next() {
+		if d.start == len(d.b) {
 			continue // what is left of a deleted row in a compacted topic
 		}
-		start := int(p.Off[k])
-		d.load(p.Data, start, headLen, start+int(p.Len[k]))
-		n := 0
-		e, bad := d.schemas.of(&d.machine, k)
-		if bad == nil {
-			var ok bool
-			if n, ok = d.changes(e, row, dst); !ok {
-				bad = d.error(k)
-			}
-		}
+		e, bad := d.schemas.of(&d.machine, d.k)
 		if bad != nil {
-			d.table.undo(row)
-			d.table.undo(row + 1)
-			d.table.end(dst, row)
-			dst.Kinds = dst.Kinds[:row]
-			return src, 0, bad
+			return d.end(bad)
 		}
-		for range n {
-			src = append(src, int32(k))
+		n, ok := d.changes(e, d.row)
+		if !ok {
+			dst.Kinds = dst.Kinds[:d.row]
+			return d.end(d.error(d.k))
 		}
-		row += n
+		d.keep(n)
 	}
-	d.table.end(dst, row)
-	return src, 0, nil
+	return d.end(nil)
 }
 
 // changes decodes an envelope into row and the one behind it, and says how many rows it gives.
-func (d *debeziumDecoder) changes(e *envelope, row int, dst *batch.Batch) (n int, ok bool) {
+func (d *debeziumDecoder) changes(e *envelope, row int) (n int, ok bool) {
 	if e.null >= 0 {
-		switch n, ok := d.long(e.op); {
-		case !ok:
-			return 0, false
-		case n == e.null:
-			return 0, true
-		case n != 1-e.null:
-			return 0, d.bad(nil, "not valid Avro: branch %d of a union of 2", n)
+		if null, ok := d.branch(nil, e.null); null || !ok {
+			return 0, ok
 		}
 	}
 	for _, f := range e.fields {
@@ -173,35 +154,33 @@ func (d *debeziumDecoder) changes(e *envelope, row int, dst *batch.Batch) (n int
 	}
 	switch op := d.op.vec.Bytes(0); string(op) {
 	case "c", "r":
-		return 1, d.row(e, newField, row, batch.Insert, dst)
+		return 1, d.change(e, newField, row, batch.Insert)
 	case "u":
-		return 2, d.row(e, oldField, row, batch.UpdateBefore, dst) && d.row(e, newField, row+1, batch.UpdateAfter, dst)
+		return 2, d.change(e, oldField, row, batch.UpdateBefore) && d.change(e, newField, row+1, batch.UpdateAfter)
 	case "d":
-		return 1, d.row(e, oldField, row, batch.Delete, dst)
+		return 1, d.change(e, oldField, row, batch.Delete)
 	default:
 		return 0, d.bad(nil, "\"op\" is \"%s\", which Debezium does not write", formats.Excerpt(op, 0))
 	}
 }
 
-// row decodes one of the rows of an envelope.
-func (d *debeziumDecoder) row(e *envelope, what, row int, kind batch.ChangeKind, dst *batch.Batch) bool {
+// change decodes one of the rows of an envelope.
+func (d *debeziumDecoder) change(e *envelope, what, row int, kind batch.ChangeKind) bool {
 	p := e.rows[what]
 	d.i = d.at[what]
-	null := false
 	if p.null >= 0 {
-		n, ok := d.long(p.top)
+		null, ok := d.branch(p.top, p.null)
 		if !ok {
 			return false
 		}
-		null = n == p.null
-	}
-	if null {
-		if what == oldField {
-			d.help = "in Postgres ALTER TABLE ... REPLICA IDENTITY FULL makes old rows whole"
+		if null {
+			if what == oldField {
+				d.help = "in Postgres ALTER TABLE ... REPLICA IDENTITY FULL makes old rows whole"
+			}
+			return d.bad(nil, "the \"%s\" of the record is null", envelopeFields[what])
 		}
-		return d.bad(nil, "the \"%s\" of the record is null", envelopeFields[what])
 	}
-	dst.Kinds = append(dst.Kinds, kind)
+	d.dst.Kinds = append(d.dst.Kinds, kind)
 	return d.run(p.top, row)
 }
 

@@ -80,13 +80,67 @@ func (t *table) end(dst *batch.Batch, rows int) {
 	dst.N = rows
 }
 
-// undo takes back what a record that failed has put into row.
-func (t *table) undo(row int) {
+// undo takes back what a record that failed has put into n rows.
+func (t *table) undo(row, n int) {
 	for _, c := range t.columns {
 		if c != nil {
-			c.vec.UnsetNulls(row, row+1)
+			c.vec.UnsetNulls(row, row+n)
 		}
 	}
+}
+
+// recordLoop goes over payloads for the decoders of this package, which differ in what they make of a record:
+//
+//	for l.begin(p, from, to, dst, src); l.next(); l.keep(n) {
+//		n rows of payload l.k are decoded into l.row and those behind it, or return l.end(what is wrong)
+//	}
+//	return l.end(nil)
+type recordLoop struct {
+	table *table
+	head  int // how many bytes stand in front of a record
+	most  int // how many rows a record makes at most
+
+	p     *formats.Payloads
+	k, to int // the payload that the machine is at, and that behind the last one
+	dst   *batch.Batch
+	row   int // so many rows are there
+	src   []int32
+	machine
+}
+
+func (l *recordLoop) begin(p *formats.Payloads, from, to int, dst *batch.Batch, src []int32) {
+	l.p, l.k, l.to, l.dst, l.row, l.src = p, from-1, to, dst, dst.N, src
+	l.table.begin(p.Data, dst, l.row+l.most*(to-from))
+}
+
+// next goes to the next payload that is there.
+func (l *recordLoop) next() bool {
+	for l.k++; l.k < l.to; l.k++ {
+		if n := l.p.Len[l.k]; n != formats.NullLen {
+			start := int(l.p.Off[l.k])
+			l.load(l.p.Data, start, l.head, start+int(n))
+			return true
+		}
+	}
+	return false
+}
+
+// keep keeps the n rows that were decoded.
+func (l *recordLoop) keep(n int) {
+	for range n {
+		l.src = append(l.src, int32(l.k))
+	}
+	l.row += n
+}
+
+// end is what Decode returns, where bad is the record that failed, or nil.
+func (l *recordLoop) end(bad *formats.RecordError) (rows []int32, skipped int, err error) {
+	if bad != nil {
+		l.table.undo(l.row, l.most)
+		err = bad
+	}
+	l.table.end(l.dst, l.row)
+	return l.src, 0, err
 }
 
 // load points m at the record data[start:end], behind the first head bytes of it.
@@ -96,19 +150,27 @@ func (m *machine) load(data []byte, start, head, end int) {
 	m.reason, m.column, m.help = "", "", ""
 }
 
-// record decodes a record into row; null is one that is no row.
-func (m *machine) record(p *plan, row int) (null, ok bool) {
+// record decodes a record into row; one that is null is no row.
+func (m *machine) record(p *plan, row int) (rows int, ok bool) {
 	if p.null >= 0 {
-		switch n, ok := m.long(p.top); {
-		case !ok:
-			return false, false
-		case n == p.null:
-			return true, true
-		case n != 1-p.null:
-			return false, m.bad(p.top, "not valid Avro: branch %d of a union of 2", n)
+		if null, ok := m.branch(p.top, p.null); null || !ok {
+			return 0, ok
 		}
 	}
-	return false, m.run(p.top, row) && m.atEnd()
+	return 1, m.run(p.top, row) && m.atEnd()
+}
+
+// branch reads which of a union of two types a value is of, of which null has the number null.
+func (m *machine) branch(s *step, null int64) (isNull, ok bool) {
+	n, ok := m.long(s)
+	if ok && n != null && n != 1-null {
+		return false, m.noBranch(s, n, 2)
+	}
+	return ok && n == null, ok
+}
+
+func (m *machine) noBranch(s *step, n int64, of int) bool {
+	return m.bad(s, "not valid Avro: branch %d of a union of %d", n, of)
 }
 
 // atEnd holds that nothing follows. Java's Avro does not look, and gives rows that the writer never wrote.
@@ -201,7 +263,7 @@ func (m *machine) run(s *step, row int) bool {
 			}
 			return true
 		case n != 1-s.null:
-			return m.bad(s, "not valid Avro: branch %d of a union of 2", n)
+			return m.noBranch(s, n, 2)
 		}
 	}
 	switch s.code {
@@ -291,7 +353,7 @@ func (m *machine) run(s *step, row int) bool {
 			return false
 		}
 		if n < 0 || n >= int64(len(s.ops)) {
-			return m.bad(s, "not valid Avro: branch %d of a union of %d", n, len(s.ops))
+			return m.noBranch(s, n, len(s.ops))
 		}
 		return m.run(s.ops[n], row)
 	case readNull:
