@@ -8,98 +8,27 @@ import "bytes"
 // year of two letters and two digits lies in the 80 years before now, an instant in microseconds, or in the 20 behind it. S counts milliseconds. Text behind
 // what the pattern takes is ignored.
 func (p *Pattern) ParseLenient(s []byte, now int64) (r Parsed, ok bool) {
-	y, m, d, doy := int64(1970), int64(1), int64(1), int64(0)
-	var h, h12, pm, min, sec, milli int64
-	whole, half, short := false, false, false
-	for i, it := range p.items {
-		if it.letter == 0 {
-			if !bytes.HasPrefix(s, []byte(it.lit)) {
-				return r, false
-			}
-			s = s[len(it.lit):]
-			continue
-		}
-		field := s
-		s = bytes.TrimLeft(s, " \t")
-		blanks := len(field) - len(s)
-		number := func() (v int64) {
-			most := 9
-			if i+1 < len(p.items) && p.items[i+1].numeric() {
-				if len(field) < it.n {
-					ok = false
-					return 0
-				}
-				most = it.n - blanks
-			}
-			sign := int64(1)
-			if len(s) > 0 && s[0] == '-' && most > 1 {
-				sign, s, most = -1, s[1:], most-1
-			}
-			v, s, ok = digits(s, 1, most)
-			return sign * v
-		}
-		ok = true
-		switch it.letter {
-		case 'y', 'u':
-			before := len(s)
-			y = number()
-			short = it.n <= 2 && before-len(s) == 2 && y >= 0
-			if short {
-				y = centuryOf(y, now)
-			}
-		case 'M', 'L':
-			if it.n < 3 {
-				m = number()
-			} else {
-				var n int
-				n, s, ok = foldName(s, monthNames[:])
-				m = int64(n + 1)
-			}
-		case 'd':
-			d = number()
-		case 'D':
-			doy = number()
-		case 'E':
-			_, s, ok = foldName(s, dayNames[:])
-		case 'H':
-			h, whole = number(), true
-		case 'k':
-			h, whole = number()%24, true
-		case 'h':
-			h12, half = number(), true
-			if h12 == 12 {
-				h12 = 0
-			}
-		case 'K':
-			h12, half = number(), true
-		case 'a':
-			pm, s, ok = takeHalf(s)
-		case 'm':
-			min = number()
-		case 's':
-			sec = number()
-		case 'S':
-			milli = number()
-		default:
-			r.Offset, s, ok = it.takeOffset(s)
-			r.HasOffset = true
-		}
-		if !ok {
-			return r, false
-		}
-	}
-	if half || !whole {
-		h = h12 + 12*pm
-	}
-	y, m = y+floorDiv(m-1, 12), floorMod(m-1, 12)+1
-	days := Days(y, int(m), 1) + d - 1
-	if doy != 0 {
-		days = Days(y, 1, 1) + doy - 1
-	}
-	if days < -farAway || days > farAway || h < -farAway || h > farAway {
+	f, _, ok := p.fields(s, &leniently)
+	if !ok {
 		return r, false
 	}
-	r.Local = days*Day + (h*3600+min*60+sec)*Second + milli*1000
+	short := f.yearLetters <= 2 && f.yearDigits == 2 && f.year >= 0
+	if short {
+		f.year = centuryOf(f.year, now)
+	}
+	f.year, f.month = f.year+floorDiv(f.month-1, 12), floorMod(f.month-1, 12)+1
+	days := Days(f.year, int(f.month), 1) + f.day - 1
+	if f.yearDay != 0 {
+		days = Days(f.year, 1, 1) + f.yearDay - 1
+	}
+	hour := f.halfHour + 12*f.half
+	if f.hasHour && !f.hasHalfHour {
+		hour = f.hour
+	}
+	if days < -farAway || days > farAway || hour < -farAway || hour > farAway {
+		return r, false
+	}
+	r = f.at(days, hour)
 	if begin := AddMonthsTime(now, -80*12); short && r.Local < begin { // the year that the 80 years begin in
 		r.Local = AddMonthsTime(r.Local, 100*12)
 	}
@@ -108,17 +37,6 @@ func (p *Pattern) ParseLenient(s []byte, now int64) (r Parsed, ok bool) {
 
 // farAway is as many days, or hours, as a field may say: microseconds of more have no room.
 const farAway = 100_000_000
-
-// numeric reports that a field is digits.
-func (it item) numeric() bool {
-	switch it.letter {
-	case 0, 'E', 'a', 'X', 'x', 'Z', 'z':
-		return false
-	case 'M', 'L':
-		return it.n < 3
-	}
-	return true
-}
 
 // centuryOf is the year of two digits that lies in the 80 years before now, or behind it.
 func centuryOf(y, now int64) int64 {
@@ -131,12 +49,35 @@ func centuryOf(y, now int64) int64 {
 	return y
 }
 
-// foldName takes one of names, long or with three letters, as many letters as match.
-func foldName(s []byte, names []string) (int, []byte, bool) {
-	for _, length := range []int{0, 3} {
+// leniently is the way of Java's SimpleDateFormat.
+var leniently = way{blanks: true, number: lenientNumber, name: lenientName}
+
+// lenientNumber takes all digits that are there, unless they touch those of the next field.
+func lenientNumber(it, next item, blanks int, s []byte) (v int64, rest []byte, ok bool) {
+	most := 9
+	if next.numeric() {
+		if blanks+len(s) < it.n {
+			return 0, s, false
+		}
+		most = it.n - blanks
+	}
+	unit := int64(1)
+	if it.letter == 'S' {
+		unit = 1000 // S counts milliseconds
+	}
+	if len(s) > 0 && s[0] == '-' && most > 1 {
+		unit, s, most = -unit, s[1:], most-1
+	}
+	v, rest, ok = digits(s, 1, most)
+	return unit * v, rest, ok
+}
+
+// lenientName takes one of names, long or its first three letters, in capitals or not.
+func lenientName(_ item, names []string, s []byte) (int, []byte, bool) {
+	for _, short := range []bool{false, true} {
 		for i, n := range names {
-			if length > 0 {
-				n = n[:length]
+			if short {
+				n = n[:min(3, len(n))]
 			}
 			if len(s) >= len(n) && bytes.EqualFold(s[:len(n)], []byte(n)) {
 				return i, s[len(n):], true
