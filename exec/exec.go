@@ -172,7 +172,8 @@ type SourceSpec interface {
 // UntilEnd is called once, before the first Discover of the process. The spec then resolves
 // the end of every split, known ones too, in that Discover, keeps the ends for the life of the process (a spec
 // outlives a failed attempt; Discover may then come again with splits known from the last committed epoch), and
-// its readers report a split in Done when it is read up to its end. No split is looked for afterwards.
+// its readers report a split in Done when it is read up to its end. No split is looked for while the job runs; one that the Discover of a later
+// attempt finds has the end of then.
 type EndBounder interface{ UntilEnd() }
 
 // SplitRun says that rows From .. To-1 of a batch come from one split.

@@ -248,7 +248,7 @@ func (s *source) DiscoveryInterval() time.Duration {
 	return s.discovery
 }
 
-// UntilEnd makes the first Discover fix an end for every split.
+// UntilEnd makes Discover fix an end for every split that it sees for the first time.
 func (s *source) UntilEnd() { s.untilEnd = true }
 
 // Discover describes the topics, checks known splits against them and places new ones.
@@ -315,14 +315,9 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 	if err := s.place(ctx, admin, fresh, known == nil); err != nil {
 		return nil, err
 	}
-	if s.untilEnd && s.ends == nil {
-		ends, err := s.offsets(ctx, admin, all, ck.LatestOffsetSpec)
-		if err != nil {
+	if s.untilEnd {
+		if err := s.end(ctx, admin, all); err != nil {
 			return nil, err
-		}
-		s.ends = map[string]int64{}
-		for i, st := range all {
-			s.ends[st.id()] = ends[i].offset
 		}
 	}
 	out := make([]exec.Split, len(fresh))
@@ -330,6 +325,25 @@ func (s *source) Discover(ctx context.Context, known []exec.Split) ([]exec.Split
 		out[i] = st.split()
 	}
 	return out, nil
+}
+
+// end fixes the ends of splits that have none yet. A later attempt may find partitions that the first one did not: they have the end of then.
+func (s *source) end(ctx context.Context, admin *admin, splits []*splitState) error {
+	open := slices.DeleteFunc(slices.Clone(splits), func(st *splitState) bool {
+		_, ended := s.ends[st.id()]
+		return ended
+	})
+	ends, err := s.offsets(ctx, admin, open, ck.LatestOffsetSpec)
+	if err != nil {
+		return err
+	}
+	if s.ends == nil {
+		s.ends = map[string]int64{}
+	}
+	for i, st := range open {
+		s.ends[st.id()] = ends[i].offset
+	}
+	return nil
 }
 
 // sameTopic refuses to go on in a topic that is another one by the same name.

@@ -248,6 +248,25 @@ func TestRecreatedTopicIsRefused(t *testing.T) {
 	})
 }
 
+// A topic that comes between two attempts has an end, too: without one the job would wait for it for ever.
+func TestPartitionFoundByALaterAttemptEnds(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, b *kafkatest.Broker) {
+		b.Produce(t, b.Topic(t, "ending-1", 1), kafkatest.Lines("a")...)
+		o := sourceOptions(b, "ending-.*", "scan.startup.mode", "earliest-offset")
+		o[2] = "topic-pattern"
+		s := openSource(t, table("kafka", []string{"line STRING"}, o...))
+		s.UntilEnd()
+		known := discover(t, s, nil)
+		b.Produce(t, b.Topic(t, "ending-2", 1), kafkatest.Lines("b")...)
+		r := openReader(t, s, append(known, discover(t, s, known)...))
+		b.Produce(t, "ending-1", kafkatest.Lines("behind the end of the first attempt")...)
+		got := readRows(t, r, 100)
+		if slices.Sort(got); !slices.Equal(got, []string{"+I[a]", "+I[b]"}) || len(r.Done()) != 2 {
+			t.Fatalf("read %q, done %v", got, r.Done())
+		}
+	})
+}
+
 func TestPatternAndListedTopicsAreReadAndNewPartitionsFound(t *testing.T) {
 	b := kafkatest.Fake(t)
 	b.Topic(t, "in-1", 2)
