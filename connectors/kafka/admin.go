@@ -15,7 +15,7 @@ import (
 // (rd_kafka_broker_find_by_nodeid0, RD_KAFKA_OP_CONNECT). It goes on when the context is over, until the request's own time is, a minute by
 // default. A job whose broker was away took all of a core so. Hence a request has its context's time and no more, and is only made when
 // some broker answers. A client that no broker has told of the cluster knows no certain one to wait for; it does not ask for one first,
-// which would take it 50 ms, and the start of a job three times that.
+// which would take it 50 ms, and the start of a job three times that. Requests to a group's coordinator are an offsetReader's.
 type admin struct {
 	c *ck.AdminClient
 
@@ -83,6 +83,23 @@ func asked[T any](ctx context.Context, a *admin, request func(ck.AdminOptionRequ
 	return request(ck.SetAdminRequestTimeout(left))
 }
 
+// forGood is the time of a request that is not to be over before its client: see offsetReader. librdkafka takes no more.
+const forGood = time.Hour
+
+// askedForGood makes a request for which ctx is waited, but which has much more time. Where ctx was over the client must be closed.
+func askedForGood[T any](ctx context.Context, a *admin, request func(ctx context.Context, t ck.AdminOptionRequestTimeout) (T, error)) (T, error) {
+	if err := a.reach(ctx); err != nil {
+		var none T
+		return none, err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		c, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		ctx = c
+	}
+	return request(ctx, ck.SetAdminRequestTimeout(forGood))
+}
+
 func (a *admin) DescribeTopics(ctx context.Context, names []string, opts ...ck.DescribeTopicsAdminOption) (ck.DescribeTopicsResult, error) {
 	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.DescribeTopicsResult, error) {
 		return a.c.DescribeTopics(ctx, ck.NewTopicCollectionOfTopicNames(names), append(opts, t)...)
@@ -108,13 +125,13 @@ func (a *admin) ListOffsets(ctx context.Context, of map[ck.TopicPartition]ck.Off
 }
 
 func (a *admin) ListConsumerGroupOffsets(ctx context.Context, of ck.ConsumerGroupTopicPartitions, opts ...ck.ListConsumerGroupOffsetsAdminOption) (ck.ListConsumerGroupOffsetsResult, error) {
-	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.ListConsumerGroupOffsetsResult, error) {
+	return askedForGood(ctx, a, func(ctx context.Context, t ck.AdminOptionRequestTimeout) (ck.ListConsumerGroupOffsetsResult, error) {
 		return a.c.ListConsumerGroupOffsets(ctx, []ck.ConsumerGroupTopicPartitions{of}, append(opts, t)...)
 	})
 }
 
 func (a *admin) DescribeConsumerGroup(ctx context.Context, name string, opts ...ck.DescribeConsumerGroupsAdminOption) (ck.DescribeConsumerGroupsResult, error) {
-	return asked(ctx, a, func(t ck.AdminOptionRequestTimeout) (ck.DescribeConsumerGroupsResult, error) {
+	return askedForGood(ctx, a, func(ctx context.Context, t ck.AdminOptionRequestTimeout) (ck.DescribeConsumerGroupsResult, error) {
 		return a.c.DescribeConsumerGroups(ctx, []string{name}, append(opts, t)...)
 	})
 }

@@ -314,7 +314,7 @@ func (c *committer) metadata(ctx context.Context, group string, stable, elsewher
 		}
 	}
 	err = await(ctx, c.log, connectTimeout(c.job.Config), "group "+group, c.spec.where, "", nil, func(ctx context.Context) error {
-		got, err := groupOffsets(ctx, c.offs.admin, group, parts, stable)
+		got, err := c.offs.committed(ctx, group, parts, stable)
 		if err != nil {
 			if d := denied(doing, err, "READ on the groups "+c.id.Group+"* (prefixed)"); d != nil {
 				return d

@@ -520,10 +520,10 @@ func (c *clusterCheck) group(ctx context.Context) {
 	subject, here := "group "+name, optionPlace(c.use.Table, "sink.transactional-id-prefix")
 	hint := c.grant("--operation Read --group " + name + " --resource-pattern-type prefixed")
 	// Offsets may be read with DESCRIBE, too, which READ implies; the list of what is allowed knows better, where a broker sends it.
-	offsets, err := groupOffsets(ctx, c.client.admin, name, nil, false)
+	offsets, err := c.client.committed(ctx, name, nil, false)
 	for err != nil && waitable(err) && ctx.Err() == nil { // the group's coordinator may have to be found first
 		time.Sleep(100 * time.Millisecond)
-		offsets, err = groupOffsets(ctx, c.client.admin, name, nil, false)
+		offsets, err = c.client.committed(ctx, name, nil, false)
 	}
 	if code, _ := codeOf(err); code == ck.ErrGroupAuthorizationFailed {
 		c.fail(codePermission, diag.Error, here, subject, "READ", "READ is not granted: the marker of each epoch is an offset of this group", hint)
@@ -533,7 +533,7 @@ func (c *clusterCheck) group(ctx context.Context) {
 		c.skip(subject, "READ", "", "%s", brief(err))
 		return
 	}
-	if r, err := c.client.admin.DescribeConsumerGroup(ctx, name, ck.SetAdminOptionIncludeAuthorizedOperations(true)); err == nil && len(r.ConsumerGroupDescriptions) == 1 {
+	if r, err := c.client.describe(ctx, name); err == nil && len(r.ConsumerGroupDescriptions) == 1 {
 		if ops := r.ConsumerGroupDescriptions[0].AuthorizedOperations; len(ops) > 0 && !slices.Contains(ops, ck.ACLOperationRead) {
 			c.fail(codePermission, diag.Error, here, subject, "READ", "READ is not granted, only "+operations(ops), hint)
 			return

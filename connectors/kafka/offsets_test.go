@@ -2,15 +2,19 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"weir/connectors/kafka/kafkatest"
+	"weir/connectors/program"
 )
 
 // A broker that has just started, or just lost the group to another, answers that it is not the coordinator.
@@ -42,7 +46,7 @@ func TestCoordinatorThatMovedIsAskedAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
 	defer cancel()
 	err = await(ctx, log, kafkatest.Patience, "group g", b.Addr, "", nil, func(ctx context.Context) error {
-		_, err := groupOffsets(ctx, r.admin, "g", []ck.TopicPartition{{Topic: &topic, Partition: 0}}, true)
+		_, err := r.committed(ctx, "g", []ck.TopicPartition{{Topic: &topic, Partition: 0}}, true)
 		return err
 	})
 	if err != nil {
@@ -50,5 +54,33 @@ func TestCoordinatorThatMovedIsAskedAgain(t *testing.T) {
 	}
 	if refused.Load() < 3 {
 		t.Fatalf("the coordinator was asked %d times", refused.Load())
+	}
+}
+
+// A request is given up while no broker is there, and the coordinator comes: librdkafka would end the process.
+func TestCoordinatorThatComesFindsARequestThatWasGivenUp(t *testing.T) {
+	port, err := program.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, patient := patientReader(t, fmt.Sprintf("127.0.0.1:%d", port))
+	topic := "away"
+	ask := func(ctx context.Context) error {
+		_, err := r.committed(ctx, "g", []ck.TopicPartition{{Topic: &topic, Partition: 0}}, true)
+		return err
+	}
+	for range 3 {
+		ctx, cancel := context.WithTimeout(patient, 100*time.Millisecond)
+		if err := ask(ctx); err == nil {
+			t.Fatal("an answer from nobody")
+		}
+		cancel()
+	}
+	b := kafkatest.Fake(t, kfake.Ports(port))
+	b.Topic(t, topic, 1)
+	for range 3 {
+		if err := await(patient, slog.New(slog.DiscardHandler), kafkatest.Patience, "group g", b.Addr, "", nil, ask); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -419,14 +419,14 @@ func (s *source) place(ctx context.Context, admin *admin, splits []*splitState, 
 			}
 		}
 		var err error
-		if missing, err = s.committed(ctx, admin, missing); err != nil {
+		if missing, err = s.committed(ctx, missing); err != nil {
 			return err
 		}
 		if err := set(missing, ck.EarliestOffsetSpec); err != nil { // as Flink
 			return err
 		}
 	case "group-offsets":
-		missing, err := s.committed(ctx, admin, splits)
+		missing, err := s.committed(ctx, splits)
 		if err != nil {
 			return err
 		}
@@ -482,7 +482,7 @@ func (s *source) bound(ctx context.Context, admin *admin, splits []*splitState) 
 			c := *st
 			ends[i] = &c
 		}
-		missing, err := s.committed(ctx, admin, ends)
+		missing, err := s.committed(ctx, ends)
 		if err != nil {
 			return err
 		}
@@ -555,10 +555,15 @@ func (s *source) offsets(ctx context.Context, admin *admin, splits []*splitState
 }
 
 // committed sets the offsets that the user's group has committed and returns the splits without one.
-func (s *source) committed(ctx context.Context, admin *admin, splits []*splitState) (missing []*splitState, err error) {
+func (s *source) committed(ctx context.Context, splits []*splitState) (missing []*splitState, err error) {
 	if s.group == "" || len(splits) == 0 {
 		return splits, nil
 	}
+	r, err := newOffsetReader(s.props, s.group, s.log, s.health)
+	if err != nil {
+		return nil, badConfig(s.table.Name, err)
+	}
+	defer r.close()
 	ask := make([]ck.TopicPartition, len(splits))
 	index := map[string]*splitState{}
 	for i, st := range splits {
@@ -567,7 +572,7 @@ func (s *source) committed(ctx context.Context, admin *admin, splits []*splitSta
 	}
 	err = await(ctx, s.log, connectTimeout(s.cfg), "the offsets of group "+s.group, s.where, "", s.health, func(ctx context.Context) error {
 		missing = nil
-		got, err := groupOffsets(ctx, admin, s.group, ask, true)
+		got, err := r.committed(ctx, s.group, ask, true)
 		if err != nil {
 			if d := denied("read the offsets of group "+s.group, err, "READ on group "+s.group); d != nil {
 				return d
