@@ -138,6 +138,12 @@ func (p *Process) Log() string {
 	return Tail(string(out))
 }
 
+// Freeze has the process stand still until Thaw: its connections stay, and nothing answers. It may have ended.
+func (p *Process) Freeze() { _ = p.proc.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (p *Process) Thaw() { _ = p.proc.Signal(syscall.SIGCONT) }
+
 // Kill ends the process by SIGKILL and returns when it is gone. It may have ended before.
 func (p *Process) Kill() {
 	_ = p.proc.Kill() // it may have ended by itself

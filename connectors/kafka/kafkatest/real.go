@@ -50,6 +50,28 @@ func (b *Broker) Restart(t testing.TB) {
 	}
 }
 
+// Anywhere is b for clients that find a real broker wherever Move brings it.
+func (b *Broker) Anywhere() *Broker {
+	c := *b
+	c.Addr = b.real.Addr + "," + b.real.Spare
+	return &c
+}
+
+// Move starts a real broker again with its data, but at its other address, and returns when it answers: see Anywhere.
+func (b *Broker) Move(t testing.TB) {
+	t.Helper()
+	if err := b.real.Move(); err != nil {
+		t.Fatalf("move Kafka: %v", err)
+	}
+}
+
+// Freeze has a real broker stand still for a while. Its connections stay.
+func (b *Broker) Freeze(long time.Duration) {
+	b.real.Freeze()
+	time.Sleep(long)
+	b.real.Thaw()
+}
+
 // ConsoleConsumer reads a topic from its beginning with Kafka's own console consumer, read_committed, until
 // nothing more comes: an independent witness. Each record is a line; more is further arguments.
 func (b *Broker) ConsoleConsumer(t testing.TB, topic string, more ...string) []string {

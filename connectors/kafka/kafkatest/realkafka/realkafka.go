@@ -32,11 +32,14 @@ type MissingError = program.MissingError
 
 // Broker is a process of Apache Kafka. Its methods are any goroutine's, one at a time.
 type Broker struct {
-	Addr string   // bootstrap address
-	SASL string   // another one, for clients that log in as alice with the password secret (SASL_PLAINTEXT, PLAIN), who may do nothing at first
-	dir  string   // configuration, data, server.log
-	lib  string   // the jars
-	java []string // further options of its Java process
+	Addr  string   // bootstrap address
+	Spare string   // where Move brings it
+	SASL  string   // another one, for clients that log in as alice with the password secret (SASL_PLAINTEXT, PLAIN), who may do nothing at first
+	dir   string   // configuration, data, server.log
+	lib   string   // the jars
+	java  []string // further options of its Java process
+
+	controller string // its address as the controller of its cluster
 
 	mu   sync.Mutex
 	proc *program.Process
@@ -73,25 +76,37 @@ func Start(java ...string) (*Broker, error) {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, err
 	}
-	port, err := program.FreePort()
-	if err != nil {
+	for _, addr := range []*string{&b.Addr, &b.Spare, &b.SASL, &b.controller} {
+		port, err := program.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		*addr = fmt.Sprintf("127.0.0.1:%d", port)
+	}
+	if err := b.configure(); err != nil {
 		return nil, err
 	}
-	controller, err := program.FreePort()
-	if err != nil {
+	format := exec.Command("java", "-Xmx256m", "-cp", lib+"/*", "kafka.tools.StorageTool", "format", "-t", "d2VpcnRlc3R3ZWlydGVzdA", "-c", b.properties())
+	if out, err := format.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("format Kafka's storage: %w\n%s", err, program.Tail(string(out)))
+	}
+	if err := b.start(); err != nil {
+		b.Kill()
 		return nil, err
 	}
-	sasl, err := program.FreePort()
-	if err != nil {
-		return nil, err
-	}
-	b.SASL = fmt.Sprintf("127.0.0.1:%d", sasl)
-	b.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+	return b, nil
+}
+
+// properties is the file of its configuration.
+func (b *Broker) properties() string { return filepath.Join(b.dir, "server.properties") }
+
+// configure writes the configuration.
+func (b *Broker) configure() error {
 	props := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d,SASL_PLAINTEXT://127.0.0.1:%[4]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,SASL_PLAINTEXT://127.0.0.1:%[4]d
+controller.quorum.voters=1@%[2]s
+listeners=PLAINTEXT://%[1]s,CONTROLLER://%[2]s,SASL_PLAINTEXT://%[4]s
+advertised.listeners=PLAINTEXT://%[1]s,SASL_PLAINTEXT://%[4]s
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
@@ -110,20 +125,8 @@ group.initial.rebalance.delay.ms=0
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 auto.create.topics.enable=false
 log.retention.check.interval.ms=1000
-`, port, controller, b.dir, sasl)
-	conf := filepath.Join(b.dir, "server.properties")
-	if err := os.WriteFile(conf, []byte(props), 0o644); err != nil {
-		return nil, err
-	}
-	format := exec.Command("java", "-Xmx256m", "-cp", lib+"/*", "kafka.tools.StorageTool", "format", "-t", "d2VpcnRlc3R3ZWlydGVzdA", "-c", conf)
-	if out, err := format.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("format Kafka's storage: %w\n%s", err, program.Tail(string(out)))
-	}
-	if err := b.start(); err != nil {
-		b.Kill()
-		return nil, err
-	}
-	return b, nil
+`, b.Addr, b.controller, b.dir, b.SASL)
+	return os.WriteFile(b.properties(), []byte(props), 0o644)
 }
 
 // start runs the broker and returns when it answers.
@@ -131,7 +134,7 @@ func (b *Broker) start() error {
 	// As kafka-server-start.sh has it, but for the smaller heap to begin with.
 	args := append([]string{"-server", "-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
 		"-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"}, b.java...)
-	cmd := exec.Command("java", append(args, "-cp", b.lib+"/*", "kafka.Kafka", filepath.Join(b.dir, "server.properties"))...)
+	cmd := exec.Command("java", append(args, "-cp", b.lib+"/*", "kafka.Kafka", b.properties())...)
 	proc, err := program.Start(cmd, filepath.Join(b.dir, "server.log"))
 	if err != nil {
 		return err
@@ -181,6 +184,30 @@ func (b *Broker) Kill() {
 func (b *Broker) Restart() error {
 	b.Kill()
 	return b.start()
+}
+
+// Move starts the broker again as Restart does, but at another address, as a pod of Kubernetes does: Addr and Spare change places.
+func (b *Broker) Move() error {
+	b.Kill()
+	b.Addr, b.Spare = b.Spare, b.Addr
+	if err := b.configure(); err != nil {
+		return err
+	}
+	return b.start()
+}
+
+// Freeze has the broker stand still until Thaw, as one does whose disk does not answer.
+func (b *Broker) Freeze() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.proc.Freeze()
+}
+
+// Thaw lets a frozen broker go on.
+func (b *Broker) Thaw() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.proc.Thaw()
 }
 
 // Close kills the broker and removes its data.
