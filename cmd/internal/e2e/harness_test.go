@@ -201,7 +201,7 @@ func tail(s string) string {
 	return strings.Join(lines[max(0, len(lines)-30):], "\n")
 }
 
-// feed sends records 0 .. n-1, made by value, round-robin to the topic's four partitions, in the
+// feed sends records 0 .. n-1, which somebody makes, round-robin to the topic's four partitions, in the
 // background, at a rate per second (0: as fast as it can).
 type feed struct {
 	sent   atomic.Int64
@@ -213,6 +213,12 @@ type feed struct {
 const partitions = 4
 
 func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, value func(i int) []byte) *feed {
+	t.Helper()
+	return startRecords(t, b, topic, n, rate, func(i int) (key, v []byte) { return nil, value(i) })
+}
+
+// startRecords is startFeed for records with keys.
+func startRecords(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, record func(i int) (key, value []byte)) *feed {
 	t.Helper()
 	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": b.Addr, "enable.idempotence": true, "linger.ms": 5,
 		"enable.metrics.push": false, "reconnect.backoff.max.ms": 1000, "log_level": 2, "queue.buffering.max.messages": 2_000_000, "go.delivery.reports": false})
@@ -239,7 +245,8 @@ func startFeed(t *testing.T, b *kafkatest.Broker, topic string, n, rate int, val
 				due = n
 			}
 			for ; i < due; i++ {
-				err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: int32(i % partitions)}, Value: value(i)}, nil)
+				key, value := record(i)
+				err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: int32(i % partitions)}, Key: key, Value: value}, nil)
 				var full ck.Error
 				if errors.As(err, &full) && full.Code() == ck.ErrQueueFull {
 					break

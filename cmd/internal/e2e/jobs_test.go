@@ -17,20 +17,24 @@ type shape struct {
 	sql   string // %[1]s and %[2]s are the topics of input and output
 	value func(i int) []byte
 	check func(t *testing.T, n int, out []string)
+
+	// prepare makes what a trial has beside that, before there is a job: further topics, a registry, a check that reads them. It returns edits of
+	// the SQL, old and new in turn. It may be nil.
+	prepare func(t *testing.T, x *trial) []string
 }
 
 // The jobs: raw, tumble and totals are what most tests run; the others are one of each kind of operator whose state is more than a
 // number: windows that overlap, rows that wait for partners, rows in an order, windows that grow, and lists.
 var (
-	raw      = shape{"raw", rawJob, number, checkNumbers}
-	tumble   = shape{"tumble", tumbleJob, event, checkWindows}
-	totals   = shape{"totals", totalsJob, event, checkTotals}
-	hop      = shape{"hop", hopJob, event, checkHops}
-	interval = shape{"interval-join", intervalJob, event, checkPairs}
-	join     = shape{"join", joinJob, event, checkCounts}
-	topN     = shape{"top-n", topJob, event, checkTop}
-	session  = shape{"session", sessionJob, event, checkSessions}
-	lists    = shape{"lists", listJob, event, checkLists}
+	raw      = shape{"raw", rawJob, number, checkNumbers, nil}
+	tumble   = shape{"tumble", tumbleJob, event, checkWindows, nil}
+	totals   = shape{"totals", totalsJob, event, checkTotals, nil}
+	hop      = shape{"hop", hopJob, event, checkHops, nil}
+	interval = shape{"interval-join", intervalJob, event, checkPairs, nil}
+	join     = shape{"join", joinJob, event, checkCounts, nil}
+	topN     = shape{"top-n", topJob, event, checkTop, nil}
+	session  = shape{"session", sessionJob, event, checkSessions, nil}
+	lists    = shape{"lists", listJob, event, checkLists, nil}
 
 	shapes = []shape{raw, tumble, totals}
 )
@@ -54,7 +58,15 @@ type trial struct {
 	shape
 	b       *kafkatest.Broker
 	in, out string
+	beside  func(i int) (key, value []byte) // records of a second input, one for besideEvery of the first; nil: there is none
+	side    *feed                           // of those
 }
+
+// besideEvery is how many records of a job's input come for one of its second input.
+const besideEvery = 5
+
+// rates is the topic of a job's second input.
+func (x *trial) rates() string { return x.in + "-rates" }
 
 // on makes a trial on a broker. Edits are pairs of what to change in the SQL: old, new.
 func (s shape) on(t *testing.T, b *kafkatest.Broker, edits ...string) *trial {
@@ -62,6 +74,9 @@ func (s shape) on(t *testing.T, b *kafkatest.Broker, edits ...string) *trial {
 	x := &trial{shape: s, b: b}
 	x.in = b.Topic(t, fmt.Sprintf("%s-in-%d", s.name, rand.Uint32()), partitions)
 	x.out = b.Topic(t, fmt.Sprintf("%s-out-%d", s.name, rand.Uint32()), partitions)
+	if s.prepare != nil {
+		edits = append(s.prepare(t, x), edits...)
+	}
 	x.job = newJob(t, b, strings.NewReplacer(edits...).Replace(fmt.Sprintf(s.sql, x.in, x.out)))
 	return x
 }
@@ -69,12 +84,18 @@ func (s shape) on(t *testing.T, b *kafkatest.Broker, edits ...string) *trial {
 // feed sends n records to the job, so many a second.
 func (x *trial) feed(n, rate int) *feed {
 	x.t.Helper()
+	if x.beside != nil {
+		x.side = startRecords(x.t, x.b, x.rates(), n/besideEvery, rate/besideEvery, x.beside)
+	}
 	return startFeed(x.t, x.b, x.in, n, rate, x.value)
 }
 
 // endsExactly runs the job over what is left and checks the output of n records.
 func (x *trial) endsExactly(n int) {
 	x.t.Helper()
+	if x.side != nil {
+		x.side.halt(x.t)
+	}
 	x.start(nil, "--until", "end").endsWell()
 	x.check(x.t, n, committed(x.t, x.b, x.out))
 }

@@ -16,7 +16,7 @@ var binary string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// The jobs of TestStorm run beside one another however few processors there are; no other test is parallel.
+	// The jobs of a storm and those of several queries run beside one another however few processors there are; no other test is parallel.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,7 +33,15 @@ func checkHops(t *testing.T, n int, out []string) {
 }
 
 // set writes three tables at once; checkSet looks at all of them.
-var set = shape{"set", setJob, event, nil}
+var set = shape{"set", setJob, event, nil, func(t *testing.T, x *trial) []string {
+	files := filepath.Join(t.TempDir(), "files")
+	totals := x.further(t, "totals")
+	x.check = func(t *testing.T, n int, even []string) {
+		t.Helper()
+		checkSet(t, n, even, totals(t), files)
+	}
+	return []string{"$FILES", files}
+}}
 
 // checkSet looks for half the even numbers, for the totals, and for every record in the files of a folder.
 func checkSet(t *testing.T, n int, even, totals []string, files string) {
@@ -263,9 +272,62 @@ func (s *storm) run(until time.Time) int {
 	return n
 }
 
-// Everything at once, at random: five jobs on one broker are killed, put to sleep, stopped, replaced by instances on other
-// machines, restored at other parallelisms, while the broker dies and comes back. It runs where WEIR_STORM says
-// for how long; WEIR_STORM_SEED repeats the choices of a run, though not its timing.
+// hits is what happens to the broker until shortly before the time is over: it is killed and comes back, at its other address sometimes, stands still,
+// for longer than a transaction may be open sometimes, or stutters, as with a disk that hardly answers. It says how often.
+func hits(t *testing.T, b *kafkatest.Broker, rnd *rand.Rand, until time.Time) {
+	upTo := func(limit time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(limit))) }
+	n := map[string]int{}
+	for time.Now().Before(until.Add(-10 * time.Second)) {
+		time.Sleep(4*time.Second + upTo(14*time.Second))
+		switch rnd.IntN(6) {
+		case 0, 1:
+			n["killed"]++
+			b.Kill(t)
+			time.Sleep(upTo(3 * time.Second))
+			b.Restart(t)
+		case 2:
+			n["moved"]++
+			b.Kill(t)
+			time.Sleep(upTo(3 * time.Second))
+			b.Move(t)
+		case 3:
+			n["stood still"]++
+			b.Freeze(upTo(9 * time.Second))
+		default:
+			n["stuttered"]++
+			for end := time.Now().Add(upTo(8 * time.Second)); time.Now().Before(end); time.Sleep(upTo(60 * time.Millisecond)) {
+				b.Freeze(upTo(500 * time.Millisecond))
+			}
+		}
+	}
+	t.Logf("the broker: %v", n)
+}
+
+// stormJobs is how many jobs there are in a storm, of those that there could be.
+const stormJobs = 6
+
+// stormed is the jobs of a storm: those that WEIR_STORM_JOBS names, or some that the seed chooses.
+func stormed(t *testing.T, rnd *rand.Rand) []shape {
+	all := append([]shape{raw, tumble, totals, hop, set}, engine...)
+	names := os.Getenv("WEIR_STORM_JOBS")
+	if names == "" {
+		rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		return all[:stormJobs]
+	}
+	var some []shape
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(all, func(s shape) bool { return s.name == name })
+		if i < 0 {
+			t.Fatalf("WEIR_STORM_JOBS: there is no job %q", name)
+		}
+		some = append(some, all[i])
+	}
+	return some
+}
+
+// Everything at once, at random: six jobs on one broker are killed, put to sleep, stopped, replaced by instances on other
+// machines, restored at other parallelisms, while the broker dies and comes back, moves and stands still. It runs where WEIR_STORM says
+// for how long; WEIR_STORM_SEED repeats the choices of a run, though not its timing, and WEIR_STORM_JOBS names the jobs.
 func TestStorm(t *testing.T) {
 	v := os.Getenv("WEIR_STORM")
 	if v == "" {
@@ -275,7 +337,7 @@ func TestStorm(t *testing.T) {
 	if err != nil {
 		t.Fatalf("WEIR_STORM: %v", err)
 	}
-	b := kafkatest.Real(t)
+	b := kafkatest.Real(t).Anywhere()
 	seed := rand.Uint64()
 	if v := os.Getenv("WEIR_STORM_SEED"); v != "" {
 		n, err := strconv.ParseUint(v, 10, 64)
@@ -285,29 +347,17 @@ func TestStorm(t *testing.T) {
 		seed = n
 	}
 	t.Logf("WEIR_STORM_SEED=%d WEIR_STORM=%s", seed, long)
+	jobs := stormed(t, rand.New(rand.NewPCG(seed, 1<<32)))
 	until := time.Now().Add(long)
 	calm := make(chan struct{}) // closed when the broker stays up
 	t.Run("broker", func(t *testing.T) {
 		t.Parallel()
 		defer close(calm)
-		rnd := rand.New(rand.NewPCG(seed, 0))
-		for time.Now().Before(until.Add(-10 * time.Second)) {
-			time.Sleep(5*time.Second + time.Duration(rnd.Int64N(int64(20*time.Second))))
-			b.Kill(t)
-			time.Sleep(time.Duration(rnd.Int64N(int64(3 * time.Second))))
-			b.Restart(t)
-		}
+		hits(t, b, rand.New(rand.NewPCG(seed, 0)), until)
 	})
-	for i, sh := range []shape{raw, tumble, totals, hop, set} {
+	for i, sh := range jobs {
 		t.Run(sh.name, func(t *testing.T) {
-			files := filepath.Join(t.TempDir(), "files")
-			x := sh.on(t, b, "$FILES", files, "= '20000'", "= '5000'")
-			if sh.name == set.name {
-				b.Topic(t, x.out+"-totals", partitions)
-				x.check = func(t *testing.T, n int, even []string) {
-					checkSet(t, n, even, committed(t, b, x.out+"-totals"), files)
-				}
-			}
+			x := sh.on(t, b, "= '20000'", "= '5000'")
 			s := &storm{t: t, rnd: rand.New(rand.NewPCG(seed, uint64(i+1))), j: x.job}
 			t.Parallel()
 			f := x.feed(1<<40, 2_000)
