@@ -107,22 +107,42 @@ func (b *bench) fill(ctx context.Context, topic string, records int) error {
 	for p := range gens {
 		gens[p] = newGenerator(p, keysOf(topic))
 	}
-	produce, done, err := newFiller(b.servers, topic)
+	return produceAll(ctx, b.servers, topic, partitions, records, func(i int, line []byte) []byte { return gens[i%partitions].next().appendJSON(line) })
+}
+
+// produceAll fills a topic of so many partitions, which take turns, with n records that record appends to what it is given.
+func produceAll(ctx context.Context, servers, topic string, parts, n int, record func(i int, line []byte) []byte) error {
+	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": servers, "enable.idempotence": true, "enable.metrics.push": false,
+		"linger.ms": 20, "batch.size": 500000, "queue.buffering.max.messages": 500000, "go.delivery.reports": false})
 	if err != nil {
 		return err
 	}
+	defer p.Close()
 	var line []byte
-	for i := range records {
+	for i := range n {
 		if i%4096 == 0 && ctx.Err() != nil {
-			return errors.Join(ctx.Err(), done())
+			return ctx.Err()
 		}
-		p := i % partitions
-		line = gens[p].next().appendJSON(line[:0])
-		if err := produce(int32(p), line); err != nil {
-			return errors.Join(err, done())
+		line = record(i, line[:0]) // the client copies it
+		m := &ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: int32(i % parts)}, Value: line}
+		err := p.Produce(m, nil)
+		for isQueueFull(err) {
+			p.Flush(10)
+			err = p.Produce(m, nil)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return done()
+	if left := p.Flush(60000); left > 0 {
+		return fmt.Errorf("%d records were not acknowledged within a minute", left)
+	}
+	return nil
+}
+
+func isQueueFull(err error) bool {
+	ke, ok := err.(ck.Error)
+	return ok && ke.Code() == ck.ErrQueueFull
 }
 
 // records is how many records a topic has; 0 when it is not there.
@@ -154,32 +174,4 @@ func (a *admin) records(ctx context.Context, topic string) (int64, error) {
 		n += int64(i.Offset)
 	}
 	return n, nil
-}
-
-// newFiller makes a producer; done waits until everything is acknowledged.
-func newFiller(servers, topic string) (produce func(part int32, value []byte) error, done func() error, err error) {
-	p, err := ck.NewProducer(&ck.ConfigMap{"bootstrap.servers": servers, "enable.idempotence": true, "enable.metrics.push": false,
-		"linger.ms": 20, "batch.size": 500000, "queue.buffering.max.messages": 500000, "go.delivery.reports": false})
-	if err != nil {
-		return nil, nil, err
-	}
-	produce = func(part int32, value []byte) error {
-		for {
-			// The client copies the value.
-			err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: part}, Value: value}, nil)
-			if ke, ok := err.(ck.Error); ok && ke.Code() == ck.ErrQueueFull {
-				p.Flush(10)
-				continue
-			}
-			return err
-		}
-	}
-	done = func() error {
-		defer p.Close()
-		if left := p.Flush(60000); left > 0 {
-			return fmt.Errorf("%d records were not acknowledged within a minute", left)
-		}
-		return nil
-	}
-	return produce, done, nil
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
-	"syscall"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -34,27 +31,13 @@ func (b *bench) runStarts(ctx context.Context, r *report) error {
 // first starts the raw job with a checkpoint interval of 100 ms on a topic in which records wait, and returns the time from the
 // start of its process to the moment at which a read_committed consumer, which polls all the while, has the first record.
 func (b *bench) first(ctx context.Context) (time.Duration, error) {
-	b.serial++
-	in, out := fmt.Sprintf("bench_first_%d", b.serial), fmt.Sprintf("bench_out_%d", b.serial)
-	for _, t := range []string{in, out} {
-		if err := b.admin.create(ctx, t); err != nil {
-			return 0, err
-		}
-		defer b.dropLater(t)
-	}
-	produce, done, err := newFiller(b.servers, in)
+	in, out, drop, err := b.topics(ctx, "first")
 	if err != nil {
 		return 0, err
 	}
-	var line []byte
-	for i := range firstRecords {
-		p := i % partitions
-		line = event{user: int64(i)}.appendJSON(line[:0])
-		if err := produce(int32(p), line); err != nil {
-			return 0, errors.Join(err, done())
-		}
-	}
-	if err := done(); err != nil {
+	defer drop()
+	err = produceAll(ctx, b.servers, in, partitions, firstRecords, func(i int, line []byte) []byte { return event{user: int64(i)}.appendJSON(line) })
+	if err != nil {
 		return 0, err
 	}
 	witness, err := newWitness(b.servers, out)
@@ -64,31 +47,26 @@ func (b *bench) first(ctx context.Context) (time.Duration, error) {
 	defer witness.Close()
 
 	// The job is unbounded here: the end of the input must not hurry the commit.
-	args, err := b.weirArgs("raw", out, []string{"'topic_1'", "'" + in + "'", "'5 s'", "'100 ms'", "  'scan.bounded.mode' = 'latest-offset',\n", ""})
-	if err != nil {
+	j := &job{weir: b.weir}
+	if j.args, err = b.weirArgs("raw", out, endless("topic_1", in, "100 ms")); err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, b.weir, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
 	start := time.Now()
-	if err := cmd.Start(); err != nil {
+	if err := j.start(); err != nil {
 		return 0, err
 	}
+	defer j.kill()
 	var at time.Duration
-	for at == 0 && time.Since(start) < 60*time.Second {
+	for at == 0 && time.Since(start) < 60*time.Second && ctx.Err() == nil {
 		if m, ok := witness.Poll(100).(*ck.Message); ok && m.TopicPartition.Error == nil {
 			at = time.Since(start)
 		}
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && at > 0 {
-		return 0, fmt.Errorf("stop the job: %w", err)
-	}
-	if err := cmd.Wait(); err != nil {
-		return 0, fmt.Errorf("the job: %w\n%s", err, stderr.Bytes())
+	if err := j.stop(); err != nil {
+		return 0, err
 	}
 	if at == 0 {
-		return 0, fmt.Errorf("nothing was committed within a minute\n%s", stderr.Bytes())
+		return 0, fmt.Errorf("nothing was committed within a minute\n%s", j.stderr.Bytes())
 	}
 	return at, nil
 }

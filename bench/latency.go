@@ -7,11 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -114,14 +112,11 @@ func latency(ctx context.Context, args []string) error {
 
 // travel is one round of a case.
 func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took time.Duration, linger int, log string) (delays, error) {
-	b.serial++
-	in, out := fmt.Sprintf("bench_in_%d", b.serial), fmt.Sprintf("bench_out_%d", b.serial)
-	for _, t := range []string{in, out} {
-		if err := b.admin.create(ctx, t); err != nil {
-			return nil, err
-		}
-		defer b.dropLater(t)
+	in, out, drop, err := b.topics(ctx, "in")
+	if err != nil {
+		return nil, err
 	}
+	defer drop()
 	read := out
 	if !c.weir {
 		read = in
@@ -133,11 +128,9 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took 
 	}
 	defer p.Close()
 
-	var cmd *exec.Cmd
-	var stderr bytes.Buffer
+	j := &job{weir: b.weir}
 	if c.weir {
-		args, err := b.weirArgs("passthrough", out, append([]string{"'topic_1'", "'" + in + "'", "'5 s'", "'" + c.interval + "'",
-			"  'scan.bounded.mode' = 'latest-offset',\n", ""}, c.edit...))
+		args, err := b.weirArgs("passthrough", out, append(endless("topic_1", in, c.interval), c.edit...))
 		if err != nil {
 			return nil, err
 		}
@@ -147,17 +140,11 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took 
 		if log != "" {
 			args = append(slices.DeleteFunc(args, func(s string) bool { return s == "--quiet" }), "--log-level", "debug")
 		}
-		cmd = exec.Command(b.weir, args...)
-		cmd.Stderr = &stderr
-		if err := cmd.Start(); err != nil {
+		j.args = args
+		if err := j.start(); err != nil {
 			return nil, err
 		}
-		defer func() {
-			if cmd.ProcessState == nil {
-				_ = cmd.Process.Kill()
-				_ = cmd.Wait()
-			}
-		}()
+		defer j.kill()
 	}
 
 	ctx, stop := context.WithTimeout(ctx, warm+took+20*time.Second)
@@ -194,18 +181,15 @@ func (b *bench) travel(ctx context.Context, c latencyCase, rate int, warm, took 
 		return nil, err
 	}
 	if late != nil {
-		return nil, fmt.Errorf("%d of %d records came back\n%s", got.Load(), sent.Load(), stderr.Bytes())
+		return nil, fmt.Errorf("%d of %d records came back\n%s", got.Load(), sent.Load(), j.stderr.Bytes())
 	}
-	if cmd != nil {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if c.weir {
+		if err := j.stop(); err != nil {
 			return nil, err
-		}
-		if err := cmd.Wait(); err != nil {
-			return nil, fmt.Errorf("the job: %w\n%s", err, stderr.Bytes())
 		}
 	}
 	if log != "" {
-		if err := os.WriteFile(filepath.Join(log, folder(c.name)+".log"), stderr.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(log, folder(c.name)+".log"), j.stderr.Bytes(), 0o644); err != nil {
 			return nil, err
 		}
 	}

@@ -18,6 +18,7 @@
 //	rounds.go   which job runs on which engine, in turns
 //	proc.go     a process: its time, CPU and memory
 //	weir.go     weir, and the bare loop; flink.go, flinkhome.go: Flink; kstreams.go: Kafka Streams
+//	job.go      weir run of a job that is killed and stopped from here
 //	latency.go, recovery.go, scale.go: the modes of those names; nexmark.go, nexmarkreport.go: Nexmark
 //	first.go    time from the start of a process to its first committed record
 //	report.go   medians, floors; plot.go: docs/benchmarks.svg

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -260,18 +259,7 @@ func (b *bench) filled(label string, n, parts int, sql func(topic string) string
 			if err := b.admin.createWith(ctx, topic, parts); err != nil {
 				return err
 			}
-			produce, done, err := newFiller(b.servers, topic)
-			if err != nil {
-				return err
-			}
-			var text []byte
-			for i := range n {
-				text = line(i, text[:0])
-				if err := produce(int32(i%parts), text); err != nil {
-					return errors.Join(err, done())
-				}
-			}
-			return done()
+			return produceAll(ctx, b.servers, topic, parts, n, line)
 		}}
 }
 
