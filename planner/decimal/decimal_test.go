@@ -1,7 +1,6 @@
 package decimal
 
 import (
-	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -133,26 +132,6 @@ func TestParseReadsWhatSQLWrites(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("Parse(%q, %d, %d) = %q, want %q", c.in, c.prec, c.scale, got, c.want)
-		}
-	}
-}
-
-func TestLiteralHasTheLeastType(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"12.50", "12.50 DECIMAL(4, 2)"},
-		{"0.05", "0.05 DECIMAL(2, 2)"},
-		{"0", "0 DECIMAL(1, 0)"},
-		{"1e3", "no"},
-		{strings.Repeat("9", 39), "no"},
-		{"0." + strings.Repeat("0", 40) + "1", "no"},
-	} {
-		d, p, s, ok := Literal(c.in)
-		got := "no"
-		if ok {
-			got = fmt.Sprintf("%s DECIMAL(%d, %d)", String(d, s), p, s)
-		}
-		if got != c.want {
-			t.Errorf("Literal(%q) = %s, want %s", c.in, got, c.want)
 		}
 	}
 }

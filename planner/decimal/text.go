@@ -7,20 +7,6 @@ import (
 	"strconv"
 )
 
-// Literal reads a number as SQL writes it without an exponent, 12.50, and gives the least precision and
-// scale that hold it as written. It fails for other texts and for more than 38 digits.
-func Literal(s string) (d Dec, prec, scale int, ok bool) {
-	n, ok := scan([]byte(s))
-	if !ok || n.exp != 0 || n.lost || n.overflow {
-		return Dec{}, 0, 0, false
-	}
-	prec = max(n.sig, n.frac, 1)
-	if prec > MaxPrecision {
-		return Dec{}, 0, 0, false
-	}
-	return n.signed(), prec, n.frac, true
-}
-
 // Parse reads a number, with an exponent or not, as DECIMAL(prec, scale), rounding half up. Blanks around
 // it do not count. It fails for a text that is no number and for one that does not fit.
 func Parse(s []byte, prec, scale int) (Dec, bool) {
