@@ -128,13 +128,10 @@ func (s *Session) columns(t *catalog.Table, st *ast.CreateTable) bool {
 
 // columnIndex finds a column of t by the name that a clause of its definition uses.
 func (s *Session) columnIndex(t *catalog.Table, id ast.Ident) int {
-	var names []string
-	for i := range t.Columns {
-		if t.Columns[i].Name == id.Name {
-			return i
-		}
-		names = append(names, t.Columns[i].Name)
+	if i := slices.IndexFunc(t.Columns, func(c catalog.Column) bool { return c.Name == id.Name }); i >= 0 {
+		return i
 	}
+	names := t.ColumnNames()
 	d := s.diags.Errorf(codes.UnknownColumn, id.Sp, "table %s has no column %s", t.Name, id.Name)
 	if g, ok := diag.Suggest(id.Name, names); ok {
 		d.Help("did you mean %s?", scalar.QuoteName(g))

@@ -26,8 +26,18 @@ func (s *Session) lateTarget(t *catalog.Table) *rules.LateTarget {
 func (s *Session) checkLate(t *catalog.Table, at diag.Span) { s.findLate(t, at, s.diags) }
 
 func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *rules.LateTarget {
+	target, from := s.lateTable(t, at, diags)
+	if target == nil {
+		return nil
+	}
+	return s.lateColumns(t, target, from, diags)
+}
+
+// lateTable is the table that late rows of t are to go to by its options or the setting, and where that is said; nil where there is
+// none, or one that cannot be.
+func (s *Session) lateTable(t *catalog.Table, at diag.Span, diags *diag.List) (target *catalog.Table, from diag.Span) {
 	name := s.o.Config.String(config.LateRowsTarget)
-	from := s.sets[config.LateRowsTarget]
+	from = s.sets[config.LateRowsTarget]
 	own := t.Options.Lookup(config.LateRowsTarget)
 	if own != nil {
 		name, from = own.Value, own.ValueSpan
@@ -37,21 +47,21 @@ func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *ru
 	}
 	switch {
 	case name == "":
-		return nil
+		return nil, from
 	case t.Watermark == nil && own == nil:
-		return nil // the setting is for all tables; this one has no late rows
+		return nil, from // the setting is for all tables; this one has no late rows
 	case t.Watermark == nil:
 		diags.Errorf(codes.LateRows, from, "table %s has no WATERMARK, so that no row of it is late", t.Name).Label(t.NameSpan, "defined here").
 			Help("add a WATERMARK, or remove '%s'", config.LateRowsTarget)
-		return nil
+		return nil, from
 	}
-	target := s.tables[name]
+	target = s.tables[name]
 	switch {
 	case s.broken[name]:
-		return nil
+		return nil, from
 	case target == nil && s.views[name] != nil:
 		diags.Errorf(codes.LateRows, from, "late rows of %s are to go to %s, which is a view", t.Name, name).Label(s.views[name].Span, "defined here").Help("name a table")
-		return nil
+		return nil, from
 	case target == nil:
 		d := diags.Errorf(codes.LateRows, from, "late rows of %s are to go to table %s, which is not known", t.Name, name)
 		if g, ok := diag.Suggest(name, s.Names()); ok {
@@ -59,16 +69,21 @@ func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *ru
 		} else {
 			d.Help("define it before this statement: CREATE TABLE %s (..., `%s` %s) WITH (...)", scalar.QuoteName(name), momentColumn, s.rowTimeType(t))
 		}
-		return nil
+		return nil, from
 	case target.Name == t.Name:
 		diags.Errorf(codes.LateRows, from, "late rows of %s would go to %s itself, and be late again", t.Name, t.Name).Help("name another table")
-		return nil
+		return nil, from
 	}
 	if c := s.connector(target); c == nil || !c.Sink {
 		diags.Errorf(codes.LateRows, from, "late rows of %s cannot go to %s: connector '%s' only reads", t.Name, target.Name, target.Connector).
 			Label(target.NameSpan, "defined here")
-		return nil
+		return nil, from
 	}
+	return target, from
+}
+
+// lateColumns gives the columns of target those of t, by their names, and the watermark.
+func (s *Session) lateColumns(t, target *catalog.Table, from diag.Span, diags *diag.List) *rules.LateTarget {
 	out := &rules.LateTarget{Table: target, Moment: -1, At: from}
 	for i := range target.Columns {
 		c := &target.Columns[i]
@@ -87,11 +102,7 @@ func (s *Session) findLate(t *catalog.Table, at diag.Span, diags *diag.List) *ru
 		k := slices.IndexFunc(t.Columns, func(s catalog.Column) bool { return s.Name == c.Name })
 		if k < 0 {
 			d := diags.Errorf(codes.LateRows, c.Span, "late rows of %s have no column %s", t.Name, c.Name).Label(from, "they go to %s", target.Name)
-			var names []string
-			for i := range t.Columns {
-				names = append(names, t.Columns[i].Name)
-			}
-			if g, ok := diag.Suggest(c.Name, names); ok {
+			if g, ok := diag.Suggest(c.Name, t.ColumnNames()); ok {
 				d.Help("did you mean %s?", g)
 			} else {
 				d.Help("a table of late rows has columns of %s, by their names, and %s", t.Name, momentColumn)

@@ -152,10 +152,8 @@ func (c *clusterCheck) judge(dec *decoder, msgs []*ck.Message, subject, name, to
 	}
 	for _, b := range bad {
 		at := t.NameSpan
-		for i := range t.Columns {
-			if t.Columns[i].Name == b.column && !t.Columns[i].Span.IsZero() {
-				at = t.Columns[i].Span
-			}
+		if c := t.Column(b.column); c != nil && !c.Span.IsZero() {
+			at = c.Span
 		}
 		d := c.fail(codeRecords, diag.Error, at, subject, name, fmt.Sprintf("%d of the newest %d records of topic %s do not decode", b.n, len(msgs), topic), helpOf(b.err))
 		d.At("%s", strings.TrimPrefix(b.err.Error(), "column "+b.column+": ")).Note("the first is %s", b.where)

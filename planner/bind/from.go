@@ -317,12 +317,8 @@ func (b *Binder) ComputedColumn(t *catalog.Table, i int) (types.Type, bool) {
 }
 
 func (b *Binder) namesComputed(t *catalog.Table, name string) bool {
-	for i := range t.Columns {
-		if t.Columns[i].Kind == catalog.Computed && t.Columns[i].Name == name {
-			return true
-		}
-	}
-	return false
+	c := t.Column(name)
+	return c != nil && c.Kind == catalog.Computed
 }
 
 // WatermarkType types the expression of t's watermark; ok is false after a finding.

@@ -135,6 +135,25 @@ func (p Place) Name(local string) string {
 	return p.Catalog + "." + p.Database + "." + local
 }
 
+// Column is the column of that name; nil where there is none.
+func (t *Table) Column(name string) *Column {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
+// ColumnNames is the names of all columns, in their order.
+func (t *Table) ColumnNames() []string {
+	names := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		names[i] = t.Columns[i].Name
+	}
+	return names
+}
+
 // Physical is the indexes of the physical columns.
 func (t *Table) Physical() []int {
 	var out []int

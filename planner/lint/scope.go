@@ -110,10 +110,8 @@ func column(rels []rel, ref *ast.ColumnRef) (*catalog.Table, *catalog.Column) {
 		if r.table == nil || len(parts) > 1 && parts[0].Name != r.name {
 			continue
 		}
-		for i := range r.table.Columns {
-			if r.table.Columns[i].Name == parts[len(parts)-1].Name {
-				return r.table, &r.table.Columns[i]
-			}
+		if c := r.table.Column(parts[len(parts)-1].Name); c != nil {
+			return r.table, c
 		}
 	}
 	return nil, nil

@@ -96,58 +96,64 @@ func values(m map[int]bool) (out []bool) {
 // selectStar reports a * over a table whose rows are written: a column that is added to the table changes the job.
 func selectStar(p *pass) {
 	each(p, func(in *ast.Insert, _ []ast.Node) {
-		var body func(b ast.QueryBody)
-		body = func(b ast.QueryBody) {
-			switch b := b.(type) {
-			case *ast.SetOp:
-				body(b.Left)
-				body(b.Right)
-			case *ast.Query:
-				body(b.Body)
-			case *ast.SelectCore:
-				for _, it := range b.Items {
-					if !it.Star {
-						continue
-					}
-					rels := p.relations(b.From)
-					var names []string
-					for _, r := range rels {
-						if r.table == nil {
-							if it.Of == nil || it.Of.Last().Name == r.name {
-								names = nil
-								break
-							}
-							continue
-						}
-						if it.Of != nil && it.Of.Last().Name != r.name {
-							continue
-						}
-						for i := range r.table.Columns {
-							n := scalar.QuoteName(r.table.Columns[i].Name)
-							if len(rels) > 1 && r.name != "" {
-								n = scalar.QuoteName(r.name) + "." + n
-							}
-							names = append(names, n)
-						}
-						if _, window := r.ref.(*ast.TableFunc); window {
-							names = append(names, "window_start", "window_end", "window_time")
-						}
-					}
-					if len(names) == 0 {
-						continue
-					}
-					d := p.report(it.Sp, "a * is written into %s", in.Table).At("by position: a column that is added to the table breaks or shifts this")
-					if most := 20; len(names) > most {
-						d.Help("name the columns: SELECT %s, ...; weir check --fix writes all %d", strings.Join(names[:most], ", "), len(names))
-					} else {
-						d.Help("name the columns: SELECT %s", strings.Join(names, ", "))
-					}
-					d.Fix(it.Sp, strings.Join(names, ", "))
+		for _, core := range cores(in.Query.Body) {
+			for _, it := range core.Items {
+				if it.Star {
+					p.starIsWritten(in, it, p.starColumns(core.From, it))
 				}
 			}
 		}
-		body(in.Query.Body)
 	})
+}
+
+func (p *pass) starIsWritten(in *ast.Insert, it *ast.SelectItem, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	d := p.report(it.Sp, "a * is written into %s", in.Table).At("by position: a column that is added to the table breaks or shifts this")
+	if most := 20; len(names) > most {
+		d.Help("name the columns: SELECT %s, ...; weir check --fix writes all %d", strings.Join(names[:most], ", "), len(names))
+	} else {
+		d.Help("name the columns: SELECT %s", strings.Join(names, ", "))
+	}
+	d.Fix(it.Sp, strings.Join(names, ", "))
+}
+
+// cores is the SELECTs that the rows of a query are from.
+func cores(b ast.QueryBody) []*ast.SelectCore {
+	switch b := b.(type) {
+	case *ast.SetOp:
+		return append(cores(b.Left), cores(b.Right)...)
+	case *ast.Query:
+		return cores(b.Body)
+	case *ast.SelectCore:
+		return []*ast.SelectCore{b}
+	}
+	return nil
+}
+
+// starColumns is the columns that a * stands for, as they can be written in its place; none where they are not all of tables.
+func (p *pass) starColumns(from ast.TableRef, star *ast.SelectItem) (names []string) {
+	rels := p.relations(from)
+	for _, r := range rels {
+		if star.Of != nil && star.Of.Last().Name != r.name {
+			continue
+		}
+		if r.table == nil {
+			return nil
+		}
+		for i := range r.table.Columns {
+			n := scalar.QuoteName(r.table.Columns[i].Name)
+			if len(rels) > 1 && r.name != "" {
+				n = scalar.QuoteName(r.name) + "." + n
+			}
+			names = append(names, n)
+		}
+		if _, window := r.ref.(*ast.TableFunc); window {
+			names = append(names, "window_start", "window_end", "window_time")
+		}
+	}
+	return names
 }
 
 // targets is the columns of t that an INSERT fills, in the order of its query.
@@ -159,10 +165,8 @@ func targets(in *ast.Insert, t *catalog.Table) (out []*catalog.Column) {
 		return out
 	}
 	for _, id := range in.Columns {
-		for i := range t.Columns {
-			if t.Columns[i].Name == id.Name {
-				out = append(out, &t.Columns[i])
-			}
+		if c := t.Column(id.Name); c != nil {
+			out = append(out, c)
 		}
 	}
 	return out
@@ -314,25 +318,14 @@ func floatKey(p *pass) {
 			Help("make it a DECIMAL or a whole number")
 	}
 	for _, t := range p.Tables {
-		def := p.definition(t)
 		for _, k := range t.PrimaryKey {
 			if c := &t.Columns[k]; isFloat(c.Type) {
-				at := c.Span
-				if def != nil && def.PrimaryKey != nil {
-					for _, id := range def.PrimaryKey.Columns {
-						if id.Name == c.Name {
-							at = id.Sp
-						}
-					}
-				}
-				say(at, "rows are told apart", c.Name, c.Type)
+				say(p.keyAt(t, c), "rows are told apart", c.Name, c.Type)
 			}
 		}
 		for _, n := range list(option(t, "key.fields")) {
-			for i := range t.Columns {
-				if c := &t.Columns[i]; c.Name == n && isFloat(c.Type) {
-					say(optionAt(t, "key.fields"), "records are keyed", n, c.Type)
-				}
+			if c := t.Column(n); c != nil && isFloat(c.Type) {
+				say(optionAt(t, "key.fields"), "records are keyed", n, c.Type)
 			}
 		}
 	}
@@ -351,4 +344,16 @@ func floatKey(p *pass) {
 			}
 		}
 	})
+}
+
+// keyAt is where c is named in the PRIMARY KEY of t; where it is defined, if the key has no list of names.
+func (p *pass) keyAt(t *catalog.Table, c *catalog.Column) diag.Span {
+	if def := p.definition(t); def != nil && def.PrimaryKey != nil {
+		for _, id := range def.PrimaryKey.Columns {
+			if id.Name == c.Name {
+				return id.Sp
+			}
+		}
+	}
+	return c.Span
 }

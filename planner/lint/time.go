@@ -50,19 +50,8 @@ func watermarkMissing(p *pass) {
 				return
 			}
 			within(ast.Node(j.On), func(b *ast.Between, _ []ast.Node) {
-				if !hasInterval(b) {
-					return
-				}
-				for _, e := range []ast.Expr{b.X, b.Lo} {
-					if bin, ok := e.(*ast.Binary); ok {
-						e = bin.X
-					}
-					if r, ok := e.(*ast.ColumnRef); ok {
-						if t, col := column(rels, r); t != nil && t.Watermark == nil && col.Type.IsTimestamp() {
-							say(r.Sp, t, col, "a join within a time")
-							return
-						}
-					}
+				if r, t, col := plainTime(rels, b); r != nil {
+					say(r.Sp, t, col, "a join within a time")
 				}
 			})
 		})
@@ -82,6 +71,25 @@ func watermarkMissing(p *pass) {
 			}
 		}
 	})
+}
+
+// plainTime is the first operand of b, a condition that is over a time, that is a column of a table without a watermark; nil where there
+// is none.
+func plainTime(rels []rel, b *ast.Between) (*ast.ColumnRef, *catalog.Table, *catalog.Column) {
+	if !hasInterval(b) {
+		return nil, nil, nil
+	}
+	for _, e := range []ast.Expr{b.X, b.Lo} {
+		if bin, ok := e.(*ast.Binary); ok {
+			e = bin.X
+		}
+		if r, ok := e.(*ast.ColumnRef); ok {
+			if t, col := column(rels, r); t != nil && t.Watermark == nil && col.Type.IsTimestamp() {
+				return r, t, col
+			}
+		}
+	}
+	return nil, nil, nil
 }
 
 func hasInterval(n ast.Node) (found bool) {
