@@ -275,6 +275,32 @@ func (p *parser) partition() []*ast.Property {
 	return list
 }
 
+// conflict takes CONFLICT DO ... behind the ON of an INSERT.
+func (p *parser) conflict() *ast.Conflict {
+	start := p.toks[p.i-1].Start
+	switch {
+	case p.is("DUPLICATE", "KEY"):
+		p.notSupported(p.i, p.here(), "ON DUPLICATE KEY UPDATE").Help("write ON CONFLICT DO DEDUPLICATE: the last row of a PRIMARY KEY is the one that stays")
+		return nil
+	case !p.expect("CONFLICT"):
+		return nil
+	case p.is("("):
+		p.notSupported(p.i, p.here(), "a list of columns behind ON CONFLICT").
+			At("the conflict is about the PRIMARY KEY of the table").Help("leave the columns out: ON CONFLICT DO NOTHING")
+		return nil
+	case !p.expect("DO"):
+		return nil
+	case p.is("UPDATE"):
+		p.notSupported(p.i, p.here(), "ON CONFLICT DO UPDATE").Help("write ON CONFLICT DO DEDUPLICATE: the last row of a PRIMARY KEY is the one that stays")
+		return nil
+	case !p.isAny("NOTHING", "ERROR", "DEDUPLICATE"):
+		p.unexpected("NOTHING, ERROR or DEDUPLICATE")
+		return nil
+	}
+	do := p.next().Key
+	return &ast.Conflict{At: p.from(start), Do: do}
+}
+
 // likeWhat are the words behind INCLUDING, EXCLUDING and OVERWRITING.
 var likeWhat = []string{"ALL", "CONSTRAINTS", "DISTRIBUTION", "GENERATED", "METADATA", "OPTIONS", "PARTITIONS", "WATERMARKS"}
 

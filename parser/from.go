@@ -48,7 +48,7 @@ func (p *parser) joins() ast.TableRef {
 		j.JoinSpan = p.from(at).Sp
 		j.Right = p.tablePrimary()
 		switch {
-		case p.is("ON"):
+		case p.is("ON") && !((j.Kind == "CROSS" || j.Natural) && p.is("ON", "CONFLICT", "DO")): // that is the INSERT's
 			if j.Kind == "CROSS" || j.Natural {
 				p.errorf("SQ1001", "a %s JOIN takes no condition", crossOrNatural(j)).
 					Label(j.JoinSpan, "this join").Help("write JOIN ... ON, or leave the condition out")

@@ -110,6 +110,7 @@ type insertG struct {
 	Partition partitionHole  `parser:"( 'PARTITION' @@ )?"`
 	Columns   identsHole     `parser:"@@?"`
 	Query     queryAfterHole `parser:"@@"`
+	Conflict  conflictHole   `parser:"( 'ON' @@ )?"`
 }
 
 // setHeadG is the head of a statement set: what stands between BEGIN and END is cut off
@@ -163,6 +164,7 @@ type (
 	likeHole       interface{} // *ast.Like
 	hintsHole      interface{} // []*ast.Property
 	partitionHole  interface{} // []*ast.Property
+	conflictHole   interface{} // *ast.Conflict
 	showHole       interface{} // *ast.Show
 	alterHole      interface{} // *ast.AlterTable
 	describeHole   interface{} // *ast.Describe
@@ -211,6 +213,7 @@ func newEngine() *engine {
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) likeHole { return p.likeClause() })),
 		participle.ParseTypeWith(hole(e, isWord("/*+"), func(p *parser) hintsHole { return p.tableHints() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) partitionHole { return p.partition() })),
+		participle.ParseTypeWith(hole(e, nil, func(p *parser) conflictHole { return p.conflict() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) showHole { return p.showTail() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) alterHole { return p.alterTail() })),
 		participle.ParseTypeWith(hole(e, nil, func(p *parser) describeHole { return p.describeTail() })),

@@ -275,6 +275,7 @@ func convertInsert(g *insertG, at ast.At) *ast.Insert {
 	return &ast.Insert{
 		At: at, Overwrite: g.Overwrite, Table: filled[ast.Name](g.Table), Hints: filled[[]*ast.Property](g.Hints),
 		Partition: filled[[]*ast.Property](g.Partition), Columns: filled[[]ast.Ident](g.Columns), Query: filled[*ast.Query](g.Query),
+		Conflict: filled[*ast.Conflict](g.Conflict),
 	}
 }
 

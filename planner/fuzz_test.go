@@ -165,6 +165,18 @@ func checkPlan(t *testing.T, n physical.Node, ids map[string]physical.Node) {
 		refs("keys", n.Keys, in)
 	case *physical.UpsertMaterialize:
 		refs("keys", n.Keys, in)
+	case *physical.ResolveConflicts:
+		refs("keys", n.Keys, in)
+		refs("query", n.Query, in)
+	case *physical.ToChangelog:
+		if len(n.Columns) != len(in)+1 {
+			t.Fatalf("%s: %d columns of %d", base.ID, len(n.Columns), len(in))
+		}
+	case *physical.FromChangelog:
+		refs("op", []int{n.Op}, in)
+		if len(n.Columns) != len(in)-1 {
+			t.Fatalf("%s: %d columns of %d", base.ID, len(n.Columns), len(in))
+		}
 	case *physical.Exchange:
 		refs("keys", n.Keys, in)
 	case *physical.Union:

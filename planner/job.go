@@ -103,7 +103,7 @@ func (s *Session) insert(st *ast.Insert) *rules.Output {
 	note.Query = in.Query
 	return &rules.Output{
 		Table: t, Query: s.opt.Optimize(in.Query), Fields: in.Fields, SinkMode: s.sinkMode(t), At: st.Table.Sp, Span: st.Sp,
-		Overwrite: st.Overwrite, Static: in.Static,
+		Conflict: st.Conflict, Overwrite: st.Overwrite, Static: in.Static,
 	}
 }
 

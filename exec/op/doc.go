@@ -4,6 +4,8 @@
 //	Calc                 filter and projection                                       no state
 //	Expand               a copy of every row for each grouping set [group-agg]       no state
 //	Replicate            every row as often as a column says [set-ops]               no state
+//	ToChangelog          an insertion of every change, with its kind [changelog]     no state
+//	FromChangelog        a change of every row, of the kind that it says [changelog] no state
 //	Unnest               a row for each element of a list [joins]                    no state
 //	WindowTVF            window_start, window_end and window_time [window-tvf]       no state
 //	SessionTVF           the same for sessions, when they end [window-tvf]           rows, open, progress
@@ -26,6 +28,7 @@
 //	Final                the rows that are there at the end of the input             rows
 //	ChangelogNormalize   an upsert stream made complete                              rows
 //	UpsertMaterialize    the changes of a sink's key in order                        rows
+//	ResolveConflicts     one row of each of a sink's keys [insert]                   rows, pending
 //	SinkGuard            NOT NULL and lengths                                        no state
 //
 // New makes an operator of a plan node. The runtime drives it from one goroutine by the contract of exec.Operator; nothing in here starts

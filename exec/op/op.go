@@ -52,6 +52,12 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newNormalize(n)
 	case *physical.UpsertMaterialize:
 		return newMaterialize(n)
+	case *physical.ResolveConflicts:
+		return newResolveConflicts(n)
+	case *physical.ToChangelog:
+		return newToChangelog(n), nil
+	case *physical.FromChangelog:
+		return newFromChangelog(n), nil
 	case *physical.Final:
 		return newFinal(n)
 	case *physical.Sort:

@@ -295,7 +295,7 @@ func stateful(n physical.Node) bool {
 	switch n := n.(type) {
 	case *physical.LookupJoin:
 		return n.Stateful()
-	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
+	case *physical.WindowAggregate, *physical.GroupAggregate, *physical.ChangelogNormalize, *physical.UpsertMaterialize, *physical.ResolveConflicts,
 		*physical.Join, *physical.IntervalJoin, *physical.TemporalJoin, *physical.Over, *physical.SortedOver, *physical.FinalOver, *physical.Sort, *physical.Final, *physical.Rank, *physical.Deduplicate,
 		*physical.SessionTVF, *physical.WindowRank, *physical.WindowJoin, *physical.Match:
 		return true

@@ -23,7 +23,7 @@ type (
 		Catalog bool
 		Name    Name
 	}
-	// Insert is INSERT INTO|OVERWRITE table [PARTITION ...] [(columns)] query.
+	// Insert is INSERT INTO|OVERWRITE table [PARTITION ...] [(columns)] query [ON CONFLICT ...].
 	Insert struct {
 		At
 		Overwrite bool
@@ -32,6 +32,12 @@ type (
 		Partition []*Property // static partition columns; Key holds the name
 		Columns   []Ident     // nil: all columns in their order
 		Query     *Query
+		Conflict  *Conflict // nil without ON CONFLICT
+	}
+	// Conflict is ON CONFLICT DO NOTHING|ERROR|DEDUPLICATE.
+	Conflict struct {
+		At
+		Do string // NOTHING, ERROR or DEDUPLICATE
 	}
 	// StatementSet is EXECUTE STATEMENT SET BEGIN ... END, also BEGIN STATEMENT SET; ... END.
 	StatementSet struct {

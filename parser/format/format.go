@@ -607,6 +607,10 @@ func (w *writer) startsClause(i int) int {
 		return 1
 	case "WINDOW":
 		return 1
+	case "ON":
+		if next("CONFLICT") && w.toks[min(i+2, len(w.toks)-1)].Is("DO") {
+			return 3
+		}
 	case "GROUP", "ORDER", "PARTITION":
 		if next("BY") {
 			return 2

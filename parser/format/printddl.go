@@ -41,6 +41,9 @@ func (p *printer) insert(s *ast.Insert) {
 	}
 	p.w(" ")
 	p.query(s.Query)
+	if s.Conflict != nil {
+		p.w(" ON CONFLICT DO " + s.Conflict.Do)
+	}
 }
 
 // options writes the hint OPTIONS behind a table.

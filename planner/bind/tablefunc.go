@@ -34,15 +34,22 @@ const (
 
 // tableFunctions by name.
 var tableFunctions = map[string]*tableFunction{
-	"TUMBLE":   windowFunction("TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset])", "SIZE", "OFFSET"),
-	"HOP":      windowFunction("HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset])", "SLIDE", "SIZE", "OFFSET"),
-	"CUMULATE": windowFunction("CUMULATE(TABLE t, DESCRIPTOR(ts), step, size [, offset])", "STEP", "SIZE", "OFFSET"),
-	"SESSION":  windowFunction("SESSION(TABLE t [PARTITION BY key, ...], DESCRIPTOR(ts), gap)", "GAP"),
+	"TUMBLE":      windowFunction("TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset])", "SIZE", "OFFSET"),
+	"HOP":         windowFunction("HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset])", "SLIDE", "SIZE", "OFFSET"),
+	"CUMULATE":    windowFunction("CUMULATE(TABLE t, DESCRIPTOR(ts), step, size [, offset])", "STEP", "SIZE", "OFFSET"),
+	"SESSION":     windowFunction("SESSION(TABLE t [PARTITION BY key, ...], DESCRIPTOR(ts), gap)", "GAP"),
+	toChangelog:   changelogFunction(fn.ToChangelog),
+	fromChangelog: changelogFunction(fn.FromChangelog),
 	vectorSearch: {
 		form: fn.VectorSearch, code: codes.Search,
 		params: []tableParam{{"SEARCH_TABLE", isTable, false}, {"COLUMN_TO_SEARCH", isDescriptor, false}, {"COLUMN_TO_QUERY", isExpr, false},
 			{"TOP_K", isExpr, false}, {"CONFIG", isExpr, true}},
 	},
+}
+
+func changelogFunction(form string) *tableFunction {
+	return &tableFunction{form: form, code: codes.Changelog, params: []tableParam{
+		{"INPUT", isTable, false}, {"OP", isDescriptor, true}, {"OP_MAPPING", isExpr, true}, {"UID", isExpr, true}}}
 }
 
 func windowFunction(form string, params ...string) *tableFunction {
@@ -126,6 +133,8 @@ func (b *Binder) noArgument(a *ast.TableArg, p tableParam, name string, f *table
 		d.Helps = []string{"a table is named with the word in front: TABLE " + ref.Name.String()}
 	case ok && p.is == isDescriptor && name == vectorSearch:
 		d.Helps = []string{"DESCRIPTOR comes before the vector that is searched for: " + f.form}
+	case ok && p.is == isDescriptor && p.name == "OP":
+		d.Helps = []string{"the column is named as in DESCRIPTOR(" + ref.Name.String() + ")"}
 	case ok && p.is == isDescriptor:
 		d.Helps = []string{"the time attribute is named as in DESCRIPTOR(" + ref.Name.String() + ")"}
 	}

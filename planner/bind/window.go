@@ -30,13 +30,16 @@ func (b *Binder) tableFunc(t *ast.TableFunc) (logical.Node, *scope) {
 		} else if s, ok := diag.Suggest(name, slices.Sorted(maps.Keys(tableFunctions))); ok {
 			d.Help("did you mean %s?", s)
 		} else {
-			d.Help("TUMBLE, HOP, CUMULATE, SESSION and VECTOR_SEARCH are known")
+			d.Help("TUMBLE, HOP, CUMULATE, SESSION, VECTOR_SEARCH, TO_CHANGELOG and FROM_CHANGELOG are known")
 		}
 		return nil, nil
 	}
 	args, ok := b.tableArguments(t, name)
 	if !ok {
 		return nil, nil
+	}
+	if name == toChangelog || name == fromChangelog {
+		return b.changelog(t, name, args)
 	}
 	in := b.windowInput(args["DATA"], name)
 	w, ok := b.windowSpec(args, name, t.Sp)
@@ -71,7 +74,16 @@ func inputName(a *ast.TableArg) string {
 func (b *Binder) windowInput(a *ast.TableArg, name string) logical.Node {
 	switch {
 	case len(a.OrderBy) > 0:
-		b.Diags.Errorf(codes.WindowArgs, a.OrderBy[0].Sp, "ORDER BY has no meaning for the table of %s: the rows are ordered by their time", name)
+		why := "the rows are ordered by their time"
+		code := codes.WindowArgs
+		if name == toChangelog || name == fromChangelog {
+			why, code = "each row is for itself", codes.Changelog
+		}
+		b.Diags.Errorf(code, a.OrderBy[0].Sp, "ORDER BY has no meaning for the table of %s: %s", name, why).Help("leave it out")
+		return nil
+	case len(a.PartitionBy) > 0 && (name == toChangelog || name == fromChangelog):
+		b.Diags.Errorf(codes.Changelog, a.PartitionBy[0].Span(), "PARTITION BY has no meaning for the table of %s: each row is for itself", name).
+			Note("Flink 2.3 refuses this too").Help("leave it out")
 		return nil
 	case len(a.PartitionBy) > 0 && name != "SESSION":
 		b.Diags.Errorf(codes.WindowArgs, a.PartitionBy[0].Span(), "PARTITION BY has no meaning for the table of %s", name).

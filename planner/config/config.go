@@ -45,6 +45,7 @@ const (
 	NestedEnforcer         = "table.exec.sink.nested-constraint-enforcer"
 	TypeLengthEnforcer     = "table.exec.sink.type-length-enforcer"
 	UpsertMaterialize      = "table.exec.sink.upsert-materialize"
+	RequireOnConflict      = "table.exec.sink.require-on-conflict"
 	NonTemporalSort        = "__table.exec.sort.non-temporal.enabled__" // Flink's own name for it
 	NonDeterministicUpdate = "table.optimizer.non-deterministic-update.strategy"
 	LegacyCast             = "table.exec.legacy-cast-behaviour"

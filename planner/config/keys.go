@@ -36,6 +36,7 @@ var Keys = []c.OptionSpec{
 	{Key: TypeLengthEnforcer, Type: c.OptEnum, Values: []string{"IGNORE", "TRIM_PAD", "ERROR"}, Default: "IGNORE", Doc: "What a too long CHAR, VARCHAR or BINARY value does at a sink."},
 	{Key: NestedEnforcer, Type: c.OptEnum, Values: []string{"IGNORE", "ROWS", "ROWS_AND_COLLECTIONS"}, Default: "IGNORE", Doc: "Whether the two settings above also hold for the fields of ROWs, and for what is in ARRAYs, MAPs and MULTISETs. Then tables that are read may have NULLs there, whatever they declare."},
 	{Key: UpsertMaterialize, Type: c.OptEnum, Values: []string{"NONE", "AUTO", "FORCE"}, Default: "AUTO", Doc: "Whether a sink orders the changes of rows whose key differs from its own."},
+	{Key: RequireOnConflict, Type: c.OptBool, Default: "false", Doc: "Whether an INSERT into a table by key must say ON CONFLICT where the key of its query is another. Flink 2.3 does so by default, earlier ones do not know it."},
 	{Key: NonTemporalSort, Type: c.OptBool, Default: "false", Doc: "Whether a stream may be put in the order of other columns than time: all rows are kept, and put out when the tables have ended."},
 	{Key: NonDeterministicUpdate, Type: c.OptEnum, Values: []string{"IGNORE", "TRY_RESOLVE"}, Default: "IGNORE", Doc: "Whether a lookup join over rows that change keeps what it has found, in the state, to take it back as it was put out; by default a row that is taken back is looked up anew."},
 	{Key: LegacyCast, Type: c.OptEnum, Values: []string{"ENABLED", "DISABLED"}, Default: "DISABLED", Doc: "Whether a failing CAST gives NULL."},

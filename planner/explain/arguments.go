@@ -94,6 +94,12 @@ func (a *argumentList) rows(n physical.Node) bool {
 		}
 		a.add("null", "["+strings.Join(lists, ", ")+"]")
 		a.add("id", scalar.QuoteName(a.in[n.ID].Name))
+	case *physical.ToChangelog:
+		a.add("op", scalar.QuoteName(n.Columns[0].Name))
+		a.add("codes", codes(n.Codes, true))
+	case *physical.FromChangelog:
+		a.add("op", scalar.QuoteName(a.in[n.Op].Name))
+		a.add("codes", codes(n.Codes, false))
 	case *physical.Replicate:
 		a.add("times", scalar.QuoteName(a.in[n.Times].Name))
 	case *physical.Unnest:
@@ -182,6 +188,13 @@ func (a *argumentList) keys(n physical.Node) bool {
 		a.add("keys", pick(a.in, n.Keys))
 	case *physical.UpsertMaterialize:
 		a.add("keys", pick(a.in, n.Keys))
+	case *physical.ResolveConflicts:
+		a.add("keys", pick(a.in, n.Keys))
+		if n.Fail {
+			a.say("or fail")
+		} else {
+			a.say("the first stays")
+		}
 	case *physical.Deduplicate:
 		a.add("keys", pick(a.in, n.Keys))
 		which, by := "first", "processing time"
@@ -288,4 +301,18 @@ func keyFields(n *physical.Sink) []int {
 		at = append(at, n.Fields[k])
 	}
 	return at
+}
+
+// codes is a mapping of kinds of change and what they are called in a column, from left to right.
+func codes(list []physical.OpCode, fromKinds bool) string {
+	out := make([]string, len(list))
+	for i, c := range list {
+		kind, code := physical.ChangeNames[c.Kind], "'"+c.Code+"'"
+		if fromKinds {
+			out[i] = kind + "=" + code
+		} else {
+			out[i] = code + "=" + kind
+		}
+	}
+	return "[" + strings.Join(out, ", ") + "]"
 }

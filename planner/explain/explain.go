@@ -96,6 +96,12 @@ func Kind(n physical.Node) string {
 		return "ChangelogNormalize"
 	case *physical.UpsertMaterialize:
 		return "UpsertMaterialize"
+	case *physical.ResolveConflicts:
+		return "ResolveConflicts"
+	case *physical.ToChangelog:
+		return "ToChangelog"
+	case *physical.FromChangelog:
+		return "FromChangelog"
 	case *physical.Union:
 		return "Union"
 	case *physical.Final:
@@ -229,6 +235,8 @@ func lifetime(n physical.Node) []string {
 		return []string{state(n.TTL)}
 	case *physical.UpsertMaterialize:
 		return []string{state(n.TTL)}
+	case *physical.ResolveConflicts:
+		return []string{"changes until the watermark", state(n.TTL)}
 	case *physical.Over:
 		if d, ok := n.Forgotten(); ok {
 			return []string{"state within " + length(d)}
@@ -313,8 +321,13 @@ func deletes(n physical.Node) string {
 			if x.Filter != nil && x.Changelog.Mode != catalog.InsertOnly {
 				return ",D"
 			}
-		case *physical.Scan, *physical.Values, *physical.Join, *physical.Rank, *physical.SortedOver, *physical.Deduplicate, *physical.ChangelogNormalize, *physical.UpsertMaterialize:
+		case *physical.Scan, *physical.Values, *physical.Join, *physical.Rank, *physical.SortedOver, *physical.Deduplicate, *physical.ChangelogNormalize, *physical.UpsertMaterialize,
+			*physical.FromChangelog:
 			return ",D"
+		case *physical.ResolveConflicts:
+			if x.Input.Base().Changelog.Mode == catalog.InsertOnly {
+				return "" // nothing is taken back
+			}
 		case *physical.Replicate:
 			return ",D"
 		case *physical.Union:

@@ -262,6 +262,8 @@ func stateOf(n physical.Node) *State {
 		return kept("the last row of each key", n.TTL)
 	case *physical.UpsertMaterialize:
 		return kept("all rows of each key of the sink", n.TTL)
+	case *physical.ResolveConflicts:
+		return kept("one row of each key of the sink, and changes until the watermark", n.TTL)
 	case *physical.Over:
 		s := kept("the aggregates of each partition", n.TTL)
 		if n.Preceding >= 0 {

@@ -15,7 +15,7 @@ func Builtins() Catalog {
 	c := Catalog{}
 	for _, family := range [][]*Func{
 		comparisonFuncs(), logicFuncs(), arithmeticFuncs(), numericFuncs(), stringFuncs(), patternFuncs(), timeFuncs(),
-		conditionalFuncs(), conversionFuncs(), hashFuncs(), jsonFuncs(), jsonMakers(), collectionFuncs(), arrayFuncs(), aggregateFuncs(), windowFuncs(), rankFuncs(), searchFuncs(),
+		conditionalFuncs(), conversionFuncs(), hashFuncs(), jsonFuncs(), jsonMakers(), collectionFuncs(), arrayFuncs(), aggregateFuncs(), windowFuncs(), rankFuncs(), searchFuncs(), changelogFuncs(),
 	} {
 		for _, f := range family {
 			if f.Since == "" {

@@ -26,6 +26,22 @@ func searchFuncs() []*Func {
 		"Every row beside the top_k rows of t whose vector is the most similar to its own, and their score. Without a table before it the vector is a constant.")}
 }
 
+// The forms of the functions of changes, without the words around them in FROM.
+const (
+	ToChangelog   = "TO_CHANGELOG(input => TABLE t [, op => DESCRIPTOR(column)] [, op_mapping => MAP['INSERT', 'code', ...]])"
+	FromChangelog = "FROM_CHANGELOG(input => TABLE t [, op => DESCRIPTOR(column)] [, op_mapping => MAP['code', 'INSERT', ...]])"
+)
+
+// changelogFuncs make rows of changes, and changes of rows.
+func changelogFuncs() []*Func {
+	return []*Func{
+		tableFunc("changelog", "TO_CHANGELOG", ToChangelog,
+			"Every change of t as a row that is only added, with its kind in front, in column op: INSERT, UPDATE_BEFORE, UPDATE_AFTER or DELETE. op_mapping gives kinds other names; several may stand before one, with commas, and kinds without one are dropped."),
+		tableFunc("changelog", "FROM_CHANGELOG", FromChangelog,
+			"Every row of t as the change that its column op says: the way back from TO_CHANGELOG, and from flat records of other systems. op_mapping says which codes mean what; several codes of one kind stand together, with commas. Another code, or NULL, fails the job."),
+	}
+}
+
 func tableFunc(family, name, syntax, doc string) *Func {
 	return &Func{
 		Name: name, Kind: TableFunction, Family: family, Syntax: syntax, Doc: doc, Deterministic: true,

@@ -321,6 +321,20 @@ type UpsertMaterialize struct {
 	TTL  time.Duration
 }
 
+// ResolveConflicts keeps to one row for each key of a sink whose query may have several (ON CONFLICT DO NOTHING, DO ERROR). Rows wait for the
+// watermark; then those that were taken back meanwhile go, and of what is left the first row is the one of its key. Output: the columns of the
+// input, upserts.
+type ResolveConflicts struct {
+	Props
+	Input Node
+	Keys  []int
+	// Query is the key of the query: rows with the same one are versions of one row; nil where none is known, and rows are told apart as a whole.
+	Query []int
+	Fail  bool // DO ERROR: several rows of one key fail the job
+	Table string
+	TTL   time.Duration
+}
+
 // Union puts several inputs of one type together, in no order.
 type Union struct {
 	Props
@@ -644,6 +658,9 @@ func (n *WindowAggregate) Inputs() []Node    { return []Node{n.Input} }
 func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
+func (n *ResolveConflicts) Inputs() []Node   { return []Node{n.Input} }
+func (n *ToChangelog) Inputs() []Node        { return []Node{n.Input} }
+func (n *FromChangelog) Inputs() []Node      { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }
 func (n *Final) Inputs() []Node              { return []Node{n.Input} }
 func (n *Sort) Inputs() []Node               { return []Node{n.Input} }

@@ -150,6 +150,10 @@ func (b *builder) build(n logical.Node, before bool) (built, bool) {
 		return b.expand(n, before)
 	case *logical.Unnest:
 		return b.unnest(n)
+	case *logical.ToChangelog:
+		return b.toChangelog(n)
+	case *logical.FromChangelog:
+		return b.fromChangelog(n)
 	case *logical.VectorSearch:
 		return b.search(n)
 	case *logical.Replicate:

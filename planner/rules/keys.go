@@ -93,6 +93,13 @@ func (b *builder) traitsOf(n logical.Node) traits {
 		t := b.traitsOf(n.Inputs()[0])
 		t.keys = nil
 		return t
+	case *logical.ToChangelog:
+		return traits{}
+	case *logical.FromChangelog:
+		if n.Updating() {
+			return traits{updating: true, at: n.Sp, clause: "FROM_CHANGELOG makes changes of rows"}
+		}
+		return traits{}
 	case *logical.VectorSearch:
 		t := b.traitsOf(n.Input)
 		if n.TopK > 1 {

@@ -82,6 +82,24 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 			}
 		}
 		return logical.NewReplicate(in, to[n.Times], n.Sp), at
+	case *logical.ToChangelog:
+		// All columns are read: a change of one that nobody reads is a change all the same.
+		all := make([]bool, len(n.Input.Cols()))
+		for i := range all {
+			all[i] = true
+		}
+		in, to := o.prune(n.Input, all)
+		return logical.NewToChangelog(reorder(in, to, len(all)), n.Columns[0].Name, n.Codes, n.Sp), scalar.FirstColumns(len(need))
+	case *logical.FromChangelog:
+		below := slices.Insert(slices.Clone(need), n.Op, true)
+		in, to := o.prune(n.Input, below)
+		at = slices.Delete(slices.Clone(to), n.Op, n.Op+1)
+		for i, k := range at {
+			if k > to[n.Op] {
+				at[i]--
+			}
+		}
+		return logical.NewFromChangelog(in, to[n.Op], n.Codes, n.Sp), at
 	case *logical.Unnest:
 		return o.pruneUnnest(n, need)
 	case *logical.VectorSearch:

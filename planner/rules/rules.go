@@ -93,6 +93,10 @@ func withInputs(n logical.Node, ins []logical.Node) logical.Node {
 		return logical.NewExpand(ins[0], n.Null, n.ID, n.Sp)
 	case *logical.Replicate:
 		return logical.NewReplicate(ins[0], n.Times, n.Sp)
+	case *logical.ToChangelog:
+		return logical.NewToChangelog(ins[0], n.Columns[0].Name, n.Codes, n.Sp)
+	case *logical.FromChangelog:
+		return logical.NewFromChangelog(ins[0], n.Op, n.Codes, n.Sp)
 	case *logical.Unnest:
 		return n.With(ins[0], n.List, n.Parts)
 	case *logical.VectorSearch:

@@ -67,6 +67,8 @@ func Shape(sinks []*physical.Sink) string {
 			fmt.Fprintf(h, "normalize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
 		case *physical.UpsertMaterialize:
 			fmt.Fprintf(h, "materialize %s %s %v\n", id, keyTypes(n.Keys), rowTypes(n.Columns))
+		case *physical.ResolveConflicts:
+			fmt.Fprintf(h, "resolve-conflicts %s %s %v %v\n", id, keyTypes(n.Keys), n.Query, rowTypes(n.Columns))
 		case *physical.Over:
 			fmt.Fprintf(h, "over %s %s %s %v %d\n", id, keyTypes(n.Partition), aggs(n.Calls), n.Rows, n.Preceding)
 		case *physical.Match:

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"weir/parser/ast"
 	"weir/parser/diag"
 	"weir/planner/catalog"
 	"weir/planner/codes"
@@ -22,6 +23,8 @@ type Output struct {
 	SinkMode catalog.ChangeMode
 	// At is the INSERT's table, for findings; Span the whole statement.
 	At, Span diag.Span
+	// Conflict is ON CONFLICT; nil without.
+	Conflict *ast.Conflict
 	// Overwrite and Static are those of physical.Sink.
 	Overwrite bool
 	Static    map[string]string
@@ -49,6 +52,10 @@ func (b *builder) sink(out Output) *physical.Sink {
 		d.Help("or group by a window, which gives each result once: GROUP BY window_start, window_end over TABLE(TUMBLE(...))")
 		return nil
 	}
+	resolve, ok := b.onConflict(out, key, t)
+	if !ok {
+		return nil
+	}
 	before, materialize := false, false
 	if t.updating {
 		before, materialize = b.sinkNeeds(out, key, t)
@@ -57,12 +64,20 @@ func (b *builder) sink(out Output) *physical.Sink {
 		Overwrite: out.Overwrite, Static: out.Static}
 	s.ID = b.id("sink")
 	var in built
-	var ok bool
-	if materialize {
+	input := func() (built, bool) { return b.build(out.Query, before) }
+	if final {
+		input = func() (built, bool) {
+			return b.final(columns(out.Query.Cols()), nil, out.At, func() (built, bool) { return b.build(out.Query, true) })
+		}
+	}
+	switch {
+	case resolve:
+		in, ok = b.resolveConflicts(out, key, before, input)
+	case materialize:
 		b.o.fire(AddMaterialize, out.At, "the key of %s is not the query's: its rows are kept, so that the last one of each key wins", out.Table.Name)
 		m := &physical.UpsertMaterialize{Keys: key, Same: !before, TTL: b.cfg.Duration(config.StateTTL)}
 		m.ID = b.id("upsert-materialize")
-		in, ok = b.below(m.ID, func() (built, bool) { return b.build(out.Query, before) })
+		in, ok = b.below(m.ID, input)
 		if !ok {
 			return nil
 		}
@@ -70,12 +85,10 @@ func (b *builder) sink(out Output) *physical.Sink {
 		m.Input, m.Columns, m.Span = in.node, in.node.Base().Columns, out.At
 		m.Changelog = physical.Changelog{Mode: catalog.Upsert, Key: key}
 		in = built{node: m, updating: true, spread: key, bounded: in.bounded}
-	} else if final {
-		in, ok = b.final(columns(out.Query.Cols()), nil, out.At, func() (built, bool) { return b.build(out.Query, true) })
-	} else {
-		in, ok = b.build(out.Query, before)
+	default:
+		in, ok = input()
 	}
-	if !ok {
+	if !ok || !b.watermarked(out, in.node) {
 		return nil
 	}
 	s.Input, s.Span = in.node, out.Span

@@ -39,6 +39,7 @@ const (
 	KeepSpread        = "keep-spread"
 	AddNormalize      = "add-changelog-normalize"
 	AddMaterialize    = "add-upsert-materialize"
+	AddConflicts      = "add-resolve-conflicts"
 	ShareScan         = "share-scan"
 )
 
@@ -68,6 +69,7 @@ var All = []Rule{
 	{KeepSpread, "Rows that are spread by the right key already are not moved again."},
 	{AddNormalize, "A stream of changes by key gets its old rows back from state."},
 	{AddMaterialize, "Changes whose key is not the sink's are put in order by the sink's key."},
+	{AddConflicts, "Rows of one key of a sink wait for the watermark, and one of them is written."},
 	{ShareScan, "A table that is named more than once is read once."},
 }
 

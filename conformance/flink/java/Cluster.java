@@ -46,7 +46,7 @@ class Cluster implements AutoCloseable {
         var result = mini.requestJobResult(id).get(30, TimeUnit.SECONDS);
         return result.getSerializedThrowable()
                 .map(t -> t.deserializeError(Cluster.class.getClassLoader()))
-                .orElse(new IllegalStateException("the job ended as " + result.getApplicationStatus()));
+                .orElse(new IllegalStateException("the job ended without success, and says no reason"));
     }
 
     /** Returns when everything that the sources have put out has reached the sinks: when a barrier has come through. */
