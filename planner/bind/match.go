@@ -161,14 +161,11 @@ func (b *Binder) matchWithin(m *matching, t *ast.MatchRecognize) {
 	if v == nil {
 		return
 	}
-	n, ok := int64(0), false
-	if l, isLiteral := v.(*scalar.Literal); isLiteral && v.Type().Kind == types.IntervalDaySecond {
-		n, ok = l.Value.(int64)
-	}
+	n, ok := scalar.Int(v)
 	switch at := t.Within.Span(); {
 	case v.Type().Kind == types.IntervalYearMonth:
 		b.Diags.Errorf(codes.Match, at, "WITHIN cannot be months or years: they differ in length").Help("write days: INTERVAL '30' DAY")
-	case !ok:
+	case v.Type().Kind != types.IntervalDaySecond || !ok:
 		b.Diags.Errorf(codes.Match, at, "WITHIN takes a constant interval, found %s", v.Type().WithNullable(true)).Help("write it as in WITHIN INTERVAL '10' MINUTE")
 	case n <= 0 || n%1000 != 0:
 		b.Diags.Errorf(codes.Match, at, "WITHIN must be longer than nothing, and whole milliseconds")
@@ -542,11 +539,7 @@ func (x *exprBinder) offset(e ast.Expr) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	l, ok := x.number(n.Text, false, n.Sp).(*scalar.Literal)
-	if !ok {
-		return 0, false
-	}
-	v, ok := l.Value.(int64)
+	v, ok := scalar.Int(x.number(n.Text, false, n.Sp))
 	return int(v), ok && v >= 0 && v <= math.MaxInt32
 }
 

@@ -148,12 +148,9 @@ func (b *Binder) limits(q *ast.Query) (from, to int64, ok bool) {
 		if v == nil {
 			return 0, false
 		}
-		l, isLit := v.(*scalar.Literal)
 		_, plain := e.(*ast.NumberLit) // as in Flink, which does not compute here
-		if n, isInt := int64(0), false; isLit {
-			if n, isInt = l.Value.(int64); isInt && plain && l.Typ.IsInteger() && n >= 0 && n < math.MaxInt32 {
-				return n, true
-			}
+		if n, ok := scalar.Int(v); ok && plain && v.Type().IsInteger() && n >= 0 && n < math.MaxInt32 {
+			return n, true
 		}
 		b.Diags.Errorf(codes.NoLimit, e.Span(), "%s must be a constant number of rows", what).Help("as in %s 10", what)
 		return 0, false

@@ -166,12 +166,7 @@ func (x *exprBinder) lagArguments(c *overCall, e *ast.Call) bool {
 	if len(c.args) < 2 {
 		return true
 	}
-	l, ok := c.args[1].(*scalar.Literal)
-	n, isInt := int64(0), false
-	if ok {
-		n, isInt = l.Value.(int64)
-	}
-	if !isInt || n < 0 || n > math.MaxInt32 {
+	if n, ok := scalar.Int(c.args[1]); !ok || n < 0 || n > math.MaxInt32 {
 		x.Diags.Errorf(codes.Over, e.Args[1].Span(), "the offset of %s must be a constant number of rows", strings.ToUpper(e.Name.Name)).Help("as in LAG(price, 1)")
 		return false
 	}
@@ -306,13 +301,9 @@ func (x *exprBinder) frameBound(s *ast.WindowSpec, b ast.FrameBound, f *logical.
 	if v == nil {
 		return 0, false
 	}
-	l, ok := v.(*scalar.Literal)
-	n, isInt := int64(0), false
-	if ok {
-		n, isInt = l.Value.(int64)
-	}
+	n, ok := scalar.Int(v)
 	switch {
-	case !isInt || n < 0:
+	case !ok || n < 0:
 		d := x.Diags.Errorf(codes.Over, v.Span(), "the size of a frame must be a constant number or interval")
 		if !s.Rows {
 			d.Help("as in RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW")

@@ -186,17 +186,13 @@ func (b *Binder) constInterval(e ast.Expr, what string) (int64, bool) {
 	if v == nil {
 		return 0, false
 	}
-	l, ok := v.(*scalar.Literal)
-	n, isInt := int64(0), false
-	if ok {
-		n, isInt = l.Value.(int64)
-	}
+	n, ok := scalar.Int(v)
 	switch {
 	case v.Type().Kind == types.IntervalYearMonth:
 		b.Diags.Errorf(codes.WindowArgs, e.Span(), "%s of a window cannot be months or years: they differ in length", what).
 			Help("write days: INTERVAL '30' DAY")
 		return 0, false
-	case v.Type().Kind != types.IntervalDaySecond || !isInt:
+	case v.Type().Kind != types.IntervalDaySecond || !ok:
 		b.Diags.Errorf(codes.WindowArgs, e.Span(), "%s of a window must be a constant interval, found %s", what, v.Type().WithNullable(true)).
 			Help("write it as in INTERVAL '10' SECOND")
 		return 0, false

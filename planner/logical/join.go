@@ -122,12 +122,8 @@ func timeTerm(e scalar.Expr, pairs []Column) (col int, off int64, ok bool) {
 		if _, first := arg.(*scalar.Literal); first && x.Func.Name == "+" {
 			arg, lit = lit, arg
 		}
-		l, isLit := lit.(*scalar.Literal)
-		if !isLit || l.Typ.Kind != types.IntervalDaySecond {
-			return 0, 0, false
-		}
-		v, isInt := l.Value.(int64)
-		if !isInt {
+		v, isInt := scalar.Int(lit)
+		if !isInt || lit.Type().Kind != types.IntervalDaySecond {
 			return 0, 0, false
 		}
 		if x.Func.Name == "-" {

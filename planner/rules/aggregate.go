@@ -26,7 +26,7 @@ func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
 		return built{}, false
 	}
 	id := b.id("window-aggregate")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	in, ok := b.input(id, n.Input, true)
 	if !ok {
 		return in, false
 	}
@@ -50,7 +50,7 @@ func (b *builder) windowAggregate(n *logical.WindowAggregate) (built, bool) {
 
 func (b *builder) aggregate(n *logical.Aggregate, before bool) (built, bool) {
 	id := b.id("group-aggregate")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	in, ok := b.input(id, n.Input, true)
 	if !ok {
 		return in, false
 	}

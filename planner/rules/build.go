@@ -83,6 +83,11 @@ func (b *builder) below(id string, f func() (built, bool)) (built, bool) {
 	return r, ok
 }
 
+// input builds n, which feeds the node id; before says whether its updates come with the row before.
+func (b *builder) input(id string, n logical.Node, before bool) (built, bool) {
+	return b.below(id, func() (built, bool) { return b.build(n, before) })
+}
+
 func columns(cols []logical.Column) []physical.Column {
 	out := make([]physical.Column, len(cols))
 	for i, c := range cols {
@@ -363,7 +368,7 @@ func (b *builder) windowTVF(n *logical.WindowTVF) (built, bool) {
 
 func (b *builder) sessionTVF(n *logical.WindowTVF) (built, bool) {
 	id := b.id("session-tvf")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) }) // the new row may be in another session than the old one
+	in, ok := b.input(id, n.Input, true) // the new row may be in another session than the old one
 	if !ok {
 		return in, false
 	}
@@ -381,7 +386,7 @@ func (b *builder) union(n *logical.Union, before bool) (built, bool) {
 	out := built{bounded: true}
 	mode := catalog.InsertOnly
 	for i, in := range n.Ins {
-		r, ok := b.below(fmt.Sprintf("%s.%d", id, i+1), func() (built, bool) { return b.build(in, before) })
+		r, ok := b.input(fmt.Sprintf("%s.%d", id, i+1), in, before)
 		if !ok {
 			return r, false
 		}

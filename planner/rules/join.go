@@ -457,11 +457,11 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 			}
 		}
 	}
-	left, ok := b.below(id+".1", func() (built, bool) { return b.build(n.Left, true) })
+	left, ok := b.input(id+".1", n.Left, true)
 	if !ok {
 		return left, false
 	}
-	right, ok := b.below(id+".2", func() (built, bool) { return b.build(n.Right, true) })
+	right, ok := b.input(id+".2", n.Right, true)
 	if !ok {
 		return right, false
 	}

@@ -70,7 +70,7 @@ func (b *builder) lookupJoin(n *logical.Join) (built, bool) {
 		return built{}, false
 	}
 	id := b.id("lookup-join")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Left, true) })
+	in, ok := b.input(id, n.Left, true)
 	if !ok {
 		return in, false
 	}

@@ -135,7 +135,7 @@ func (b *builder) match(n *logical.Match) (built, bool) {
 		return built{}, false
 	}
 	id := b.id("match")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	in, ok := b.input(id, n.Input, false)
 	if !ok {
 		return in, false
 	}

@@ -69,12 +69,8 @@ func numberBounds(e scalar.Expr, number int) (lo, hi int64, ok bool) {
 		a = cast.X
 	}
 	col, isCol := a.(*scalar.Column)
-	l, isLit := b.(*scalar.Literal)
-	if !isCol || !isLit || col.Index != number {
-		return 0, 0, false
-	}
-	v, isInt := l.Value.(int64)
-	if !isInt || !l.Typ.IsInteger() {
+	v, isInt := scalar.Int(b)
+	if !isCol || !isInt || !b.Type().IsInteger() || col.Index != number {
 		return 0, 0, false
 	}
 	lo, hi = 1, math.MaxInt64
@@ -226,7 +222,7 @@ func (b *builder) rank(n *logical.Rank, before bool) (built, bool) {
 		return built{}, false
 	}
 	id := b.id(kind)
-	child, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	child, ok := b.input(id, n.Input, true)
 	if !ok {
 		return child, false
 	}
@@ -360,7 +356,7 @@ func (b *builder) sort(n *logical.Sort) (built, bool) {
 		return built{}, false
 	}
 	id := b.id("sort")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	in, ok := b.input(id, n.Input, false)
 	if !ok {
 		return in, false
 	}
@@ -412,7 +408,7 @@ func (b *builder) over(n *logical.Over) (built, bool) {
 		b.takesBack(n.Calls, "rows leave a frame that has a beginning")
 	}
 	id := b.id("over")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	in, ok := b.input(id, n.Input, false)
 	if !ok {
 		return in, false
 	}
@@ -448,7 +444,7 @@ func (b *builder) sortedOver(n *logical.Over) (built, bool) {
 		return built{}, false
 	}
 	id := b.id("over")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	in, ok := b.input(id, n.Input, true)
 	if !ok {
 		return in, false
 	}
@@ -530,7 +526,7 @@ func (b *builder) finalOver(n *logical.Over) (built, bool) {
 		b.takesBack(n.Calls, "rows leave a frame that has a beginning")
 	}
 	id := b.id("final-over")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, true) })
+	in, ok := b.input(id, n.Input, true)
 	if !ok {
 		return in, false
 	}

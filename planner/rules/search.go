@@ -72,7 +72,7 @@ func (b *builder) search(n *logical.VectorSearch) (built, bool) {
 		return built{}, false
 	}
 	id := b.id("vector-search")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	in, ok := b.input(id, n.Input, false)
 	if !ok {
 		return in, false
 	}

@@ -45,11 +45,11 @@ func (b *builder) temporalJoin(n *logical.Join) (built, bool) {
 	}
 	equi, filter := b.versionEqui(n, key)
 	id := b.id("temporal-join")
-	left, ok := b.below(id+".1", func() (built, bool) { return b.build(n.Left, true) })
+	left, ok := b.input(id+".1", n.Left, true)
 	if !ok {
 		return left, false
 	}
-	right, ok := b.below(id+".2", func() (built, bool) { return b.build(n.Right, false) })
+	right, ok := b.input(id+".2", n.Right, false)
 	if !ok {
 		return right, false
 	}

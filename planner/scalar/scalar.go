@@ -30,6 +30,16 @@ type Literal struct {
 	Sp    diag.Span
 }
 
+// Int is the value of a literal that is a whole number, a time or an interval.
+func Int(e Expr) (n int64, ok bool) {
+	l, ok := e.(*Literal)
+	if !ok {
+		return 0, false
+	}
+	n, ok = l.Value.(int64)
+	return n, ok
+}
+
 // Call applies a scalar function. The arguments have the types that Func.Resolve asked for.
 //
 // Special forms, by Func.Name: AND and OR (two or more arguments, three-valued, evaluated left to right; a row
