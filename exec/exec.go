@@ -225,6 +225,21 @@ type SourceReader interface {
 	Close() error
 }
 
+// Waker is the Wake of a SourceReader that waits in Go: embedded there, and received from by Poll while it waits. One that comes
+// earlier is kept.
+type Waker chan struct{}
+
+// NewWaker is a Waker for one reader.
+func NewWaker() Waker { return make(Waker, 1) }
+
+// Wake implements SourceReader.
+func (w Waker) Wake() {
+	select {
+	case w <- struct{}{}:
+	default: // it has been woken already
+	}
+}
+
 // SinkSpec makes the parts of one sink of a plan. Connectors implement it.
 type SinkSpec interface {
 	// Delivery is what the table asks for.

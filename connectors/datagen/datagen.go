@@ -143,15 +143,15 @@ func (g *source) Close() error                     { return nil }
 func (g *source) Committed(context.Context, exec.Epoch, []exec.Split) error { return nil }
 
 func (g *source) Reader(ctx *exec.TaskContext) (exec.SourceReader, error) {
-	return &reader{source: g, ctx: ctx, wake: make(chan struct{}, 1), batch: batch.New(g.types, batch.TargetRows)}, nil
+	return &reader{source: g, ctx: ctx, Waker: exec.NewWaker(), batch: batch.New(g.types, batch.TargetRows)}, nil
 }
 
 type reader struct {
 	*source
+	exec.Waker
 	ctx    *exec.TaskContext
 	splits []*split
 	turn   int // the split that goes first at the next Poll
-	wake   chan struct{}
 	batch  *batch.Batch
 	out    exec.SourceBatch
 }
@@ -243,7 +243,7 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		if next >= 0 && next < left {
 			left = next
 		}
-		if woken, err := r.ctx.Metrics.Wait(ctx, left, r.wake); woken || err != nil {
+		if woken, err := r.ctx.Metrics.Wait(ctx, left, r.Waker); woken || err != nil {
 			return nil, err
 		}
 	}
@@ -300,13 +300,6 @@ func (r *reader) Locate(row int) string {
 		}
 	}
 	return r.table
-}
-
-func (r *reader) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (r *reader) Close() error { return nil }

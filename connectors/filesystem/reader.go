@@ -25,15 +25,15 @@ func (s *source) Reader(ctx *exec.TaskContext) (exec.SourceReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", s.table, err)
 	}
-	return &reader{source: s, ctx: ctx, dec: dec, wake: make(chan struct{}, 1), batch: batch.New(s.types, batch.TargetRows)}, nil
+	return &reader{source: s, ctx: ctx, dec: dec, Waker: exec.NewWaker(), batch: batch.New(s.types, batch.TargetRows)}, nil
 }
 
 type reader struct {
 	*source
+	exec.Waker
 	ctx    *exec.TaskContext
 	dec    formats.Decoder
 	splits []*split
-	wake   chan struct{}
 
 	// The file under way.
 	current int           // index into splits; == len(splits) when there is nothing to read
@@ -89,7 +89,7 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 			defer timer.Stop()
 			select {
 			case <-timer.C:
-			case <-r.wake:
+			case <-r.Waker:
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
@@ -101,7 +101,7 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		}
 		// Nothing but skipped records or the end of a file: go on, unless somebody waits.
 		select {
-		case <-r.wake:
+		case <-r.Waker:
 			return nil, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -340,13 +340,6 @@ func (r *reader) Locate(row int) string {
 		return r.table
 	}
 	return fmt.Sprintf("%s byte %d", r.splits[r.out.Runs[0].Split].path, r.starts[r.rows[row]])
-}
-
-func (r *reader) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (r *reader) Close() error {

@@ -118,18 +118,18 @@ func (s *source) split(p position, n int) exec.Split {
 }
 
 func (s *source) Reader(ctx *exec.TaskContext) (exec.SourceReader, error) {
-	return &reader{source: s, ctx: ctx.Ctx, out: batch.New(s.types, batch.TargetRows), wake: make(chan struct{}, 1)}, nil
+	return &reader{source: s, ctx: ctx.Ctx, out: batch.New(s.types, batch.TargetRows), Waker: exec.NewWaker()}, nil
 }
 
 type reader struct {
 	*source
+	exec.Waker
 	ctx    context.Context
 	splits []readSplit
 	at     int // the split under way
 	rows   *sql.Rows
 	out    *batch.Batch
 	sb     exec.SourceBatch
-	wake   chan struct{}
 }
 
 type readSplit struct {
@@ -158,7 +158,7 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		defer t.Stop()
 		select {
 		case <-t.C:
-		case <-r.wake:
+		case <-r.Waker:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
@@ -255,13 +255,6 @@ func (r *reader) Pause(split int, paused bool) error {
 		return r.failed(s, err)
 	}
 	return nil
-}
-
-func (r *reader) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (r *reader) Close() error {

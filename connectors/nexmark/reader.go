@@ -19,16 +19,16 @@ func (n *source) Reader(ctx *exec.TaskContext) (exec.SourceReader, error) {
 		group: o.Group, delayed: uint64(o.DelayedShare * (1 << 63)), delay: o.Delay.Milliseconds(),
 	}
 	h.words = newLexicon(h.seed)
-	return &reader{source: n, house: h, ctx: ctx, wake: make(chan struct{}, 1), batch: batch.New(n.types, batch.TargetRows)}, nil
+	return &reader{source: n, house: h, ctx: ctx, Waker: exec.NewWaker(), batch: batch.New(n.types, batch.TargetRows)}, nil
 }
 
 type reader struct {
 	*source
+	exec.Waker
 	house  *house
 	ctx    *exec.TaskContext
 	splits []*split
 	turn   int // the split that goes first at the next Poll
-	wake   chan struct{}
 	batch  *batch.Batch
 	out    exec.SourceBatch
 
@@ -91,7 +91,7 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 		if next >= 0 && next < left {
 			left = next
 		}
-		if woken, err := r.ctx.Metrics.Wait(ctx, left, r.wake); woken || err != nil {
+		if woken, err := r.ctx.Metrics.Wait(ctx, left, r.Waker); woken || err != nil {
 			return nil, err
 		}
 	}
@@ -222,13 +222,6 @@ func (r *reader) Locate(row int) string {
 		return r.table
 	}
 	return fmt.Sprintf("%s event %d", r.table, r.numbers[row])
-}
-
-func (r *reader) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (r *reader) Close() error { return nil }

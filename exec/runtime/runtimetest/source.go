@@ -75,7 +75,7 @@ func (s *source) Reader(*exec.TaskContext) (exec.SourceReader, error) {
 	for i, c := range cols {
 		ts[i] = c.Type
 	}
-	r := &reader{src: s, out: batch.New(ts, 16), wake: make(chan struct{}, 1)}
+	r := &reader{src: s, out: batch.New(ts, 16), Waker: exec.NewWaker()}
 	s.w.mu.Lock()
 	s.in.readers[r] = true
 	s.w.mu.Unlock()
@@ -116,9 +116,9 @@ func (s *source) Committed(_ context.Context, _ exec.Epoch, splits []exec.Split)
 func (s *source) Close() error { return nil }
 
 type reader struct {
+	exec.Waker
 	src    *source
 	out    *batch.Batch
-	wake   chan struct{}
 	splits []readSplit
 	next   int
 	runs   []exec.SplitRun
@@ -185,7 +185,7 @@ func (r *reader) Poll(ctx context.Context, wait time.Duration) (*exec.SourceBatc
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
-	case <-r.wake:
+	case <-r.Waker:
 	case <-t.C:
 	case <-ctx.Done():
 	}
@@ -306,13 +306,6 @@ func (r *reader) Locate(row int) string {
 		}
 	}
 	return fmt.Sprintf("table %s row ?", r.src.in.name)
-}
-
-func (r *reader) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default: // it has been woken already
-	}
 }
 
 func (r *reader) Close() error {
