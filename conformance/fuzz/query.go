@@ -252,7 +252,7 @@ func (g *generator) below(depth int) *rel {
 	return g.relation(depth - 1)
 }
 
-// timed is a relation of rows with a row time.
+// rowsInTime is a relation of rows with a row time.
 func (g *generator) rowsInTime(depth int) *rel {
 	g.timed = true
 	if g.c.chance(30) && depth > 1 {

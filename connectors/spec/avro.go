@@ -71,7 +71,7 @@ func registryOptions() []c.OptionSpec {
 	}
 }
 
-// fields is what a format carries of t, as its records name it.
+// fieldsOf is what a format carries of t, as its records name it.
 func fieldsOf(t *c.Table, columns []int) []types.Field {
 	prefix, _ := t.Options.Get("key.fields-prefix")
 	if prefix != "" && !slices.Equal(columns, KafkaKeyFields(t)) {

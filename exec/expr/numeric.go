@@ -32,10 +32,10 @@ var numericKernels = map[string]builder{
 	"HEX": hexOf, "UNHEX": rows(unhex),
 }
 
-// float1 and float2 compute functions of DOUBLEs.
 // squareRoot is the power of a half, which is 0 for a zero of either sign.
 func squareRoot(x float64) float64 { return math.Sqrt(x) + 0 }
 
+// float1 and float2 compute functions of DOUBLEs.
 func float1(f func(float64) float64) builder {
 	return rows(func(k *rowKernel, i int) error {
 		k.out.Flt[i] = f(k.in[0].Flt[i])

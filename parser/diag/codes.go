@@ -1,9 +1,10 @@
 package diag
 
 // Codes are the codes of all diagnostics with what each means, in one line. Whoever adds
-// a diagnostic adds its code here; a code is never reused. SQ1xxx belong to the parser,
-// SQ2xxx to the planner, SQ3xxx to options and settings, SQ4xxx to functions and types,
-// SQ5xxx to connectors and formats, SQ7xxx to the rules of package lint.
+// a diagnostic adds its code here; a code is never reused. SQ1xxx are about the form of the
+// text, SQ2xxx about names, types and queries, SQ3xxx about settings and guarantees, SQ5xxx
+// about connectors and formats, SQ6xxx about what stands around jobs: comments that ignore
+// findings, configuration, tests, brokers; SQ7xxx are the rules of package lint.
 var Codes = map[string]string{
 	"SQ1001": "something else is expected at this place",
 	"SQ1002": "a reserved word is used as a name",

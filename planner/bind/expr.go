@@ -31,8 +31,7 @@ type exprBinder struct {
 	positive   map[*ast.In]bool // INs of which FALSE and NULL need not be told apart
 }
 
-// Scalar binds e over the columns of n, which go by the name of table where that is not empty.
-// clause is for messages.
+// scalarOver binds e over the columns of s; nil after a finding. clause is for messages.
 func (b *Binder) scalarOver(e ast.Expr, s *scope, clause string) scalar.Expr {
 	x := &exprBinder{Binder: b, scope: s, clause: clause}
 	return x.bind(e)

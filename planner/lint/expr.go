@@ -365,7 +365,7 @@ func volatile(e ast.Node) (name string) {
 	return name
 }
 
-// interval is the values that an atom lets through, on the line of its constants.
+// holds reports that a value, a number or a text as the atom's constant is, satisfies the atom.
 func (a atom) holds(v float64, s string) bool {
 	c := 0
 	switch {

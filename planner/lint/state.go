@@ -6,6 +6,7 @@ import (
 
 	"weir/parser/ast"
 	"weir/parser/diag"
+	"weir/planner"
 	"weir/planner/catalog"
 	"weir/planner/config"
 	"weir/planner/logical"
@@ -27,24 +28,28 @@ var stateRules = []Rule{
 	{Code: "SQ7213", Name: "lookup-of-changes", run: lookupOfChanges},
 }
 
-// ttl is how long the job around the place at keeps state; 0 for ever.
+// hasTTL reports that the job around the place at, or any job where the place is in none, forgets state.
 func (p *pass) hasTTL(at diag.Span) bool {
-	for _, j := range p.Jobs {
-		if j.Span.File == at.File && j.Span.Start <= at.Start && at.End <= j.Span.End {
-			return j.Config.Duration(config.StateTTL) > 0
-		}
+	if j := p.jobAt(at); j != nil {
+		return j.Config.Duration(config.StateTTL) > 0
 	}
 	return p.anyJob(func(c *config.Config) bool { return c.Duration(config.StateTTL) > 0 })
 }
 
 // inBatch reports that the place at is in a batch job.
 func (p *pass) inBatch(at diag.Span) bool {
+	j := p.jobAt(at)
+	return j != nil && j.Config.String(config.RuntimeMode) == "BATCH"
+}
+
+// jobAt is the job around a place, nil where there is none.
+func (p *pass) jobAt(at diag.Span) *planner.BoundJob {
 	for _, j := range p.Jobs {
 		if j.Span.File == at.File && j.Span.Start <= at.Start && at.End <= j.Span.End {
-			return j.Config.String(config.RuntimeMode) == "BATCH"
+			return j
 		}
 	}
-	return false
+	return nil
 }
 
 // written reports whether the node with those above it is part of what goes to a table: a SELECT that is only shown
