@@ -1,7 +1,11 @@
 package parser
 
 import (
+	"maps"
+	"slices"
+
 	"weir/parser/ast"
+	"weir/parser/diag"
 	"weir/parser/token"
 )
 
@@ -129,7 +133,10 @@ func (p *parser) nullTreatment(c *ast.Call) {
 func (p *parser) field() ast.Expr {
 	t := p.tok()
 	if !fields[t.Key] {
-		p.unexpected("a unit of time, such as DAY")
+		d := p.unexpected("a unit of time, such as DAY")
+		if s, ok := diag.Suggest(t.Key, slices.Sorted(maps.Keys(fields))); ok && t.Kind == token.Word {
+			d.Help("did you mean %s?", s)
+		}
 		return nil
 	}
 	p.next()
@@ -138,6 +145,7 @@ func (p *parser) field() ast.Expr {
 
 // extractArgs takes unit FROM x.
 func (p *parser) extractArgs() []ast.Expr {
+	defer p.whole("EXTRACT(HOUR FROM t)")()
 	u := p.field()
 	p.expect("FROM")
 	return []ast.Expr{u, p.expr()}

@@ -13,9 +13,25 @@ func (p *parser) property() *ast.Property {
 	if !p.accept("=") {
 		p.unexpected("= and a value behind the key")
 	}
-	kv.Value = p.str("a value as a string")
+	kv.Value = p.optionValue()
 	kv.At = p.from(start)
 	return kv
+}
+
+// optionValue takes the value of an option; a word or a number is taken for the string that it should be.
+func (p *parser) optionValue() *ast.StringLit {
+	t := p.tok()
+	word := t.Kind == token.Word && (!token.Reserved(t.Key) || t.Is("TRUE") || t.Is("FALSE"))
+	if !word && t.Kind != token.Number && t.Kind != token.Quoted || !p.peek(1).Is(",") && !p.peek(1).Is(")") {
+		return p.str("a value as a string")
+	}
+	text := t.Text(p.file)
+	if t.Kind == token.Quoted {
+		text = token.Unquote(text)
+	}
+	p.mend(p.i, p.span(t), "SQ1001", "expected a value as a string, found %s", p.found(t)).Help("write it as a string: %s", token.QuoteString(text))
+	p.next()
+	return &ast.StringLit{At: p.from(t.Start), Value: text}
 }
 
 // optionKey takes the key of an option; one without quotes is refused with the quoted form.
@@ -26,10 +42,14 @@ func (p *parser) optionKey() *ast.StringLit {
 			i++
 		}
 		key := p.file.Text[t.Start:p.toks[i-1].End]
+		if t.Kind == token.Quoted && i == p.i+1 {
+			key = token.Unquote(key)
+		}
 		if p.toks[i].Is("=") {
-			p.errorAt(p.i, p.span(t).To(p.span(p.toks[i-1])), "SQ1014", "the key of an option is a string").
-				Help("write %s", token.QuoteString(key))
-			return &ast.StringLit{}
+			sp := p.span(t).To(p.span(p.toks[i-1]))
+			p.mend(p.i, sp, "SQ1014", "the key of an option is a string").Help("write %s", token.QuoteString(key))
+			p.i = i
+			return &ast.StringLit{At: ast.At{Sp: sp}, Value: key}
 		}
 	}
 	return p.str("an option 'key' = 'value'")
@@ -46,13 +66,8 @@ func (p *parser) options() []*ast.Property {
 	}
 	for {
 		list = append(list, p.property())
-		if !p.accept(",") {
+		if p.failed || !p.comma("an option 'key' = 'value'", p.tok().IsString()) {
 			break
-		}
-		if p.is(")") {
-			p.errorAt(p.i, p.span(p.toks[p.i-1]), "SQ1001", "expected an option 'key' = 'value', found )").
-				At("nothing follows this comma").Help("take the comma away")
-			return list
 		}
 	}
 	if !p.failed {
@@ -76,19 +91,39 @@ func (p *parser) elementsOf() *tableElements {
 	}
 	for !p.failed {
 		p.element(e)
-		if p.failed || p.accept(")") {
+		if p.failed {
 			return e
 		}
-		if !p.accept(",") {
-			p.unexpected("a comma or )")
+		if !p.comma("a column", isName(p.tok()) && p.typeAt(1) || p.isAny("WATERMARK", "PRIMARY", "CONSTRAINT")) {
+			p.closing("a comma or )")
 			return e
-		}
-		if p.is(")") {
-			p.errorAt(p.i, p.span(p.toks[p.i-1]), "SQ1001", "expected a column, found )").
-				At("nothing follows this comma").Help("take the comma away")
 		}
 	}
 	return e
+}
+
+// comma takes the comma behind an item of a list and reports whether another item follows; another says that one begins here. A comma too many
+// or too few is an error that is mended.
+func (p *parser) comma(item string, another bool) bool {
+	if another {
+		before := p.toks[p.i-1]
+		p.mend(p.i, p.here(), "SQ1001", "expected a comma or ), found %s", p.found(p.tok())).
+			Label(p.span(before), "a comma is missing behind this").Fix(after(p.file, before), ",")
+		return true
+	}
+	if !p.accept(",") {
+		return false
+	}
+	for p.is(",") {
+		p.mend(p.i, p.here(), "SQ1001", "expected %s, found a comma", item).Help("take the comma away")
+		p.next()
+	}
+	if !p.is(")") {
+		return true
+	}
+	p.mend(p.i-1, p.span(p.toks[p.i-1]), "SQ1001", "expected %s, found )", item).
+		At("nothing follows this comma").Help("take the comma away")
+	return false
 }
 
 // element takes one column, watermark or key into e.
@@ -105,6 +140,10 @@ func (p *parser) element(e *tableElements) {
 		}
 	case p.is("CONSTRAINT"), p.is("PRIMARY"), p.is("UNIQUE") && p.peek(1).Is("("):
 		p.addKey(e, p.primaryKey(start, nil))
+	case p.is("FOREIGN", "KEY"), p.is("CHECK", "("):
+		p.mend(p.i, p.here(), "SQ1011", "%s is not supported", map[bool]string{true: "FOREIGN KEY", false: "CHECK"}[p.is("FOREIGN")]).
+			Help("leave it out: nothing checks rows that others wrote")
+		p.pastColumn()
 	case p.is("PERIOD", "FOR"):
 		p.notSupported(p.i, p.here(), "PERIOD FOR")
 	default:
@@ -155,8 +194,12 @@ func (p *parser) primaryKey(start int, of *ast.Ident) *ast.PrimaryKeyDef {
 		k.Name = &id
 	}
 	if p.is("UNIQUE") {
-		p.notSupported(p.i, p.here(), "UNIQUE").Help("a table may have a PRIMARY KEY (...) NOT ENFORCED")
-		return k
+		p.mend(p.i, p.here(), "SQ1011", "UNIQUE is not supported").Help("a table may have a PRIMARY KEY (...) NOT ENFORCED")
+		p.next()
+		if p.is("(") {
+			p.idents("a column name")
+		}
+		return nil
 	}
 	if of == nil {
 		defer p.whole("PRIMARY KEY (column, ...) NOT ENFORCED")()
@@ -187,10 +230,10 @@ func (p *parser) columnDef(e *tableElements) {
 	start := p.start()
 	c := &ast.ColumnDef{}
 	if t := p.tok(); t.Kind == token.Word && token.Reserved(t.Key) && (p.typeAt(1) || p.peek(1).Is("AS") || p.peek(1).Is("METADATA")) {
-		p.reserved(t)
-		return
+		c.Name = p.reserved(t)
+	} else {
+		c.Name = p.ident("a column name")
 	}
-	c.Name = p.ident("a column name")
 	if p.accept("AS") {
 		c.Expr = p.expr()
 		p.columnComment(c)
@@ -216,6 +259,9 @@ func (p *parser) columnDef(e *tableElements) {
 		case p.isAny("PRIMARY", "CONSTRAINT", "UNIQUE"):
 			at := p.start()
 			k := p.primaryKey(at, &c.Name)
+			if k == nil {
+				continue
+			}
 			if key != nil && !p.failed {
 				p.list.Errorf("SQ1012", k.Sp, "column %s is the primary key twice", c.Name.Name)
 				continue
@@ -230,16 +276,32 @@ func (p *parser) columnDef(e *tableElements) {
 		break
 	}
 	p.columnComment(c)
-	if p.isAny("DEFAULT", "CHECK", "REFERENCES", "COLLATE", "GENERATED") {
-		word := p.tok().Key
-		if d := p.notSupported(p.i, p.here(), word+" of a column"); word == "GENERATED" {
-			d.Help("a computed column has no type of its own: write %s AS expression", c.Name.Name)
+	word := p.tok().Key
+	switch {
+	case p.is("AS"), p.is("GENERATED"):
+		d := p.mend(p.i, p.here(), "SQ1011", "%s of a column is not supported", word)
+		if p.is("AS") {
+			d.Code, d.Title = "SQ1001", "expected a comma or ), found AS"
 		}
-		return
+		d.Help("a computed column has no type of its own: write %s AS expression", c.Name.Name)
+		p.pastColumn()
+	case columnClauses[word]:
+		p.mend(p.i, p.here(), "SQ1011", "%s of a column is not supported", word).Help("leave it out: what is in a column comes with the rows")
+		p.pastColumn()
 	}
 	c.At = p.from(start)
 	e.columns = append(e.columns, c)
 	p.addKey(e, key)
+}
+
+// pastColumn goes on behind the column that stands here.
+func (p *parser) pastColumn() {
+	for !p.is(",") && !p.is(")") && p.tok().Kind != token.EOF {
+		if n := p.match[p.i]; n > 0 {
+			p.i = n
+		}
+		p.next()
+	}
 }
 
 func (p *parser) columnComment(c *ast.ColumnDef) {

@@ -133,7 +133,9 @@ func (p *parser) isTest(start int, x ast.Expr) ast.Expr {
 			e.What += " " + kind.Key
 		}
 	default:
-		p.unexpected("NULL, TRUE, FALSE, UNKNOWN, JSON or DISTINCT FROM")
+		if d := p.unexpected("NULL, TRUE, FALSE, UNKNOWN, JSON or DISTINCT FROM"); p.tok().Kind == token.String || p.tok().Kind == token.Number {
+			d.Help("write = for equality")
+		}
 	}
 	e.At = p.from(start)
 	return e
@@ -152,14 +154,16 @@ func (p *parser) rangeOp(start int, x ast.Expr, not bool) ast.Expr {
 			p.unexpected("AND").Help("a window's frame begins with ROWS or RANGE: ROWS BETWEEN 5 PRECEDING AND CURRENT ROW")
 			return e
 		}
-		p.expect("AND")
+		if !p.accept("AND") {
+			p.unexpected("AND").Help("write x BETWEEN low AND high")
+		}
 		e.Hi = p.exprAt(LevelAdd)
 		e.At = p.from(start)
 		return e
 	case "IN":
 		e := &ast.In{X: x, Not: not}
 		if !p.is("(") {
-			p.unexpected("( behind IN")
+			p.unexpected("( behind IN").Help("write IN (1, 2)")
 			return e
 		}
 		e.List, e.Query = p.listOrQuery()
@@ -271,8 +275,16 @@ func (p *parser) column() ast.Expr {
 	if p.peek(1).Is("(") {
 		return p.call()
 	}
-	n := p.name("a column name")
-	if p.is("(") && !p.failed {
+	return p.columnRef("a column name")
+}
+
+// columnRef takes the name of a column; what is what else it could be, for the message.
+func (p *parser) columnRef(what string) ast.Expr {
+	n := p.name(what)
+	if p.failed {
+		return nil
+	}
+	if p.is("(") {
 		p.notSupported(p.i-1, n.Sp, "a function of another catalog or database")
 		return nil
 	}
@@ -348,6 +360,7 @@ func (p *parser) wordExpr(t token.Token) ast.Expr {
 	case "CAST", "TRY_CAST":
 		if behind.Is("(") {
 			p.i += 2
+			defer p.whole(t.Key + "(x AS type)")()
 			x := p.expr()
 			if !p.accept("AS") {
 				p.unexpected("AS and a type")
@@ -416,12 +429,11 @@ func (p *parser) wordExpr(t token.Token) ast.Expr {
 		return p.call()
 	}
 	if token.Reserved(t.Key) {
-		if structural[t.Key] {
-			p.reservedOr("an expression")
-		} else {
-			p.reserved(t)
+		if behind.Is("(") {
+			p.unexpected("an expression")
+			return nil
 		}
-		return nil
+		return p.columnRef("an expression")
 	}
 	return p.column()
 }

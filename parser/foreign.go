@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/parser/diag"
 	"weir/parser/token"
 )
 
@@ -124,10 +125,63 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 		return "WITH stands behind INSERT INTO t: INSERT INTO t WITH x AS (...) SELECT ..."
 	case t.Is("ON") && before.Is("DISTINCT"):
 		return "for one row of each key take FIRST_VALUE or LAST_VALUE of the columns with GROUP BY"
+	case before.Is("ALL") && at(i-2).Is("BY") && at(i-3).Is("GROUP"):
+		return "name the columns: GROUP BY a, b"
+	case before.Is("GROUP"):
+		return "write GROUP BY"
+	case t.Is("ORDER") && !at(i+1).Is("BY"):
+		return "write ORDER BY"
+	case t.Is("[") && (before.Is("FROM") || before.Is("JOIN") || before.Is("INTO")):
+		return "names are quoted with backticks: `name`"
+	case t.Is("["):
+		return "an array is written ARRAY[1, 2]"
+	case t.Is("/") && before.Is("/"):
+		return "a quotient of whole numbers is one: write /; a comment begins with --"
+	case t.Is("*") && before.Is("*"):
+		return "write POWER(a, b)"
+	case t.Is("WINDOW") && at(i+1).Is("("):
+		return "windows stand in FROM: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end"
+	case t.Is("SELECT") && i == 1 && (before.Is("DESCRIBE") || before.Is("DESC")):
+		return "write EXPLAIN and the query, or give it a name by CREATE VIEW and DESCRIBE that"
+	case t.Is("ON") && at(i+1).Is("CONFLICT"):
+		return "leave it out: a table of connector 'upsert-kafka' keeps the last row of each key"
+	case t.Is("{") && text(before) == "$", t.Is("?"):
+		return token.NoVariables
+	case t.Is("{"):
+		return "weir reads SQL as it stands: fill a template in first; the value of an option may name an environment variable: '${NAME}'"
+	case t.Is("LIMIT") && at(i-2).Is("OFFSET"):
+		return "LIMIT stands before OFFSET"
+	case t.Is("WHERE") && hasWord(toks[:i], "GROUP"):
+		return "WHERE stands before GROUP BY; conditions on groups stand in HAVING"
+	case t.Is("WHERE") && before.Kind != token.Word && hasWord(toks[:i], "WHERE"):
+		return "put the conditions together with AND"
+	case t.Is("WHERE") && at(0).Is("SELECT") && hasWord(toks[:i], "JOIN") && !hasWord(toks[:i], "WHERE"):
+		return "the condition of a join stands behind ON"
+	case (t.Is("AND") || t.Is("OR")) && !hasWord(toks[:i], "WHERE") && !hasWord(toks[:i], "HAVING") && hasWord(toks[:i], "FROM"):
+		return "conditions stand behind WHERE"
+	case before.Is("*") && at(i-2).Is("SELECT") && isName(t) && !like(t.Key, "FROM"):
+		return "is FROM missing?"
+	case t.Is("COMMENT") && at(0).Is("CREATE"):
+		return "the comment of a table stands before WITH"
+	case t.Is("NOT") && at(0).Is("CREATE"):
+		return "write NOT NULL"
+	case t.Is("/"):
+		return "a statement ends with ;"
 	case before.Kind == token.String && at(i-2).Is("INTERVAL"):
 		return intervalHelp(strings.Trim(text(before), "'"))
 	}
 	return ""
+}
+
+// like reports whether s may be w misspelt.
+func like(s, w string) bool {
+	_, ok := diag.Suggest(s, []string{w})
+	return ok
+}
+
+// hasWord reports whether word is among toks.
+func hasWord(toks []token.Token, word string) bool {
+	return slices.ContainsFunc(toks, func(t token.Token) bool { return t.Is(word) })
 }
 
 // columnClauses is what other systems have behind a column's type.
@@ -154,9 +208,34 @@ var foreignStatements = map[string]string{
 	"UNSET":     "write RESET 'key'",
 	"QUIT":      "leave it out: a file ends with its last statement, and the shell with .exit or ^D",
 	"EXIT":      "leave it out: a file ends with its last statement, and the shell with .exit or ^D",
+	"GRANT":     noRights,
+	"REVOKE":    noRights,
+	"COPY":      "write INSERT INTO t SELECT ... FROM a table with 'connector' = 'filesystem', or the other way round",
+	"VACUUM":    noUpkeep,
+	"OPTIMIZE":  noUpkeep,
+	"CACHE":     noUpkeep,
+	"UNCACHE":   noUpkeep,
+	"REFRESH":   noUpkeep,
+	"ATTACH":    "write CREATE TABLE with 'connector' = 'jdbc' for each of its tables",
+	"PRAGMA":    "write SET 'key' = 'value'; weir list settings names the keys",
+	"INSTALL":   "leave it out: connectors and formats are built in",
+	"LOAD":      "leave it out: connectors and formats are built in",
+	"SUMMARIZE": "write SELECT COUNT(*), MIN(a), MAX(a) FROM t",
+	"PIVOT":     "write SELECT SUM(x) FILTER (WHERE k = 'a') AS a, SUM(x) FILTER (WHERE k = 'b') AS b FROM t",
+	"UNPIVOT":   "write SELECT 'a' AS k, a AS x FROM t UNION ALL SELECT 'b', b FROM t",
+	"FROM":      "write SELECT * FROM and the table",
+	"STATEMENT": "write EXECUTE STATEMENT SET BEGIN INSERT INTO ...; INSERT INTO ...; END",
+	"DECLARE":   token.NoVariables,
+	"PREPARE":   token.NoVariables,
+	"GO":        "leave it out: a statement ends with ;",
 	"HELP":      "it is for the shell, where it is written .help",
 	"CLEAR":     "it is for the shell, where it is ^L",
 }
+
+const (
+	noRights = "leave it out: the ACLs of the cluster say who may do what"
+	noUpkeep = "leave it out: there is nothing to be done for a table"
+)
 
 // intervalHelp reads PostgreSQL's form of an interval, '5 minutes'.
 func intervalHelp(s string) string {

@@ -64,7 +64,9 @@ func (p *parser) joins() ast.TableRef {
 			p.next()
 			j.Using = p.idents("a column name")
 		case j.Kind != "CROSS" && !j.Natural && !p.failed:
-			p.unexpected("ON and the condition of the join").Label(j.JoinSpan, "this join")
+			if d := p.unexpected("ON and the condition of the join").Label(j.JoinSpan, "this join"); len(d.Helps) == 0 {
+				d.Help("write ON a.id = b.id, or CROSS JOIN for all pairs")
+			}
 		}
 		j.At = p.from(start)
 		left = j

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,6 +64,7 @@ func parseOnly[T any](f *diag.File, take func(*parser) T) (v T, l *diag.List) {
 	if !p.failed && p.tok().Kind != token.EOF {
 		p.unexpected("the end of the text")
 	}
+	p.tellMended()
 	if p.failed {
 		l.All = append(l.All, p.deepest)
 	}
@@ -99,8 +101,10 @@ func (e *engine) statement(pc piece) []ast.Statement {
 	for splits := 0; len(pc.toks) > 0 && !pc.bad; splits++ {
 		st, why, at := e.one(pc)
 		if st != nil {
+			e.p.tellMended()
 			return append(out, st)
 		}
+		mended := slices.Clone(e.p.passed)
 		t := e.p.toks[at]
 		strong := strongStarts[t.Key]
 		cut := at > 0 && splits < maxSplits && (strong || weakStarts[t.Key]) && e.startsLine(t)
@@ -111,6 +115,7 @@ func (e *engine) statement(pc piece) []ast.Statement {
 			before.toks, before.end = pc.toks[:at], pc.toks[at-1].End
 			found := len(e.p.list.All)
 			if st, _, _ = e.one(before); st != nil {
+				e.p.tellMended()
 				e.p.list.Errorf("SQ1003", t.Span(e.p.file), "missing ; before this statement").
 					Label(after(e.p.file, pc.toks[at-1]), "write ; here")
 				out = append(out, st)
@@ -119,6 +124,8 @@ func (e *engine) statement(pc piece) []ast.Statement {
 			}
 			e.p.list.All = e.p.list.All[:found]
 		}
+		e.p.mended = mended
+		e.p.tellMended()
 		e.p.list.All = append(e.p.list.All, why)
 		if !cut || !strong {
 			return out

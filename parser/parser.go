@@ -17,7 +17,8 @@ const maxDepth = 250
 
 // parser reads one statement by recursive descent.
 //
-// The first error makes it sticky: from then on every token looks like the end of the
+// An error that leaves no doubt of what was meant (a reserved word for a name, a comma too many) is noted by mend, and the parse goes on.
+// Any other makes it sticky: from then on every token looks like the end of the
 // statement, so that all loops end by themselves and no error has to be handed up. What
 // is returned after an error is of no use to anybody.
 type parser struct {
@@ -31,6 +32,15 @@ type parser struct {
 	failed  bool
 	deepest *diag.Diagnostic // the error at the furthest token so far
 	at      int              // the token of deepest
+
+	mended []mendedError
+	passed []mendedError // what was mended on the way to deepest
+}
+
+// mendedError is an error behind which it is plain what was meant, so that the parse goes on as if that stood there, and finds the next one.
+type mendedError struct {
+	at int // its token
+	d  *diag.Diagnostic
 }
 
 func newParser(f *diag.File, l *diag.List) *parser { return &parser{file: f, list: l, at: -1} }
@@ -55,11 +65,16 @@ func (p *parser) load(toks []token.Token, end int) {
 		}
 	}
 	p.seek(0)
-	p.deepest, p.at = nil, -1
+	p.deepest, p.at, p.passed = nil, -1, p.passed[:0]
 }
 
 // seek goes on at token i with a clean slate, but keeps the deepest error.
-func (p *parser) seek(i int) { p.i, p.failed, p.depth = i, false, 0 }
+func (p *parser) seek(i int) {
+	p.i, p.failed, p.depth = i, false, 0
+	for n := len(p.mended); n > 0 && p.mended[n-1].at >= i; n-- {
+		p.mended = p.mended[:n-1]
+	}
+}
 
 // ---- tokens
 
@@ -145,10 +160,28 @@ func (p *parser) fail(i int, d *diag.Diagnostic) *diag.Diagnostic {
 		p.failed = true
 		if i > p.at {
 			p.deepest, p.at = d, i
+			p.passed = append(p.passed[:0], p.mended...)
 		}
 		p.i = p.eofIndex()
 	}
 	return d
+}
+
+// mend notes an error at sp, which starts with token i, that does not stop the parse. It returns the diagnostic to decorate.
+func (p *parser) mend(i int, sp diag.Span, code, format string, args ...any) *diag.Diagnostic {
+	d := &diag.Diagnostic{Code: code, Span: sp, Title: fmt.Sprintf(format, args...)}
+	if !p.failed {
+		p.mended = append(p.mended, mendedError{i, d})
+	}
+	return d
+}
+
+// tellMended hands the errors that were mended over to the list.
+func (p *parser) tellMended() {
+	for _, m := range p.mended {
+		p.list.All = append(p.list.All, m.d)
+	}
+	p.mended = p.mended[:0]
 }
 
 // errorf fails with a syntax error at the next token.
@@ -167,6 +200,9 @@ func (p *parser) unexpected(want string) *diag.Diagnostic {
 	if p.at >= 0 && p.at < len(p.toks) {
 		p.hintAt(d, p.at, want)
 		p.listAt(d, p.at, want)
+		if p.toks[p.at].Is(")") && want == "the end of the statement" && len(d.Helps) == 0 {
+			d.Help("take it away: there is no ( for it")
+		}
 	}
 	return d
 }
@@ -264,6 +300,8 @@ var heads = []struct{ words, form string }{
 	{"DROP", "DROP TABLE name, or DROP VIEW name"},
 	{"EXECUTE", "EXECUTE STATEMENT SET BEGIN INSERT INTO ...; INSERT INTO ...; END"},
 	{"STOP", "STOP JOB 'name'"},
+	{"EXPLAIN", "EXPLAIN SELECT ..., EXPLAIN INSERT INTO ... or EXPLAIN CHANGELOG_MODE SELECT ..."},
+	{"BEGIN", "BEGIN STATEMENT SET; INSERT INTO ...; INSERT INTO ...; END"},
 }
 
 // headForm has a failure in the first words of a statement, before any bracket or query, say how it is written.
@@ -378,8 +416,7 @@ func isName(t token.Token) bool {
 func (p *parser) ident(what string) ast.Ident {
 	t := p.tok()
 	if t.Kind == token.Word && token.Reserved(t.Key) {
-		p.reservedOr(what)
-		return ast.Ident{}
+		return p.reservedOr(what)
 	}
 	if !isName(t) {
 		d := p.unexpected(what)
@@ -404,8 +441,8 @@ func (p *parser) identOf(t token.Token) ast.Ident {
 	return id
 }
 
-// reservedOr fails at a reserved word where a name should be.
-func (p *parser) reservedOr(what string) {
+// reservedOr takes a reserved word where a name should be, or fails where the name is missing.
+func (p *parser) reservedOr(what string) ast.Ident {
 	t := p.tok()
 	if structural[t.Key] {
 		// SELECT a, FROM t is a missing column; SELECT a, from, b FROM t is a name.
@@ -414,24 +451,34 @@ func (p *parser) reservedOr(what string) {
 		case n.Is("(") && what == "a name": // CREATE TABLE order (...)
 		default:
 			p.unexpected(what)
-			return
+			return ast.Ident{}
 		}
 	}
-	p.reserved(t)
+	return p.reserved(t)
 }
 
-func (p *parser) reserved(t token.Token) {
+// reserved takes the reserved word t for a name.
+func (p *parser) reserved(t token.Token) ast.Ident {
 	text := t.Text(p.file)
 	if t.Is("WINDOW") && p.peek(1).Is(".") {
 		p.errorf("SQ1002", "%s is a reserved word", text).
 			Help("the columns of a window are window_start, window_end and window_time: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND))")
-		return
+		return ast.Ident{}
 	}
-	p.errorf("SQ1002", "%s is a reserved word", text).
+	if p.i > 1 && p.toks[p.i-1].Is("(") && p.peek(1).Is(",") && unitFirst[p.toks[p.i-2].Key] {
+		p.next() // DATEDIFF(DAY, a, b): there is no such function, and that is what will be said
+		return p.identOf(t)
+	}
+	p.next()
+	p.mend(p.i-1, p.span(t), "SQ1002", "%s is a reserved word", text).
 		At("cannot be a name as it stands").
 		Help("write %s", token.QuoteIdent(text)).
 		Fix(t.Span(p.file), token.QuoteIdent(text))
+	return p.identOf(t)
 }
+
+// unitFirst are functions of other systems whose first argument is a unit of time.
+var unitFirst = wordSet("DATEDIFF DATE_DIFF DATEADD DATE_ADD DATE_SUB DATEPART DATE_PART DATETRUNC DATE_TRUNC TIMESTAMP_DIFF TIMESTAMP_TRUNC")
 
 // name takes [a.[b.]]c.
 func (p *parser) name(what string) ast.Name {

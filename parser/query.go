@@ -252,7 +252,7 @@ func (p *parser) selectCore() ast.QueryBody {
 		p.notSupported(p.i, p.here(), "SELECT STREAM").Help("leave the word out: every query streams")
 		return s
 	}
-	s.Items = commaList(p, p.selectItem)
+	s.Items = p.selectItems()
 	if p.accept("FROM") {
 		s.From = p.fromClause()
 	} else if t := p.tok(); !p.failed && t.Kind != token.EOF && !p.isAny(")", "WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY",
@@ -284,6 +284,20 @@ func (p *parser) selectCore() ast.QueryBody {
 	}
 	s.At = p.from(start)
 	return s
+}
+
+// selectItems takes a, b, ... behind SELECT. A comma in front of FROM is too many.
+func (p *parser) selectItems() []*ast.SelectItem {
+	for items := []*ast.SelectItem{}; ; {
+		items = append(items, p.selectItem())
+		if !p.accept(",") {
+			return items
+		}
+		if p.is("FROM") && !p.peek(1).Is(",") && !p.peek(1).Is(".") {
+			p.mend(p.i, p.here(), "SQ1001", "expected an expression, found FROM").Label(p.span(p.toks[p.i-1]), "or is this comma too many?")
+			return items
+		}
+	}
 }
 
 func (p *parser) selectItem() *ast.SelectItem {

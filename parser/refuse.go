@@ -120,7 +120,10 @@ func (p *parser) refuse() {
 		}
 		return
 	}
-	p.errorf("SQ1018", "a statement cannot start with %s", p.found(t))
+	d := p.errorf("SQ1018", "a statement cannot start with %s", p.found(t))
+	if help := foreignAt(p.toks, func(t token.Token) string { return t.Text(p.file) }, 0); help != "" {
+		d.Help("%s", help)
+	}
 }
 
 // setting takes 'key' = 'value' behind SET, or both as they stand: a.b = c.

@@ -36,6 +36,10 @@ func (p *parser) typeName() *ast.TypeName {
 			p.acceptNull()
 		}
 		t.At = p.from(start)
+		if n := p.match[p.i]; p.is("[") && n > 0 {
+			p.mend(p.i, p.here().To(p.span(p.toks[n])), "SQ1001", "expected the end of the type, found [").Help("write ARRAY<%s>", t.Sp.Text())
+			p.i, t.Unknown = n+1, true
+		}
 		if !p.isAny("ARRAY", "MULTISET") {
 			break
 		}
@@ -61,7 +65,7 @@ func (p *parser) baseType() *ast.TypeName {
 	t := &ast.TypeName{Name: w.Key}
 	max, ok := typeParams[w.Key]
 	if !ok {
-		p.badType(w)
+		t.Unknown = p.badType(w)
 		return t
 	}
 	p.next()
@@ -88,7 +92,9 @@ func (p *parser) baseType() *ast.TypeName {
 	case "MAP":
 		p.expect("<")
 		k := p.typeName()
-		p.expect(",")
+		if !p.accept(",") {
+			p.unexpected("a comma").Help("write MAP<%s, ...>: the type of the keys, and that of the values", k.Sp.Text())
+		}
 		v := p.typeName()
 		t.Elems = []*ast.TypeName{k, v}
 		p.closeAngle()
@@ -107,20 +113,46 @@ func (p *parser) baseType() *ast.TypeName {
 	return t
 }
 
-func (p *parser) badType(w token.Token) {
+// badType reports a word that is no type, and takes it with what stands in brackets behind it. It reports false where the parse cannot go on.
+func (p *parser) badType(w token.Token) bool {
 	if refusedTypes[w.Key] {
 		p.notSupported(p.i, p.span(w), "the type "+w.Key)
-		return
+		return false
 	}
 	if w.Kind != token.Word || structural[w.Key] {
-		p.unexpected("a type")
-		return
+		if d := p.unexpected("a type"); w.Is(">") || w.Is(",") {
+			d.Help("a field of a ROW has a name and a type: ROW<a INT, b STRING>")
+		}
+		return false
 	}
-	d := p.errorf("SQ1019", "there is no type %s", w.Text(p.file))
+	d := p.mend(p.i, p.span(w), "SQ1019", "there is no type %s", w.Text(p.file))
 	if s, ok := foreignTypes[w.Key]; ok {
 		d.Help("write %s", s)
 	} else if s, ok := diag.Suggest(w.Key, typeWords()); ok {
 		d.Help("did you mean %s?", s)
+	}
+	p.next()
+	if n := p.match[p.i]; p.is("(") && n > 0 {
+		p.i = n + 1
+	}
+	if p.is("<") {
+		p.pastAngle()
+	}
+	return true
+}
+
+// pastAngle goes on behind the > of the < that stands here.
+func (p *parser) pastAngle() {
+	for depth := 0; p.tok().Kind != token.EOF; {
+		switch t := p.next(); {
+		case t.Is("<"):
+			depth++
+		case t.Is(">"):
+			depth--
+		}
+		if depth == 0 {
+			return
+		}
 	}
 }
 

@@ -105,6 +105,7 @@ type TypeName struct {
 	Elems   []*TypeName // ARRAY: 1, MULTISET: 1, MAP: 2
 	Fields  []TypeField // ROW
 	NotNull bool
+	Unknown bool // there is no type of this name, and that was reported
 }
 
 // TypeField is one field of a ROW type.

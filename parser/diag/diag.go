@@ -44,12 +44,15 @@ func (s Span) To(o Span) Span {
 	return Span{s.File, min(s.Start, o.Start), max(s.End, o.End)}
 }
 
+// byteOrderMark stands in front of texts that some editors write, and is not of the text.
+const byteOrderMark = '\ufeff'
+
 // LineCol is the place where s starts: both count from 1, the column in characters.
 func (s Span) LineCol() (line, col int) {
 	if s.File == nil {
 		return 0, 0
 	}
-	before := s.File.Text[:s.Start]
+	before := strings.TrimPrefix(s.File.Text[:s.Start], string(byteOrderMark))
 	line = strings.Count(before, "\n") + 1
 	return line, len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1
 }
@@ -139,6 +142,16 @@ func (d *Diagnostic) Note(format string, args ...any) *Diagnostic {
 func (d *Diagnostic) Help(format string, args ...any) *Diagnostic {
 	d.Helps = append(d.Helps, fmt.Sprintf(format, args...))
 	return d
+}
+
+// Within reports whether an error lies within sp.
+func (l *List) Within(sp Span) bool {
+	for _, d := range l.All {
+		if d.Severity == Error && d.Span.File == sp.File && d.Span.Start >= sp.Start && d.Span.Start < sp.End {
+			return true
+		}
+	}
+	return false
 }
 
 // HasErrors reports whether any diagnostic is an error.

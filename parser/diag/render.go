@@ -359,7 +359,8 @@ func expand(s string) string {
 		switch {
 		case c == '\t':
 			b.WriteString(strings.Repeat(" ", tabWidth))
-		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c):
+		case c == byteOrderMark:
+		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c), c == 0x200B, c == 0x200C, c == 0x2060:
 			b.WriteRune(utf8.RuneError)
 		default:
 			b.WriteRune(c)
@@ -412,7 +413,7 @@ func runeWidth(c rune) int {
 		return tabWidth
 	case c < 0x300:
 		return 1
-	case unicode.In(c, unicode.Mn, unicode.Me) || c == 0x200D || c == 0xFE0F:
+	case unicode.In(c, unicode.Mn, unicode.Me) || c == 0x200D || c == 0xFE0F || c == byteOrderMark:
 		return 0
 	case unicode.Is(wide, c):
 		return 2

@@ -21,6 +21,10 @@ func Lex(f *diag.File, l *diag.List) (toks []Token, comments []Comment) {
 		l.Errorf("SQ1007", x.span(0, 0), "%s is a text in UTF-16", f.Name).Help("save the file as UTF-8")
 		x.pos = len(x.src)
 	}
+	if i := strings.IndexByte(x.src, 0); i >= 0 && x.pos < len(x.src) {
+		l.Errorf("SQ1007", x.span(i, i+1), "%s is no text: it has a byte of zero", f.Name).Help("save the file as UTF-8")
+		x.pos = len(x.src)
+	}
 	for x.next() {
 	}
 	x.toks = append(x.toks, Token{Kind: EOF, Start: len(x.src), End: len(x.src)})
@@ -37,6 +41,7 @@ type lexer struct {
 	hint     int // where the hint that we are in was opened, plus one; 0 outside
 	multi    int // index plus one of the first string that runs over several lines
 	badUTF8  bool
+	strange  map[rune]bool // characters of foreignChars that were reported
 }
 
 func (x *lexer) span(start, end int) diag.Span {
@@ -294,32 +299,7 @@ func (x *lexer) op(start int, c byte) {
 	if r == utf8.RuneError && n <= 1 {
 		x.invalidUTF8(start)
 	} else {
-		d := x.list.Errorf("SQ1007", x.span(start, x.pos), "SQL has no use for the character %q", r)
-		if two := x.src[start:x.pos]; two == "::" || two == "&&" {
-			d.Title = "SQL has no use for " + two
-		}
-		switch r {
-		case ':':
-			if x.pos-start == 2 {
-				d.Help("a cast is written CAST(x AS type)")
-			} else {
-				d.Help("a row is written ROW(1, 'x'), a map MAP['key', 1]")
-			}
-		case '~':
-			d.Help("write REGEXP(s, pattern)")
-		case '‘', '’', '´':
-			d.Help("strings are quoted with the plain quote '")
-		case '“', '”':
-			d.Help("strings are quoted with ', names with `")
-		case '!':
-			d.Help("write NOT, or <> for unequal")
-		case '&':
-			d.Help("write AND")
-		case '#':
-			d.Help("a comment begins with --")
-		case '@':
-			d.Help("there are no variables; the value of an option may name an environment variable: '${NAME}'")
-		}
+		x.unknown(start, r)
 	}
 	x.emit(Bad, start, "")
 }

@@ -58,6 +58,19 @@ var foreignFunctions = map[string]string{
 	"TO_TIMESTAMPTZ":     "write TO_TIMESTAMP_LTZ(n, 3)",
 	"FROM_UNIXTIMESTAMP": "write TO_TIMESTAMP_LTZ(n, 0)",
 	"EPOCH":              "write EXTRACT(EPOCH FROM t)",
+	"UNIX_MILLIS":        "write EXTRACT(EPOCH FROM t) * 1000 + EXTRACT(MILLISECOND FROM t)",
+	"MEDIAN":             "write PERCENTILE(x, 0.5)",
+	"EPOCH_MS":           "write TO_TIMESTAMP_LTZ(n, 3)",
+	"FROM_UNIX_MILLIS":   "write TO_TIMESTAMP_LTZ(n, 3)",
+	"STRLEN":             "write CHAR_LENGTH(s)",
+	"ANY_VALUE":          "write FIRST_VALUE(x)",
+	"ARBITRARY":          "write FIRST_VALUE(x)",
+	"DATEPART":           "write EXTRACT(DAY FROM t)",
+	"DATETRUNC":          "write FLOOR(t TO HOUR)",
+	"TIMESTAMP_TRUNC":    "write FLOOR(t TO HOUR)",
+	"TIMESTAMP_DIFF":     "write TIMESTAMPDIFF(DAY, a, b)",
+	"TO_JSON":            "write JSON_OBJECT(KEY 'a' VALUE a)",
+	"LIST_TRANSFORM":     "write FROM t CROSS JOIN UNNEST(t.list) AS u (element)",
 }
 
 // foreignColumns is what to write for columns that rows of other systems have by themselves.

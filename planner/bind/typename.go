@@ -10,6 +10,9 @@ import (
 // Type is the type that the user wrote; ok is false, with findings, when there is none such.
 func Type(n *ast.TypeName, diags *diag.List) (t types.Type, ok bool) {
 	t.Nullable = !n.NotNull
+	if n.Unknown {
+		return t, false
+	}
 	bad := func(format string, args ...any) *diag.Diagnostic {
 		ok = false
 		return diags.Errorf(codes.TypeName, n.Sp, format, args...)

@@ -471,6 +471,9 @@ func (s *Shell) file(f *diag.File, wanted func(ast.Statement) bool) error {
 		if st.Span().End > bad && s.bail {
 			break
 		}
+		if found.Within(st.Span()) {
+			continue
+		}
 		if wanted != nil && !wanted(st) {
 			continue
 		}
