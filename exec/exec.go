@@ -42,7 +42,10 @@ type Emitter interface {
 type TaskContext struct {
 	// Ctx ends with the attempt. Whatever blocks in Process, Write or Poll (a full buffer, a
 	// broker that is away) returns with an error when it is done.
-	Ctx         context.Context
+	Ctx context.Context
+	// Answers ends with Ctx, and soon after the job is told to stop: by it waits who asks others that may never answer (a schema
+	// registry, a table that is looked up), lest the last checkpoint wait for them. Its cause is then ErrNoAnswer. nil: use Ctx; Asking does.
+	Answers     context.Context
 	Job         string // pipeline.name
 	Operator    string // stable id of the plan node, also the prefix of its state tables
 	Subtask     int    // 0 .. Parallelism-1
@@ -54,6 +57,14 @@ type TaskContext struct {
 	// Late takes rows of each input of an operator that come behind the watermark: positions of in, which is borrowed. nil: they are
 	// dropped. An operator calls DropLate.
 	Late [2]func(in *batch.Batch, rows []int32, wm Watermark) error
+}
+
+// Asking is the context by which to ask others.
+func (c *TaskContext) Asking() context.Context {
+	if c.Answers != nil {
+		return c.Answers
+	}
+	return c.Ctx
 }
 
 // DropLate counts rows of an input, 0 or 1, that come behind the watermark, and hands them to the table of late rows where there is one. They
@@ -361,6 +372,9 @@ type Committer interface {
 
 // Errors by the reaction that they demand. Wrap them with Fatalf, Restartf or Fencedf.
 var (
+	// ErrNoAnswer is the cause with which TaskContext.Answers ends when the job is told to stop.
+	ErrNoAnswer = errors.New("no answer came when the job was told to stop")
+
 	// ErrFatal: the job must stop (exit 3); trying again cannot help.
 	ErrFatal = errors.New("fatal")
 	// ErrRestart: everything since the last committed epoch is thrown away and replayed after a

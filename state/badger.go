@@ -25,11 +25,23 @@ const flushBytes = 4 << 20
 
 // openData opens a data folder: Badger, and the run files beside it.
 func (s *Store) openData(name string) (*badger.DB, *runFiles, error) {
+	dir := filepath.Join(s.dir, name)
+	n := spareHandles
+	for _, folder := range []string{dir, filepath.Join(dir, runsFolder)} {
+		files, err := s.fs.ReadDir(folder)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, s.diskError("list the data folder", err)
+		}
+		n += len(files) // they stay open
+	}
+	if err := s.handles(n); err != nil {
+		return nil, nil, err
+	}
 	db, err := s.openBadger(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	runs, err := s.openRunFiles(filepath.Join(s.dir, name))
+	runs, err := s.openRunFiles(dir)
 	if err != nil {
 		return nil, nil, errors.Join(s.diskError("open the files of runs", err), s.guard(db.Close))
 	}
@@ -171,16 +183,9 @@ func isDiskError(err error) bool {
 	return errors.As(err, &p) || errors.As(err, &l)
 }
 
-// canGrow makes a file of so many bytes in dir and takes it away again, with as many files open as Badger has from the beginning: an
-// error says that the system lets nobody write there, for want of file handles, of room, or by its limits.
+// canGrow makes a file of so many bytes in dir and takes it away again: an error says that the system lets nobody write there, for want
+// of room or by its limits.
 func canGrow(dir string, size int64) (err error) {
-	for range 16 {
-		f, err := os.Open(dir)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-	}
 	f, err := os.CreateTemp(dir, "probe-*")
 	if err != nil {
 		return err

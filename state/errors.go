@@ -107,6 +107,24 @@ func (e *FullError) Help() string {
 
 func (e *FullError) Unwrap() error { return e.Cause }
 
+// HandlesError says that the system lets this process open too few files. It unwraps to what the system said.
+type HandlesError struct {
+	Dir   string
+	Need  int // as many more were to be opened
+	Cause error
+}
+
+func (e *HandlesError) Error() string {
+	return fmt.Sprintf("the state in %s needs %d more open files than this process may have (%v)", e.Dir, e.Need, e.Cause)
+}
+
+// Help says what to do.
+func (e *HandlesError) Help() string {
+	return "raise the limit, with ulimit -n 65536 or LimitNOFILE=65536 in the unit, and start the job again"
+}
+
+func (e *HandlesError) Unwrap() error { return e.Cause }
+
 // IncompatibleError says that an operator's tables changed in a way that its state cannot follow.
 type IncompatibleError struct {
 	Operator, Table string

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -33,6 +34,8 @@ type FS interface {
 	SyncDir(name string) error
 	// Free is the number of bytes that may still be written below the folder.
 	Free(name string) (int64, error)
+	// CanOpen is the system's refusal where this process may not open n more files, and nil where it may.
+	CanOpen(n int) error
 	// At is called at each named point of a protocol; an error or panic there ends it. It returns nil but in tests.
 	At(point string) error
 }
@@ -101,4 +104,25 @@ func (osFS) Free(name string) (int64, error) {
 		return 0, &os.PathError{Op: "statfs", Path: name, Err: err}
 	}
 	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+func (osFS) CanOpen(n int) (err error) {
+	first, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	open := []int{first}
+	defer func() {
+		for _, fd := range open {
+			err = errors.Join(err, unix.Close(fd))
+		}
+	}()
+	for len(open) < n {
+		fd, err := unix.FcntlInt(uintptr(first), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("open one more file", err)
+		}
+		open = append(open, fd)
+	}
+	return nil
 }

@@ -53,6 +53,9 @@ func (s *Store) Prepare(ctx context.Context, m *Manifest, frozen []*Frozen, cp *
 	if err := s.leaves(spareDisk + 2*dirty); err != nil { // the log, and a table
 		return err
 	}
+	if err := s.handles(spareHandles); err != nil {
+		return err
+	}
 	if s.db == nil { // Options.Lazy
 		var err error
 		if s.db, s.runs, err = s.openData(s.data); err != nil {
@@ -158,6 +161,18 @@ func (s *Store) leaves(need int64) error {
 	}
 	if free < need {
 		return &FullError{Dir: s.dir, Need: need, Free: free, Cause: syscall.ENOSPC}
+	}
+	return nil
+}
+
+// spareHandles is how many files an epoch opens at most beside those that stay open: a log and a table of Badger, tables that are merged, a
+// run file, those of the checkpoint. Badger has no way to go on without one: it waits for ever.
+const spareHandles = 24
+
+// handles refuses when fewer than n more files can be opened.
+func (s *Store) handles(n int) error {
+	if err := s.fs.CanOpen(n); err != nil {
+		return &HandlesError{Dir: s.dir, Need: n, Cause: err}
 	}
 	return nil
 }

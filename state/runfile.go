@@ -39,6 +39,8 @@ const (
 	indexEntry    = 32
 	runPrefix     = 'r'
 	runKeyLen     = 55
+
+	runsFolder = "runs"
 )
 
 // runFile is one file. Any goroutine may read it.
@@ -68,7 +70,7 @@ type runFiles struct {
 
 // openRunFiles opens what is in the folder of a data folder.
 func (s *Store) openRunFiles(data string) (*runFiles, error) {
-	r := &runFiles{s: s, dir: filepath.Join(data, "runs"), files: map[uint32]*runFile{}, next: 1, maxSize: runFileSize}
+	r := &runFiles{s: s, dir: filepath.Join(data, runsFolder), files: map[uint32]*runFile{}, next: 1, maxSize: runFileSize}
 	if s.opt.runFileSize > 0 {
 		r.maxSize = s.opt.runFileSize
 	}

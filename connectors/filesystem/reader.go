@@ -21,7 +21,9 @@ import (
 const chunk = 256 << 10
 
 func (s *source) Reader(ctx *exec.TaskContext) (exec.SourceReader, error) {
-	dec, err := s.format.Decoder(s.decoder)
+	spec := s.decoder
+	spec.Asking = ctx.Asking()
+	dec, err := s.format.Decoder(spec)
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", s.table, err)
 	}

@@ -143,7 +143,9 @@ type side struct {
 }
 
 func (k *sink) Writer(ctx *exec.TaskContext, _ exec.Committer) (exec.SinkWriter, error) {
-	enc, err := k.format.Encoder(k.encoder)
+	spec := k.encoder
+	spec.Asking = ctx.Asking()
+	enc, err := k.format.Encoder(spec)
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", k.table, err)
 	}

@@ -4,6 +4,7 @@
 package formats
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -53,6 +54,8 @@ type DecoderSpec struct {
 	Metadata []Column
 	Options  catalog.Options // with the format's prefix stripped: "ignore-parse-errors"
 	TimeZone *time.Location  // table.local-time-zone, for TIMESTAMP_LTZ without a zone
+	// Asking ends what the decoder asks others (exec.TaskContext.Asking). nil: nothing does.
+	Asking context.Context
 }
 
 // Decoder turns payloads into rows. It belongs to one goroutine.
@@ -97,6 +100,7 @@ type EncoderSpec struct {
 	Columns  []Column
 	Options  catalog.Options
 	TimeZone *time.Location
+	Asking   context.Context // as of DecoderSpec
 }
 
 // Encoder turns rows into payloads. It belongs to one goroutine.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -64,7 +65,7 @@ func formatOf(o catalog.Options, side string) (string, catalog.Options) {
 	return name, of
 }
 
-func newDecoder(s *source) (*decoder, error) {
+func newDecoder(asking context.Context, s *source) (*decoder, error) {
 	t, scan := s.table, s.scan
 	d := &decoder{upsert: s.upsert}
 	at := map[int]int{} // table column -> column of the batch
@@ -78,7 +79,7 @@ func newDecoder(s *source) (*decoder, error) {
 
 	keyFields, valueFields := spec.KafkaKeyFields(t), spec.KafkaValueFields(t)
 	inValue := map[int]bool{}
-	ds := formats.DecoderSpec{TimeZone: s.cfg.Zone(), Metadata: formats.FormatMetadata(scan)}
+	ds := formats.DecoderSpec{TimeZone: s.cfg.Zone(), Asking: asking, Metadata: formats.FormatMetadata(scan)}
 	for _, f := range valueFields {
 		c := formats.Column{Name: t.Columns[f].Name, Type: t.Columns[f].Type, Index: -1}
 		if i, ok := at[f]; ok {
@@ -100,7 +101,7 @@ func newDecoder(s *source) (*decoder, error) {
 	}
 
 	prefix, _ := t.Options.Get("key.fields-prefix")
-	ks := formats.DecoderSpec{TimeZone: s.cfg.Zone()}
+	ks := formats.DecoderSpec{TimeZone: s.cfg.Zone(), Asking: asking}
 	var kts []types.Type
 	for _, f := range keyFields {
 		c := formats.Column{Name: strings.TrimPrefix(t.Columns[f].Name, prefix), Type: t.Columns[f].Type, Index: -1}

@@ -55,7 +55,7 @@ var _ exec.SourceReader = (*reader)(nil)
 var _ exec.RowLocator = (*reader)(nil)
 
 func newReader(s *source, ctx *exec.TaskContext) (*reader, error) {
-	dec, err := newDecoder(s)
+	dec, err := newDecoder(ctx.Asking(), s)
 	if err != nil {
 		return nil, exec.Fatalf("", "table "+s.table.Name, err)
 	}

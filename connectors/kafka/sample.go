@@ -44,7 +44,7 @@ func (c *clusterCheck) sample(ctx context.Context, d ck.TopicDescription) {
 	}
 	var dec *decoder
 	if err == nil {
-		dec, err = newDecoder(src)
+		dec, err = newDecoder(ctx, src)
 	}
 	if err != nil {
 		c.skip(subject, name, "", "they cannot be decoded here: %s", err)

@@ -89,7 +89,7 @@ func newWriter(s *sink, ctx *exec.TaskContext, p *producer, com *committer) (*wr
 		if !ok || f.Encoder == nil {
 			return nil, fmt.Errorf("this build cannot write format '%s'", name)
 		}
-		es := formats.EncoderSpec{Options: opts, TimeZone: s.cfg.Zone()}
+		es := formats.EncoderSpec{Options: opts, TimeZone: s.cfg.Zone(), Asking: ctx.Asking()}
 		for _, c := range fields {
 			i, ok := input[c]
 			if !ok {

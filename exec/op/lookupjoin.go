@@ -234,8 +234,8 @@ func (o *lookupJoin) pause(d time.Duration) error {
 	select {
 	case <-t.C:
 		return nil
-	case <-o.ctx.Ctx.Done():
-		return context.Cause(o.ctx.Ctx)
+	case <-o.ctx.Asking().Done():
+		return o.failed(o.ctx.Asking(), context.Cause(o.ctx.Asking()))
 	}
 }
 
@@ -251,7 +251,7 @@ func (o *lookupJoin) request(in *batch.Batch, rows []int32) error {
 	if o.limits.Keys > 0 {
 		size = min(size, o.limits.Keys)
 	}
-	ctx := o.ctx.Ctx
+	ctx := o.ctx.Asking()
 	if d := o.node.Lookup.Timeout; d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errLookupTimeout)
@@ -315,6 +315,9 @@ func (o *lookupJoin) failed(ctx context.Context, err error) error {
 	if err != nil && o.ctx.Ctx.Err() == nil && errors.Is(context.Cause(ctx), errLookupTimeout) {
 		return exec.Restartf("raise 'table.exec.async-lookup.timeout', or 'timeout' of the hint LOOKUP", "look rows of table "+o.node.Lookup.Table.Name+" up",
 			fmt.Errorf("%w of %s", errLookupTimeout, o.node.Lookup.Timeout))
+	}
+	if err != nil && o.ctx.Ctx.Err() == nil && errors.Is(context.Cause(ctx), exec.ErrNoAnswer) {
+		return exec.Restartf("see that what it lies in is up", "look rows of table "+o.node.Lookup.Table.Name+" up", exec.ErrNoAnswer)
 	}
 	return err
 }

@@ -85,7 +85,7 @@ func (o *vectorSearch) Process(in *batch.Batch, out exec.Emitter) error {
 	for len(o.parts) < n {
 		o.parts = append(o.parts, &searchPart{found: batch.New(append(physical.Types(o.node.Lookup.Columns), types.TDouble), 16)})
 	}
-	ctx := o.ctx.Ctx
+	ctx := o.ctx.Asking()
 	if d := o.node.Lookup.Timeout; d > 0 && o.node.Lookup.Concurrent {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errLookupTimeout)

@@ -23,6 +23,7 @@ type attempt struct {
 	r      *Runner
 	hard   context.Context // ends when the run is cancelled from outside
 	ctx    context.Context // ends with the attempt; its cause is the first failure
+	asks   context.Context // of exec.TaskContext.Answers
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // tasks and side workers
 
@@ -60,13 +61,17 @@ type attempt struct {
 	triggered time.Time        // start of the last epoch
 }
 
+// stopPatience is how long, once the job is told to stop, tasks may wait for answers of others. They come in milliseconds, or not at all.
+const stopPatience = 2 * time.Second
+
 // attempt runs the job once: recovery, tasks, epochs, teardown. It returns nil when the job is done.
 func (r *Runner) attempt(ctx context.Context) (err error) {
 	if r.stopping() {
 		return errStopped
 	}
 	actx, cancel := context.WithCancelCause(ctx)
-	a := &attempt{r: r, hard: ctx, ctx: actx, cancel: cancel, splits: map[*source][]exec.SplitState{},
+	asks, noAnswer := context.WithCancelCause(actx)
+	a := &attempt{r: r, hard: ctx, ctx: actx, asks: asks, cancel: cancel, splits: map[*source][]exec.SplitState{},
 		scopes: map[string]*state.OperatorScope{}, sources: map[*source]*sideWorker{}, given: map[*sourceTask]int{},
 		metered: map[string]*metered{}, aligned: map[string]*alignGroup{}, acked: map[*task]uint64{}, discovered: make(chan discovery)}
 	defer func() {
@@ -80,6 +85,20 @@ func (r *Runner) attempt(ctx context.Context) (err error) {
 		}
 		r.view.meter(nil)
 	}()
+	a.wg.Go(func() {
+		select {
+		case <-r.stop:
+		case <-actx.Done():
+			return
+		}
+		t := time.NewTimer(stopPatience)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			noAnswer(exec.ErrNoAnswer)
+		case <-actx.Done():
+		}
+	})
 	if err := a.prologue(); err != nil {
 		return err
 	}
@@ -215,7 +234,7 @@ func (a *attempt) meter(id string, n physical.Node) *exec.Metrics {
 }
 
 func (a *attempt) taskContext(id string, t *task, m *exec.Metrics) *exec.TaskContext {
-	return &exec.TaskContext{Ctx: a.ctx, Job: a.r.job.Name, Operator: id, Subtask: t.subtask, Parallelism: t.vertex.parallelism,
+	return &exec.TaskContext{Ctx: a.ctx, Answers: a.asks, Job: a.r.job.Name, Operator: id, Subtask: t.subtask, Parallelism: t.vertex.parallelism,
 		KeyGroups: state.RangeOf(t.subtask, a.groups, t.vertex.parallelism), Config: a.r.cfg, Log: a.r.log, Metrics: m}
 }
 

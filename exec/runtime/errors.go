@@ -101,12 +101,13 @@ func reactionTo(err error) reaction {
 		format       *state.FormatError
 		corrupt      *state.CorruptError
 		full         *state.FullError
+		handles      *state.HandlesError
 		incompatible *state.IncompatibleError
 	)
 	switch {
 	case errors.As(err, &row), errors.As(err, &refused), errors.As(err, &internal), errors.As(err, &locked),
 		errors.As(err, &otherJob), errors.As(err, &format), errors.As(err, &corrupt), errors.As(err, &full),
-		errors.As(err, &incompatible):
+		errors.As(err, &handles), errors.As(err, &incompatible):
 		return reactStop
 	}
 	return reactRestart

@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -58,8 +59,8 @@ type schemas[P any] struct {
 	some     bool // there is a last one
 }
 
-func newSchemas[P any](format string, o catalog.Options, resolve func(*avroschema.Tree) (P, error)) (schemas[P], error) {
-	client, err := registry.New(format, o)
+func newSchemas[P any](ctx context.Context, format string, o catalog.Options, resolve func(*avroschema.Tree) (P, error)) (schemas[P], error) {
+	client, err := registry.New(ctx, format, o)
 	return schemas[P]{registry: client, format: format, resolve: resolve, byID: map[int32]P{}}, err
 }
 
@@ -130,7 +131,7 @@ func newConfluentDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
 		return nil, err
 	}
 	d := &confluentDecoder{recordLoop: recordLoop{table: newTable(ds, tree), head: headLen, most: 1}}
-	d.schemas, err = newSchemas(spec.ConfluentAvro, ds.Options, d.table.resolve)
+	d.schemas, err = newSchemas(ds.Asking, spec.ConfluentAvro, ds.Options, d.table.resolve)
 	return d, err
 }
 
@@ -161,7 +162,7 @@ type number struct {
 	union    []byte // of that what stands behind the number
 }
 
-func newNumber(format string, o catalog.Options, schema string) (n number, err error) {
+func newNumber(ctx context.Context, format string, o catalog.Options, schema string) (n number, err error) {
 	subject := spec.RegistryOption(o, "subject")
 	if subject == nil {
 		return n, fmt.Errorf("format '%s' needs the option 'subject' to write", format)
@@ -170,7 +171,7 @@ func newNumber(format string, o catalog.Options, schema string) (n number, err e
 	if o := spec.RegistryOption(o, "auto.register.schemas"); o != nil {
 		n.register = strings.EqualFold(o.Value, "true")
 	}
-	n.registry, err = registry.New(format, o)
+	n.registry, err = registry.New(ctx, format, o)
 	return n, err
 }
 
@@ -205,7 +206,7 @@ func newConfluentEncoder(es formats.EncoderSpec) (formats.Encoder, error) {
 		return nil, err
 	}
 	e := &confluentEncoder{}
-	if e.number, err = newNumber(spec.ConfluentAvro, es.Options, text); err != nil {
+	if e.number, err = newNumber(es.Asking, spec.ConfluentAvro, es.Options, text); err != nil {
 		return nil, err
 	}
 	e.row, err = newEncoder(spec.ConfluentAvro, es.Columns, tree)

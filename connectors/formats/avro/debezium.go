@@ -63,7 +63,7 @@ func newDebeziumDecoder(ds formats.DecoderSpec) (formats.Decoder, error) {
 	rows := *tree
 	rows.Root = &fieldOf(root, "after").Type
 	d.table = newTable(ds, &rows)
-	d.schemas, err = newSchemas(spec.DebeziumAvro, ds.Options, d.resolve)
+	d.schemas, err = newSchemas(ds.Asking, spec.DebeziumAvro, ds.Options, d.resolve)
 	return d, err
 }
 
@@ -205,7 +205,7 @@ func newDebeziumEncoder(es formats.EncoderSpec) (formats.Encoder, error) {
 		return nil, err
 	}
 	e := &debeziumEncoder{}
-	if e.number, err = newNumber(spec.DebeziumAvro, es.Options, text); err != nil {
+	if e.number, err = newNumber(es.Asking, spec.DebeziumAvro, es.Options, text); err != nil {
 		return nil, err
 	}
 	root, null := tree.Nullable(tree.Root)

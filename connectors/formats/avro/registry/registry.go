@@ -40,6 +40,7 @@ const (
 // Client asks one registry. It belongs to one goroutine.
 type Client struct {
 	name  string // of the format, for messages
+	ctx   context.Context
 	urls  []*url.URL
 	login func(*http.Request)
 	http  *http.Client
@@ -47,14 +48,18 @@ type Client struct {
 }
 
 // New makes a client by the options of a format of the given name (spec.RegistryOption), which the planner has checked. It does not connect.
-func New(format string, o catalog.Options) (*Client, error) {
+// Requests end with ctx; nil: nothing but their timeout ends them.
+func New(ctx context.Context, format string, o catalog.Options) (*Client, error) {
 	get := func(key string) string {
 		if opt := spec.RegistryOption(o, key); opt != nil {
 			return opt.Value
 		}
 		return ""
 	}
-	c := &Client{name: format, login: func(*http.Request) {}}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	c := &Client{name: format, ctx: ctx, login: func(*http.Request) {}}
 	for _, v := range strings.Split(get("url"), ",") {
 		u, err := url.Parse(strings.TrimSpace(v))
 		if err != nil || u.Host == "" {
@@ -244,13 +249,20 @@ func (c *Client) call(method, path string, body []byte) (a answer, err error) {
 			if err == nil || errors.As(err, &s) && s.status < 500 && s.status != http.StatusTooManyRequests {
 				return a, err
 			}
+			if c.ctx.Err() != nil {
+				return a, context.Cause(c.ctx)
+			}
 			c.now = (c.now + 1) % len(c.urls)
 		}
 		if time.Since(begun) > timeout {
 			break // a barrier may wait for this task
 		}
 		if try < attempts-1 {
-			time.Sleep(pause << try)
+			select {
+			case <-time.After(pause << try):
+			case <-c.ctx.Done():
+				return a, context.Cause(c.ctx)
+			}
 		}
 	}
 	return a, err
@@ -260,7 +272,7 @@ func (c *Client) ask(method, path string, body []byte) (a answer, err error) {
 	u := *c.urls[c.now]
 	user := u.User
 	u.User = nil
-	r, err := http.NewRequestWithContext(context.Background(), method, strings.TrimSuffix(u.String(), "/")+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(c.ctx, method, strings.TrimSuffix(u.String(), "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return a, err
 	}

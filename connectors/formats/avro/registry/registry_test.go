@@ -22,7 +22,7 @@ func client(t *testing.T, options ...string) *Client {
 	for i := 0; i < len(options); i += 2 {
 		o = append(o, catalog.Option{Key: options[i], Value: options[i+1]})
 	}
-	c, err := New("avro-confluent", o)
+	c, err := New(t.Context(), "avro-confluent", o)
 	if err != nil {
 		t.Fatal(err)
 	}
