@@ -94,12 +94,18 @@ func (p *parser) elementsOf() *tableElements {
 		if p.failed {
 			return e
 		}
-		if !p.comma("a column", isName(p.tok()) && p.typeAt(1) || p.isAny("WATERMARK", "PRIMARY", "CONSTRAINT")) {
+		if !p.comma("a column", p.columnAhead() || p.isAny("WATERMARK", "PRIMARY", "CONSTRAINT")) {
 			p.closing("a comma or )")
 			return e
 		}
 	}
 	return e
+}
+
+// columnAhead reports whether the name of a column comes next, be it a reserved word, and its type.
+func (p *parser) columnAhead() bool {
+	t := p.tok()
+	return (t.Kind == token.Quoted || t.Kind == token.Word && !structural[t.Key]) && p.typeAt(1)
 }
 
 // comma takes the comma behind an item of a list and reports whether another item follows; another says that one begins here. A comma too many

@@ -115,7 +115,7 @@ type HandlesError struct {
 }
 
 func (e *HandlesError) Error() string {
-	return fmt.Sprintf("the state in %s needs %d more open files than this process may have (%v)", e.Dir, e.Need, e.Cause)
+	return fmt.Sprintf("the state in %s needs %d more open files than this process has left: %v", e.Dir, e.Need, e.Cause)
 }
 
 // Help says what to do.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -106,6 +107,15 @@ func (osFS) Free(name string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
+// openLimit says how many files may be open, where the system tells.
+func openLimit() string {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (ulimit -n is %d)", l.Cur)
+}
+
 func (osFS) CanOpen(n int) (err error) {
 	first, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -120,7 +130,7 @@ func (osFS) CanOpen(n int) (err error) {
 	for len(open) < n {
 		fd, err := unix.FcntlInt(uintptr(first), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
-			return os.NewSyscallError("open one more file", err)
+			return fmt.Errorf("%w%s", err, openLimit())
 		}
 		open = append(open, fd)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,7 @@ func TestMain(m *testing.M) {
 //	registry [USER:PASSWORD]    starts a schema registry for the script; its address is in $REGISTRY
 //	registered SUBJECT FILE     the newest schema of a subject of that registry
 //	register SUBJECT FILE       registers a schema
+//	hang                        starts a server that takes connections and never answers; its address is in $HANG
 //	session FILE PROGRAM ARG... runs a program on a terminal and talks to it as FILE says (see session)
 func TestScripts(t *testing.T) {
 	testscript.Run(t, params(t, "script"))
@@ -137,6 +139,7 @@ func params(_ *testing.T, folder string) testscript.Params {
 			"produce": produceCommand,
 			"consume": consumeCommand,
 			"session": sessionCommand,
+			"hang":    hangCommand,
 
 			"registry":   registryCommand,
 			"registered": registeredCommand,
@@ -179,7 +182,7 @@ func running(ts *testscript.TestScript) programs { return ts.Value(programsKey{}
 
 func environ(ts *testscript.TestScript) []string {
 	env := os.Environ()
-	for _, name := range []string{"HOME", "XDG_STATE_HOME", "TMPDIR", "TZ", "TERM", "INPUTRC", "BROKER", "REGISTRY", "FREE", "PATH", "NO_COLOR", "EDITOR", "WEIRRC", "WORK"} {
+	for _, name := range []string{"HOME", "XDG_STATE_HOME", "TMPDIR", "TZ", "TERM", "INPUTRC", "BROKER", "REGISTRY", "HANG", "FREE", "PATH", "NO_COLOR", "EDITOR", "WEIRRC", "WORK"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env
@@ -314,6 +317,23 @@ func registeredCommand(ts *testscript.TestScript, neg bool, args []string) {
 func registerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "register SUBJECT FILE")
 	registryOf(ts).Add(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+func hangCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 0, "hang")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv("HANG", l.Addr().String())
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return // the script has ended
+			}
+			ts.Defer(func() { c.Close() })
+		}
+	}()
 }
 
 func sessionCommand(ts *testscript.TestScript, neg bool, args []string) {

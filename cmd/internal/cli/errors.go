@@ -12,12 +12,15 @@ import (
 // printError shows an operational error: what was being done, the cause, and what to do.
 func (a *app) printError(err error) { writeError(a.stderr, err, a.colored(a.stderr)) }
 
+// lines makes one line of what libraries and several errors write on many.
+var lines = strings.NewReplacer("\n\t", " ", "\n", "; ")
+
 func writeError(w io.Writer, err error, color bool) {
 	red, bold, reset := "", "", ""
 	if color {
 		red, bold, reset = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 	}
-	fmt.Fprintf(w, "%s%serror%s%s: %v%s\n", red, bold, reset, bold, err, reset)
+	fmt.Fprintf(w, "%s%serror%s%s: %s%s\n", red, bold, reset, bold, lines.Replace(strings.TrimSpace(err.Error())), reset)
 	for _, help := range helps(err) {
 		for _, line := range strings.Split(help, "\n") {
 			// A refusal lists what is known and what can be chosen, a line each.
