@@ -143,8 +143,6 @@ func foreignAt(toks []token.Token, text func(token.Token) string, i int) string 
 		return "windows stand in FROM: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end"
 	case t.Is("SELECT") && i == 1 && (before.Is("DESCRIBE") || before.Is("DESC")):
 		return "write EXPLAIN and the query, or give it a name by CREATE VIEW and DESCRIBE that"
-	case t.Is("ON") && at(i+1).Is("CONFLICT"):
-		return "leave it out: a table of connector 'upsert-kafka' keeps the last row of each key"
 	case t.Is("{") && text(before) == "$", t.Is("?"):
 		return token.NoVariables
 	case t.Is("{"):
