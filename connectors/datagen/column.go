@@ -52,10 +52,22 @@ func newPart(name string, t types.Type, o catalog.Options, zone *time.Location) 
 	for _, b := range []byte(name) {
 		col.salt = mix(col.salt ^ uint64(b))
 	}
+	if err := col.setDefaults(name, o); err != nil {
+		return col, err
+	}
 	get := func(option string) (string, bool) {
 		v, ok := o.Get("fields." + name + "." + option)
 		return strings.TrimSpace(v), ok
 	}
+	if v, ok := get("kind"); ok && strings.EqualFold(v, "sequence") {
+		return col, col.setSequence(name, get)
+	}
+	return col, col.setRandom(name, get)
+}
+
+// setDefaults is what the type alone says, and the parts of a type that has some.
+func (col *column) setDefaults(name string, o catalog.Options) error {
+	t := col.typ
 	col.lo, col.hi = literal.Range(t.Kind)
 	switch t.Kind {
 	case types.Float:
@@ -79,9 +91,9 @@ func newPart(name string, t types.Type, o catalog.Options, zone *time.Location) 
 	case types.Array, types.Map, types.Multiset, types.Row:
 		col.length = spec.CollectionLength
 		for _, p := range spec.Parts(t) {
-			part, err := newPart(name+"."+p.Name, p.Type, o, zone)
+			part, err := newPart(name+"."+p.Name, p.Type, o, col.zone)
 			if err != nil {
-				return col, err
+				return err
 			}
 			col.parts = append(col.parts, part)
 		}
@@ -89,24 +101,34 @@ func newPart(name string, t types.Type, o catalog.Options, zone *time.Location) 
 			col.key, col.keys = batch.NewVector(col.parts[0].typ, 1), map[string]bool{}
 		}
 	case types.Null, types.Invalid:
-		return col, fmt.Errorf("datagen cannot make values of %s", t)
+		return fmt.Errorf("datagen cannot make values of %s", t)
 	}
-	if v, ok := get("kind"); ok && strings.EqualFold(v, "sequence") {
-		if !t.IsNumeric() && !t.IsString() {
-			return col, fmt.Errorf("a sequence cannot be of %s", t)
-		}
-		col.sequence = true
-		for option, p := range map[string]*int64{"start": &col.lo, "end": &col.hi} {
-			v, ok := get(option)
-			if !ok {
-				return col, fmt.Errorf("a sequence needs 'fields.%s.%s'", name, option)
-			}
-			if *p, err = strconv.ParseInt(v, 10, 64); err != nil {
-				return col, fmt.Errorf("'fields.%s.%s' must be a whole number, found '%s'", name, option, v)
-			}
-		}
-		return col, nil
+	return nil
+}
+
+// setSequence reads the options of a column that counts.
+func (col *column) setSequence(name string, get func(option string) (string, bool)) (err error) {
+	if t := col.typ; !t.IsNumeric() && !t.IsString() {
+		return fmt.Errorf("a sequence cannot be of %s", t)
 	}
+	col.sequence = true
+	for _, b := range []struct {
+		option string
+		to     *int64
+	}{{"start", &col.lo}, {"end", &col.hi}} {
+		v, ok := get(b.option)
+		if !ok {
+			return fmt.Errorf("a sequence needs 'fields.%s.%s'", name, b.option)
+		}
+		if *b.to, err = strconv.ParseInt(v, 10, 64); err != nil {
+			return fmt.Errorf("'fields.%s.%s' must be a whole number, found '%s'", name, b.option, v)
+		}
+	}
+	return nil
+}
+
+// setRandom reads the options of a column of random values.
+func (col *column) setRandom(name string, get func(option string) (string, bool)) (err error) {
 	for _, b := range []struct {
 		name string
 		i    *int64
@@ -116,21 +138,21 @@ func newPart(name string, t types.Type, o catalog.Options, zone *time.Location) 
 		if !ok {
 			continue
 		}
-		if t.IsInteger() || t.IsInterval() {
+		if col.typ.IsInteger() || col.typ.IsInterval() {
 			*b.i, err = strconv.ParseInt(v, 10, 64)
 		} else {
 			*b.f, err = strconv.ParseFloat(v, 64)
 		}
 		if err != nil {
-			return col, fmt.Errorf("'fields.%s.%s' must be a number, found '%s'", name, b.name, v)
+			return fmt.Errorf("'fields.%s.%s' must be a number, found '%s'", name, b.name, v)
 		}
 	}
 	if col.lo > col.hi || col.flo > col.fhi {
-		return col, fmt.Errorf("min is greater than max")
+		return fmt.Errorf("min is greater than max")
 	}
 	if v, ok := get("length"); ok {
 		if col.length, err = strconv.Atoi(v); err != nil || col.length < 0 {
-			return col, fmt.Errorf("'fields.%s.length' must be a whole number, found '%s'", name, v)
+			return fmt.Errorf("'fields.%s.length' must be a whole number, found '%s'", name, v)
 		}
 	}
 	if v, ok := get("var-len"); ok {
@@ -139,18 +161,18 @@ func newPart(name string, t types.Type, o catalog.Options, zone *time.Location) 
 	if v, ok := get("max-past"); ok {
 		d, err := config.ParseDuration(v)
 		if err != nil {
-			return col, fmt.Errorf("'fields.%s.max-past': %w", name, err)
+			return fmt.Errorf("'fields.%s.max-past': %w", name, err)
 		}
 		col.maxPast = d.Microseconds()
 	}
 	if v, ok := get("null-rate"); ok {
 		f, err := strconv.ParseFloat(v, 64)
 		if err != nil || f < 0 || f > 1 {
-			return col, fmt.Errorf("'fields.%s.null-rate' must be a number from 0 to 1, found '%s'", name, v)
+			return fmt.Errorf("'fields.%s.null-rate' must be a number from 0 to 1, found '%s'", name, v)
 		}
 		col.nullRate = uint64(math.Min(f*(1<<63), 1<<63))
 	}
-	return col, nil
+	return nil
 }
 
 // below is a number in [0, n) made of the random number r; n = 0 stands for 2^64.

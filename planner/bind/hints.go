@@ -120,90 +120,31 @@ func (b *Binder) readTTL(h *hints, x *ast.Hint) {
 // lookupOptions are those of LOOKUP.
 var lookupOptions = []string{"table", "async", "output-mode", "capacity", "timeout", "retry-predicate", "retry-strategy", "fixed-delay", "max-attempts", "shuffle"}
 
+// retryOptions are those of LOOKUP that say when and how to ask again; all of them are needed.
+var retryOptions = []string{"retry-predicate", "retry-strategy", "fixed-delay", "max-attempts"}
+
 func (b *Binder) readLookup(h *hints, x *ast.Hint) {
-	l := &lookupHint{at: x.Sp, opts: &logical.LookupHint{}}
 	if len(x.Args) > 0 {
 		b.Diags.Errorf(codes.NoHint, x.Sp, "LOOKUP takes options").Help("write LOOKUP('table' = 'd', 'async' = 'true')")
 		return
 	}
+	l := &lookupHint{at: x.Sp, opts: &logical.LookupHint{}}
 	given := map[string]*ast.Property{}
 	ok := true
-	bad := func(kv *ast.Property, want string) {
-		ok = false
-		b.Diags.Errorf(codes.NoHint, kv.Value.Sp, "option '%s' of LOOKUP is '%s'", kv.Key.Value, kv.Value.Value).Help("write %s", want)
-	}
 	for _, kv := range x.KVs {
-		k, v := kv.Key.Value, strings.TrimSpace(kv.Value.Value)
-		given[k] = kv
-		word := strings.ToLower(v)
-		switch k {
-		case "table":
-			l.table = v
-		case "async", "shuffle":
-			t, err := strconv.ParseBool(word)
-			if err != nil {
-				bad(kv, "'true' or 'false'")
-			}
-			if k == "async" {
-				l.opts.Async = &t
-			} else {
-				l.opts.Shuffle = t
-			}
-		case "output-mode":
-			if word != "ordered" && word != "allow_unordered" {
-				bad(kv, "'ordered' or 'allow_unordered'")
-			}
-			t := word == "allow_unordered"
-			l.opts.Unordered = &t
-		case "capacity", "max-attempts":
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 1 {
-				bad(kv, "a whole number from 1 on")
-			}
-			if k == "capacity" {
-				l.opts.Capacity = n
-			} else {
-				l.opts.Retry = n
-			}
-		case "timeout", "fixed-delay":
-			d, err := config.ParseDuration(v)
-			if err != nil || d <= 0 {
-				bad(kv, "a time, as '10 s'")
-			}
-			if k == "timeout" {
-				l.opts.Timeout = d
-			} else {
-				l.opts.Delay = d
-			}
-		case "retry-predicate":
-			if word != "lookup_miss" {
-				bad(kv, "'lookup_miss'")
-			}
-		case "retry-strategy":
-			if word != "fixed_delay" {
-				bad(kv, "'fixed_delay'")
-			}
-		default:
-			ok = false
-			d := b.Diags.Errorf(codes.NoHint, kv.Key.Sp, "LOOKUP has no option '%s'", k)
-			if s, found := diag.Suggest(k, lookupOptions); found {
-				d.Help("did you mean '%s'?", s)
-			} else {
-				d.Note("known are %s", strings.Join(lookupOptions, ", "))
-			}
-		}
+		given[kv.Key.Value] = kv
+		ok = b.lookupOption(l, kv) && ok
 	}
 	if given["table"] == nil {
 		b.Diags.Errorf(codes.NoHint, x.Sp, "LOOKUP does not say for which table it is").Help("add 'table' = '...'")
 		return
 	}
-	retry := []string{"retry-predicate", "retry-strategy", "fixed-delay", "max-attempts"}
-	if slices.ContainsFunc(retry, func(k string) bool { return given[k] != nil }) {
-		for _, k := range retry {
+	if slices.ContainsFunc(retryOptions, func(k string) bool { return given[k] != nil }) {
+		for _, k := range retryOptions {
 			if given[k] == nil {
 				ok = false
 				b.Diags.Errorf(codes.NoHint, x.Sp, "LOOKUP is to ask again, and option '%s' is missing", k).
-					Note("all four are needed: %s", strings.Join(retry, ", "))
+					Note("all four are needed: %s", strings.Join(retryOptions, ", "))
 			}
 		}
 	}
@@ -211,6 +152,61 @@ func (b *Binder) readLookup(h *hints, x *ast.Hint) {
 	if ok {
 		h.lookups = append(h.lookups, l)
 	}
+}
+
+// lookupOption reads one option of LOOKUP; false after a finding.
+func (b *Binder) lookupOption(l *lookupHint, kv *ast.Property) bool {
+	v := strings.TrimSpace(kv.Value.Value)
+	word := strings.ToLower(v)
+	valid, want := true, ""
+	switch k := kv.Key.Value; k {
+	case "table":
+		l.table = v
+	case "async", "shuffle":
+		t, err := strconv.ParseBool(word)
+		valid, want = err == nil, "'true' or 'false'"
+		if k == "async" {
+			l.opts.Async = &t
+		} else {
+			l.opts.Shuffle = t
+		}
+	case "output-mode":
+		t := word == "allow_unordered"
+		valid, want = t || word == "ordered", "'ordered' or 'allow_unordered'"
+		l.opts.Unordered = &t
+	case "capacity", "max-attempts":
+		n, err := strconv.Atoi(v)
+		valid, want = err == nil && n >= 1, "a whole number from 1 on"
+		if k == "capacity" {
+			l.opts.Capacity = n
+		} else {
+			l.opts.Retry = n
+		}
+	case "timeout", "fixed-delay":
+		d, err := config.ParseDuration(v)
+		valid, want = err == nil && d > 0, "a time, as '10 s'"
+		if k == "timeout" {
+			l.opts.Timeout = d
+		} else {
+			l.opts.Delay = d
+		}
+	case "retry-predicate":
+		valid, want = word == "lookup_miss", "'lookup_miss'"
+	case "retry-strategy":
+		valid, want = word == "fixed_delay", "'fixed_delay'"
+	default:
+		d := b.Diags.Errorf(codes.NoHint, kv.Key.Sp, "LOOKUP has no option '%s'", k)
+		if s, found := diag.Suggest(k, lookupOptions); found {
+			d.Help("did you mean '%s'?", s)
+		} else {
+			d.Note("known are %s", strings.Join(lookupOptions, ", "))
+		}
+		return false
+	}
+	if !valid {
+		b.Diags.Errorf(codes.NoHint, kv.Value.Sp, "option '%s' of LOOKUP is '%s'", kv.Key.Value, kv.Value.Value).Help("write %s", want)
+	}
+	return valid
 }
 
 // ttl is what STATE_TTL says of the relation that s has alone; nil where it says nothing.

@@ -17,7 +17,7 @@ func (b *builder) toChangelog(n *logical.ToChangelog) (built, bool) {
 	}
 	id := b.id("to-changelog")
 	before := slices.ContainsFunc(n.Codes, func(c physical.OpCode) bool { return c.Kind == physical.UpdatedBefore })
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, before) })
+	in, ok := b.input(id, n.Input, before)
 	if !ok {
 		return in, false
 	}
@@ -44,7 +44,7 @@ func (b *builder) fromChangelog(n *logical.FromChangelog) (built, bool) {
 		return built{}, false
 	}
 	id := b.id("from-changelog")
-	in, ok := b.below(id, func() (built, bool) { return b.build(n.Input, false) })
+	in, ok := b.input(id, n.Input, false)
 	if !ok {
 		return in, false
 	}

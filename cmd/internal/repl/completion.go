@@ -168,42 +168,20 @@ func (s *Shell) sqlCandidates(before, after string) (word string, all []candidat
 		return word, nil
 	}
 	switch last.Key {
-	case "FROM", "JOIN", "INTO", "DESCRIBE", "DESC", "TABLE", "VIEW", "EXISTS":
-		for _, n := range s.session.Names() {
-			doc := "view"
-			if t := s.session.Table(n); t != nil {
-				doc = t.Connector
-				if topic, ok := t.Options.Get("topic"); ok {
-					doc += ", topic " + topic
-				}
-			}
-			all = append(all, candidate{name(n), doc, "tables"})
-		}
-		switch last.Key {
-		case "FROM", "JOIN":
-			for _, f := range sorted(s.o.Planner.Functions) {
-				if fun := s.o.Planner.Functions[f]; fun.Kind == fn.TableFunction {
-					all = append(all, candidate{"TABLE(" + f + "(", fun.Doc, "functions"})
-				}
-			}
-		case "DESCRIBE", "DESC":
-			all = append(all, candidate{"JOB '", "a job of this shell", "keywords"}, candidate{"TOPIC '", "a topic of the broker", "keywords"})
-		}
-		return word, all
+	case "FROM", "JOIN":
+		return word, append(s.relations(name), s.tableFunctions()...)
+	case "DESCRIBE", "DESC":
+		return word, append(s.relations(name), candidate{"JOB '", "a job of this shell", "keywords"}, candidate{"TOPIC '", "a topic of the broker", "keywords"})
+	case "INTO", "TABLE", "VIEW", "EXISTS":
+		return word, s.relations(name)
 	case "":
 		if len(toks) == 0 {
 			return word, starts()
 		}
 	case "EXPLAIN":
-		for _, w := range []string{"SELECT", "INSERT INTO", "PLAN FOR", "CHANGELOG_MODE", "STATEMENT SET BEGIN"} {
-			all = append(all, candidate{w, "", "keywords"})
-		}
-		return word, all
+		return word, keywords("SELECT", "INSERT INTO", "PLAN FOR", "CHANGELOG_MODE", "STATEMENT SET BEGIN")
 	case "SHOW":
-		for _, w := range []string{"TABLES", "VIEWS", "FUNCTIONS", "TOPICS", "JOBS", "COLUMNS FROM", "CREATE TABLE", "CREATE VIEW", "CATALOGS", "DATABASES"} {
-			all = append(all, candidate{w, "", "keywords"})
-		}
-		return word, all
+		return word, keywords("TABLES", "VIEWS", "FUNCTIONS", "TOPICS", "JOBS", "COLUMNS FROM", "CREATE TABLE", "CREATE VIEW", "CATALOGS", "DATABASES")
 	}
 	for _, t := range scope {
 		all = append(all, s.columns(t.table, name)...)
@@ -221,6 +199,38 @@ func (s *Shell) sqlCandidates(before, after string) (word string, all []candidat
 		all = append(all, words(s.o.Planner.Functions)...)
 	}
 	return word, all
+}
+
+// relations is the tables and views of the session, as name writes them.
+func (s *Shell) relations(name func(string) string) (all []candidate) {
+	for _, n := range s.session.Names() {
+		doc := "view"
+		if t := s.session.Table(n); t != nil {
+			doc = t.Connector
+			if topic, ok := t.Options.Get("topic"); ok {
+				doc += ", topic " + topic
+			}
+		}
+		all = append(all, candidate{name(n), doc, "tables"})
+	}
+	return all
+}
+
+// tableFunctions is the functions that stand in FROM.
+func (s *Shell) tableFunctions() (all []candidate) {
+	for _, f := range sorted(s.o.Planner.Functions) {
+		if fun := s.o.Planner.Functions[f]; fun.Kind == fn.TableFunction {
+			all = append(all, candidate{"TABLE(" + f + "(", fun.Doc, "functions"})
+		}
+	}
+	return all
+}
+
+func keywords(words ...string) (all []candidate) {
+	for _, w := range words {
+		all = append(all, candidate{w, "", "keywords"})
+	}
+	return all
 }
 
 // named is a table or view of FROM, under the name by which its columns are reached.
