@@ -107,10 +107,15 @@ func compare(t *testing.T, c found, job *physical.Job, want Outcome, m mode, how
 // startFlink starts Flink for a test, which is left out where WEIR_FLINK is not set.
 func startFlink(t *testing.T) *flink.Runner {
 	t.Helper()
+	return startVersion(t, flink.Version)
+}
+
+func startVersion(t *testing.T, version string) *flink.Runner {
+	t.Helper()
 	if os.Getenv("WEIR_FLINK") == "" {
 		t.Skip("NOT RUN: WEIR_FLINK is not set")
 	}
-	r, err := flink.Start(context.WithoutCancel(t.Context())) // the test's own ends before what is cleaned up
+	r, err := flink.StartVersion(context.WithoutCancel(t.Context()), version) // the test's own ends before what is cleaned up
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,13 +130,18 @@ func startFlink(t *testing.T) *flink.Runner {
 // TestFlink runs every case on Flink and compares what is written with what it puts out; with -rewrite it writes. It runs where WEIR_FLINK
 // is set (make conformance).
 func TestFlink(t *testing.T) {
-	r := startFlink(t)
+	runners := map[string]*flink.Runner{flink.Version: startFlink(t)}
 	for _, path := range files(t) {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".test"), func(t *testing.T) {
-			readFile(t, path, func(t *testing.T, c found) string {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".test"), func(sub *testing.T) {
+			readFile(sub, path, func(sub *testing.T, c found) string {
+				r := runners[c.version]
+				if r == nil {
+					r = startVersion(t, c.version)
+					runners[c.version] = r
+				}
 				got, err := onFlink(r, c.Case, c.steps)
 				if err != nil {
-					t.Fatalf("%s: %v", c.pos, err)
+					sub.Fatalf("%s: %v", c.pos, err)
 				}
 				how := c.comparison()
 				// The order between keys changes from run to run: what is written stays if it is as good.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"weir/conformance/flink"
 	"weir/planner/catalog"
 )
 
@@ -16,20 +17,26 @@ type found struct {
 	pos      string
 	steps    []step
 	expected string
+	version  string // of Flink
 }
 
 // readFile goes through a file of the corpus and calls f for each case; what f returns is the case's new expectation.
 //
+//	newer                               the cases of this file are for flink.Newer
 //	tables                              CREATE TABLEs for the cases that follow
 //	rows                                what their tables are given
 //	case [open] [ordered] [remains]     one case, with Flink's result
 func readFile(t *testing.T, path string, f func(t *testing.T, c found) string) {
 	var tables string
 	var rows []string
+	version := flink.Version
 	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "tables":
 			tables, rows = d.Input, nil
+			return ""
+		case "newer":
+			version = flink.Newer
 			return ""
 		case "rows":
 			rows = strings.Split(strings.TrimSpace(d.Input), "\n")
@@ -56,9 +63,9 @@ func readFile(t *testing.T, path string, f func(t *testing.T, c found) string) {
 			if err != nil {
 				d.Fatalf(t, "%v", err)
 			}
-			return f(t, found{Case: c, pos: d.Pos, steps: steps, expected: d.Expected})
+			return f(t, found{Case: c, pos: d.Pos, steps: steps, expected: d.Expected, version: version})
 		}
-		d.Fatalf(t, "unknown word %s: there are tables, rows and case", d.Cmd)
+		d.Fatalf(t, "unknown word %s: there are newer, tables, rows and case", d.Cmd)
 		return ""
 	})
 }

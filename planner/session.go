@@ -472,7 +472,7 @@ func upper(what string) string {
 func (s *Session) binder() *bind.Binder {
 	return &bind.Binder{
 		Functions: s.o.Functions, Catalog: s, In: s.spaces.at, Registry: s.o.Registry, Zone: s.o.Config.Zone(), Diags: s.diags, Fold: s.o.Fold,
-		Hints: s.hinted, Views: s.bound, LegacyCast: strings.EqualFold(s.o.Config.String(config.LegacyCast), "ENABLED"),
+		Hints: s.hinted, Views: s.bound, Batch: s.o.Config.String(config.RuntimeMode) == "BATCH", LegacyCast: strings.EqualFold(s.o.Config.String(config.LegacyCast), "ENABLED"),
 		NullsWithin: s.o.Config.String(config.NestedEnforcer) != "IGNORE",
 	}
 }

@@ -134,8 +134,11 @@ type Runner struct {
 
 // Start starts the process; the first time on a machine it fetches Flink and compiles the runner. It needs a JDK 17
 // and Maven: ErrUnavailable when they are not there. The end of ctx kills the process.
-func Start(ctx context.Context) (*Runner, error) {
-	lib, err := Jars(ctx)
+func Start(ctx context.Context) (*Runner, error) { return StartVersion(ctx, Version) }
+
+// StartVersion is Start of another Flink than Version.
+func StartVersion(ctx context.Context, version string) (*Runner, error) {
+	lib, err := jarsOf(ctx, version)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +146,7 @@ func Start(ctx context.Context) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	classes, err := compile(ctx, path)
+	classes, err := compile(ctx, version, path)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +172,7 @@ func Start(ctx context.Context) (*Runner, error) {
 }
 
 // compile is the folder of the runner's classes, compiled once for each version of its source.
-func compile(ctx context.Context, path string) (string, error) {
+func compile(ctx context.Context, version, path string) (string, error) {
 	files, err := fs.Glob(sources, "java/*.java")
 	if err != nil {
 		return "", err
@@ -180,7 +183,7 @@ func compile(ctx context.Context, path string) (string, error) {
 			return "", err
 		}
 	}
-	return program.Once("flink-"+Version+"-runner-"+digest(texts...), func(dir string) error {
+	return program.Once("flink-"+version+"-runner-"+digest(texts...), func(dir string) error {
 		if err := tools("javac"); err != nil {
 			return err
 		}

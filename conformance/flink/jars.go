@@ -15,21 +15,26 @@ import (
 	"weir/connectors/program/jvm"
 )
 
-// Version is the Flink that runs.
-const Version = "2.2.0"
+// Version is the Flink that runs, and Newer one that runs where the other lacks what is asked of it.
+const (
+	Version = "2.2.0"
+	Newer   = "2.3.0"
+)
 
 // artifacts is what Flink's planner, runtime, formats and Kafka connector come from.
-var artifacts = []string{
-	"org.apache.flink:flink-table-planner_2.12:" + Version,
-	"org.apache.flink:flink-clients:" + Version,
-	"org.apache.flink:flink-json:" + Version,
-	"org.apache.flink:flink-csv:" + Version,
-	"org.apache.flink:flink-cep:" + Version,
-	"org.apache.flink:flink-sql-avro-confluent-registry:" + Version,
-	"org.apache.flink:flink-connector-files:" + Version,
-	"org.apache.flink:flink-connector-datagen:" + Version,
-	"org.apache.flink:flink-connector-base:" + Version,
-	"org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",
+func artifacts(version string) []string {
+	return []string{
+		"org.apache.flink:flink-table-planner_2.12:" + version,
+		"org.apache.flink:flink-clients:" + version,
+		"org.apache.flink:flink-json:" + version,
+		"org.apache.flink:flink-csv:" + version,
+		"org.apache.flink:flink-cep:" + version,
+		"org.apache.flink:flink-sql-avro-confluent-registry:" + version,
+		"org.apache.flink:flink-connector-files:" + version,
+		"org.apache.flink:flink-connector-datagen:" + version,
+		"org.apache.flink:flink-connector-base:" + version,
+		"org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",
+	}
 }
 
 // ErrUnavailable is wrapped by the errors of a machine that cannot run Flink: without Java or Maven, or without
@@ -38,11 +43,14 @@ var ErrUnavailable = errors.New("Flink cannot run here")
 
 // Jars is the folder with the jars of Flink, its formats and its Kafka connector. Maven fetches them at the first call on a
 // machine, some 20 s, into the cache folder: $WEIR_CACHE, or weir in the user's.
-func Jars(ctx context.Context) (string, error) {
+func Jars(ctx context.Context) (string, error) { return jarsOf(ctx, Version) }
+
+func jarsOf(ctx context.Context, version string) (string, error) {
 	if err := tools("java"); err != nil {
 		return "", err
 	}
-	lib, err := jvm.Jars("flink-"+Version+"-"+digest([]byte(strings.Join(artifacts, " "))), artifacts...)
+	list := artifacts(version)
+	lib, err := jvm.Jars("flink-"+version+"-"+digest([]byte(strings.Join(list, " "))), list...)
 	if missing := new(program.MissingError); errors.As(err, &missing) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

@@ -39,6 +39,8 @@ type Binder struct {
 	Registry  *catalog.Registry
 	Zone      *time.Location
 	Diags     *diag.List
+	// Batch: of a batch job, where every TIMESTAMP can be windowed: its end closes all windows (execution.runtime-mode).
+	Batch bool
 	// LegacyCast: a CAST that fails gives NULL (table.exec.legacy-cast-behaviour).
 	LegacyCast bool
 	// NullsWithin: tables may have NULLs in what their columns declare NOT NULL within ROWs and collections, since that is

@@ -131,7 +131,13 @@ func (b *Binder) opMapping(a *ast.TableArg, name string) (list []physical.OpCode
 			switch {
 			case k < 0:
 				d := b.Diags.Errorf(codes.Changelog, at.Sp, "'%s' is no kind of change", kind)
-				if s, close := diag.Suggest(strings.ToUpper(kind), physical.ChangeNames[:]); close {
+				if turned := strings.TrimSpace(other(at, left, right).Value); slices.Contains(physical.ChangeNames[:], turned) {
+					if name == fromChangelog {
+						d.Help("a code stands before what it means: '%s', '%s'", kind, turned)
+					} else {
+						d.Help("a kind of change stands before its code: '%s', '%s'", turned, kind)
+					}
+				} else if s, close := diag.Suggest(strings.ToUpper(kind), physical.ChangeNames[:]); close {
 					d.Help("did you mean '%s'?", s)
 				} else {
 					d.Note("the kinds are %s", strings.Join(physical.ChangeNames[:], ", "))
@@ -166,6 +172,14 @@ func (b *Binder) opMapping(a *ast.TableArg, name string) (list []physical.OpCode
 		ok = false
 	}
 	return list, ok
+}
+
+// other is the one of two that at is not.
+func other(at, left, right *ast.StringLit) *ast.StringLit {
+	if at == left {
+		return right
+	}
+	return left
 }
 
 // parts is a list with commas, without blanks around its elements; Java's split leaves empty ones out at the end.

@@ -205,7 +205,7 @@ func (b *Binder) constInterval(e ast.Expr, what string) (int64, bool) {
 
 // timeAttribute reports whether c is a time attribute, and why not where it is not.
 func (b *Binder) timeAttribute(c logical.Column, at diag.Span) bool {
-	if c.Time != catalog.NoTime {
+	if c.Time != catalog.NoTime || b.Batch && c.Type.IsTimestamp() {
 		return true
 	}
 	d := b.Diags.Errorf(codes.WindowTime, at, "a window needs a time attribute, and %s is none", c.Name)

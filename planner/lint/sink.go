@@ -26,7 +26,7 @@ var sinkRules = []Rule{
 func sinkKey(p *pass) {
 	for _, j := range p.Jobs {
 		for _, in := range j.Inserts {
-			if in.Query == nil || len(in.Table.PrimaryKey) == 0 {
+			if in.Query == nil || len(in.Table.PrimaryKey) == 0 || in.Stmt.Conflict != nil { // what becomes of such rows is said
 				continue
 			}
 			a, at, ok := keysOf(in.Query)
@@ -80,7 +80,8 @@ func sinkKey(p *pass) {
 				what := strings.Join(missing, ", ")
 				p.report(place, "rows of the query with another %s replace each other in %s", what, in.Table.Name).
 					At("%s is not in this key", what).Label(a.Sp, "the query has a row for each of these").
-					Help("add %s to the PRIMARY KEY of %s, or group by its key alone", what, in.Table.Name)
+					Help("add %s to the PRIMARY KEY of %s, or group by its key alone", what, in.Table.Name).
+					Help("or, where it is meant, say which of them stays: ON CONFLICT DO NOTHING behind the query, or DO DEDUPLICATE")
 			}
 		}
 	}
