@@ -9,6 +9,8 @@ package print
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
@@ -64,12 +66,17 @@ func (s *sink) Writer(ctx *exec.TaskContext, _ exec.Committer) (exec.SinkWriter,
 	if prefix != "" {
 		prefix += "> "
 	}
-	return &writer{sink: s, prefix: prefix}, nil
+	asking := ctx.Asking()
+	if asking == nil {
+		asking = context.Background()
+	}
+	return &writer{sink: s, prefix: prefix, asking: asking}, nil
 }
 
 type writer struct {
 	*sink
 	prefix string
+	asking context.Context
 	buf    []byte
 }
 
@@ -89,12 +96,32 @@ func (w *writer) Write(b *batch.Batch) error {
 		}
 		w.buf = append(w.buf, "]\n"...)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, err := w.out.Write(w.buf); err != nil {
+	err := w.print()
+	if errors.Is(err, exec.ErrNoAnswer) {
+		return exec.Restartf("let a program read what the job prints", "print rows of table "+w.table, err)
+	}
+	if err != nil {
 		return exec.Fatalf("", "print rows of table "+w.table, err)
 	}
 	return nil
+}
+
+// print writes the lines out. Nobody may read them: a pipe that is full takes them for as long as the job runs, and no longer. Those of
+// a writer that has given up may still come out, and the writer is used no more.
+func (w *writer) print() error {
+	done := make(chan error, 1)
+	go func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		_, err := w.out.Write(w.buf)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-w.asking.Done():
+		return fmt.Errorf("the pipe is full, and nobody reads it: %w", context.Cause(w.asking))
+	}
 }
 
 func (w *writer) Barrier(exec.Epoch) error { return nil }

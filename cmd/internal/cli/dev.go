@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/connectors/kafka/embedded"
+	"weir/exec"
 )
 
 func (a *app) devCommand() *cobra.Command {
@@ -50,7 +51,7 @@ process without replication: for trying things out, not for keeping data.`,
 func (a *app) serveDev(ctx context.Context, opts embedded.Options) error {
 	broker, err := embedded.Start(opts)
 	if err != nil {
-		return err
+		return exec.Fatalf("say with --addr where to listen; port 0 is a free one", "start the broker", err)
 	}
 	defer broker.Close()
 	fmt.Fprintf(a.stdout, "embedded broker listening on %s; ^C stops it\n", broker.Addr())

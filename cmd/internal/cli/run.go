@@ -187,7 +187,14 @@ func (a *app) devBroker(jobs []*physical.Job, log *slog.Logger) (*embedded.Broke
 	if opts.Addr == "" {
 		return nil, nil
 	}
-	return embedded.Start(opts)
+	broker, err := embedded.Start(opts)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, exec.Fatalf("something listens there already: leave --dev out if it is a broker, or stop it", "start the broker of --dev", err)
+	}
+	if err != nil {
+		return nil, exec.Fatalf("--dev serves where the tables say, so let their 'properties.bootstrap.servers' name this machine: 'localhost:9092'", "start the broker of --dev", err)
+	}
+	return broker, nil
 }
 
 // jobGroup is the jobs of one run.
@@ -282,6 +289,22 @@ func folderName(name string) string {
 // the process and to its group, and nobody wants to leave at once by that.
 const sameSignal = 100 * time.Millisecond
 
+// longStop is how long after the signal it is said that a second one leaves at once.
+const longStop = 5 * time.Second
+
+// say has write write a line, and waits for it a moment only: standard error may be a pipe that is full, and signals are heard all the same.
+func say(write func()) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		write()
+	}()
+	select {
+	case <-said:
+	case <-time.After(time.Second):
+	}
+}
+
 // run runs all jobs until they end. The first that fails stops the others.
 func (g *jobGroup) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -293,22 +316,27 @@ func (g *jobGroup) run(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		var first time.Time
+		var long <-chan time.Time
 		for {
 			select {
 			case s := <-signals:
 				if first.IsZero() {
-					first = time.Now()
+					first, long = time.Now(), time.After(longStop)
 				} else if time.Since(first) < sameSignal {
 					continue
 				} else {
-					g.log.Warn("second signal: leaving at once; what was committed stays committed")
+					say(func() { g.log.Warn("second signal: leaving at once; what was committed stays committed") })
 					os.Exit(128 + int(s.(syscall.Signal)))
 				}
 				interrupted.Store(s == syscall.SIGINT)
-				g.log.Info("stopping: a last checkpoint is taken and committed", "signal", s.String())
 				for _, r := range g.runners {
 					r.Stop()
 				}
+				say(func() { g.log.Info("stopping: a last checkpoint is taken and committed", "signal", s.String()) })
+			case <-long:
+				say(func() {
+					g.log.Warn("the last checkpoint takes long; a second signal leaves at once, and what came behind the last epoch is replayed at the next start")
+				})
 			case <-ended:
 				return
 			}
