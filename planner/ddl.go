@@ -16,15 +16,9 @@ import (
 
 // createTable checks a definition and enters it. One AS a query gives the job that fills the table.
 func (s *Session) createTable(st *ast.CreateTable) Result {
-	name, at, ok := s.Object(st.Name, s.spaces.at, s.diags)
+	name, at, ok, there := s.newName(st.Name, st.IfNotExists)
 	if !ok {
-		return nil
-	}
-	if s.exists(name, st.IfNotExists, st.Name.Sp) {
-		return &Done{Message: name + " is there already"}
-	}
-	if s.diags.HasErrors() {
-		return nil
+		return there
 	}
 	t := &catalog.Table{Name: name, Temporary: st.Temporary, Span: st.Sp, NameSpan: st.Name.Sp}
 	if st.Comment != nil {

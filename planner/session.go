@@ -351,15 +351,9 @@ func (s *Session) reset(st *ast.Reset) Result {
 }
 
 func (s *Session) createView(st *ast.CreateView) Result {
-	name, at, ok := s.Object(st.Name, s.spaces.at, s.diags)
+	name, at, ok, there := s.newName(st.Name, st.IfNotExists)
 	if !ok {
-		return nil
-	}
-	if s.exists(name, st.IfNotExists, st.Name.Sp) {
-		return &Done{Message: name + " is there already"}
-	}
-	if s.diags.HasErrors() {
-		return nil
+		return there
 	}
 	v := &catalog.View{Name: name, In: s.spaces.at, Columns: st.Columns, Query: st.Query, Temporary: st.Temporary, Span: st.Sp}
 	if st.Comment != nil {
@@ -411,6 +405,19 @@ func (s *Session) markBroken(name string) {
 	if !s.o.Interactive {
 		s.broken[name] = true
 	}
+}
+
+// newName is the name and the place of a table or view that a statement defines. Where it defines nothing ok is false: after a finding, or
+// since IF NOT EXISTS found it there, which is then the statement's result.
+func (s *Session) newName(n ast.Name, ifNotExists bool) (name string, at catalog.Place, ok bool, there Result) {
+	name, at, ok = s.Object(n, s.spaces.at, s.diags)
+	switch {
+	case !ok:
+		return name, at, false, nil
+	case s.exists(name, ifNotExists, n.Sp):
+		return name, at, false, &Done{Message: name + " is there already"}
+	}
+	return name, at, !s.diags.HasErrors(), nil
 }
 
 // exists reports, unless that is allowed, a name that is taken.

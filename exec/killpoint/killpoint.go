@@ -6,7 +6,7 @@
 // form, makes it send SIGSTOP: the test looks at the files and lets it go on with SIGCONT.
 package killpoint
 
-// The points, before and after the steps of the protocol (exec/runtime, coordinator.go).
+// The points, before and after the steps of the protocol (exec/runtime/coordinator.go).
 const (
 	Step2Before = "step2-before" // the barrier has entered the sources
 	Step2After  = "step2-after"  // every task has aligned and handed over its state

@@ -7,7 +7,7 @@ import "weir/planner/types"
 //
 // How special syntax reaches a function: a time unit, and the side of TRIM, is an argument that is a literal
 // of an upper-case word: EXTRACT('DAY', x), FLOOR(x, 'HOUR'), TIMESTAMPADD('DAY', 1, x), TRIM('BOTH', ' ', x).
-// The words and types of the JSON functions are literals, too; see jsonmake.go and jsonask.go.
+// The words and types of the JSON functions are literals, too; see json.go and jsonmake.go.
 // SUBSTRING, OVERLAY and POSITION have their arguments in the order they are written in. Operators are called by
 // their symbols, - with one argument is the sign; NOT LIKE, NOT IN and the like are NOT around the function;
 // BETWEEN is two comparisons.
