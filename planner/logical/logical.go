@@ -237,32 +237,18 @@ type Frame struct {
 // Unbounded is a frame's Preceding without a limit.
 const Unbounded = -1
 
-// JoinKind is the kind of a join.
-type JoinKind uint8
+// JoinKind is the kind of a join, as physical plans have it.
+type JoinKind = physical.JoinKind
 
-// The kinds. Semi keeps the rows of the left input that have a partner, Anti those that have none.
+// The kinds.
 const (
-	InnerJoin JoinKind = iota
-	LeftJoin
-	RightJoin
-	FullJoin
-	SemiJoin
-	AntiJoin
+	InnerJoin = physical.InnerJoin
+	LeftJoin  = physical.LeftJoin
+	RightJoin = physical.RightJoin
+	FullJoin  = physical.FullJoin
+	SemiJoin  = physical.SemiJoin
+	AntiJoin  = physical.AntiJoin
 )
-
-func (k JoinKind) String() string {
-	return [...]string{"inner", "left", "right", "full", "semi", "anti"}[k]
-}
-
-// KeepsLeft reports that a row of the left input without a partner goes out with NULLs; KeepsRight the same
-// of the right one.
-func (k JoinKind) KeepsLeft() bool { return k == LeftJoin || k == FullJoin }
-
-// KeepsRight is KeepsLeft for the right input.
-func (k JoinKind) KeepsRight() bool { return k == RightJoin || k == FullJoin }
-
-// OnlyLeft reports that the output has the columns of the left input alone.
-func (k JoinKind) OnlyLeft() bool { return k == SemiJoin || k == AntiJoin }
 
 // JoinPairs is the columns that a join's condition is over: those of left, then those of right.
 func JoinPairs(left, right Node) []Column {

@@ -501,7 +501,7 @@ type Deduplicate struct {
 // Waits reports that rows go out when the watermark has passed them: the first row by row time is known only then.
 func (n *Deduplicate) Waits() bool { return !n.Last && n.Time >= 0 }
 
-// JoinKind is the kind of a join, in the order of logical.JoinKind.
+// JoinKind is the kind of a join.
 type JoinKind uint8
 
 // The kinds of join.

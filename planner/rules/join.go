@@ -480,7 +480,7 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 	if windowed {
 		b.o.fire(WindowJoin, n.Sp, "the windows of both sides must be the same: rows are joined when theirs closes")
 		l, r := n.Left.Windows(), n.Right.Windows()
-		j := &physical.WindowJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: n.Cond,
+		j := &physical.WindowJoin{Left: left.node, Right: right.node, Kind: n.Kind, Equi: equi, Filter: n.Cond,
 			LeftWindow: b.window(l.Spec, -1, l.Start, l.End), RightWindow: b.window(r.Spec, -1, r.Start, r.End)}
 		j.Props = props
 		b.joinLate(n, &j.Props, left.node, right.node)
@@ -488,7 +488,7 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 		return out, true
 	}
 	if bounds != nil {
-		j := &physical.IntervalJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: b.o.and(residual),
+		j := &physical.IntervalJoin{Left: left.node, Right: right.node, Kind: n.Kind, Equi: equi, Filter: b.o.and(residual),
 			LeftTime: bounds.Left, RightTime: bounds.Right, ProcTime: bounds.ProcTime, Lower: bounds.Lower, Upper: bounds.Upper}
 		j.Props = props
 		b.joinLate(n, &j.Props, left.node, right.node)
@@ -497,7 +497,7 @@ func (b *builder) join(n *logical.Join) (built, bool) {
 	}
 	ttl := b.cfg.Duration(config.StateTTL)
 	leftTTL, rightTTL := hinted(n.LeftTTL, ttl), hinted(n.RightTTL, ttl)
-	j := &physical.Join{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, Filter: n.Cond,
+	j := &physical.Join{Left: left.node, Right: right.node, Kind: n.Kind, Equi: equi, Filter: n.Cond,
 		LeftRetracts: left.updating, RightRetracts: right.updating, LeftKey: uniqueKey(lt), RightKey: uniqueKey(rt), LeftTTL: leftTTL, RightTTL: rightTTL}
 	j.Props = props
 	out.node = j

@@ -74,7 +74,7 @@ func (b *builder) lookupJoin(n *logical.Join) (built, bool) {
 	if !ok {
 		return in, false
 	}
-	j := &physical.LookupJoin{Kind: physical.JoinKind(n.Kind), Keys: n.LeftKeys, Filter: n.Cond}
+	j := &physical.LookupJoin{Kind: n.Kind, Keys: n.LeftKeys, Filter: n.Cond}
 	l := &j.Lookup
 	l.Table, l.Fields, l.Columns = scan.Table, scan.Fields, columns(scan.Columns)
 	l.Output = l.Columns

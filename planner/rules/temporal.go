@@ -55,7 +55,7 @@ func (b *builder) temporalJoin(n *logical.Join) (built, bool) {
 	}
 	left = b.exchange(left, equi.Left, id+".1")
 	right = b.exchange(right, equi.Right, id+".2")
-	j := &physical.TemporalJoin{Left: left.node, Right: right.node, Kind: physical.JoinKind(n.Kind), Equi: equi, LeftTime: n.AsOf.Left, RightTime: n.AsOf.Right,
+	j := &physical.TemporalJoin{Left: left.node, Right: right.node, Kind: n.Kind, Equi: equi, LeftTime: n.AsOf.Left, RightTime: n.AsOf.Right,
 		Filter: filter, TTL: b.cfg.Duration(config.StateTTL)}
 	j.Props = physical.Props{ID: id, Columns: columns(n.Columns), Span: n.Sp}
 	t := b.traitsOf(n)
