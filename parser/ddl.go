@@ -350,6 +350,11 @@ func (p *parser) conflict() *ast.Conflict {
 	case p.is("DUPLICATE", "KEY"):
 		p.notSupported(p.i, p.here(), "ON DUPLICATE KEY UPDATE").Help("write ON CONFLICT DO DEDUPLICATE: the last row of a PRIMARY KEY is the one that stays")
 		return nil
+	case !p.is("CONFLICT") && hasWord(p.toks[:p.i], "SELECT") && p.tok().Kind != token.EOF:
+		on := p.i - 1
+		p.errorAt(on, p.span(p.toks[on]), "SQ1001", "expected the end of the statement, found ON").
+			Help("a condition behind ON belongs to a JOIN: FROM a JOIN b ON a.id = b.id; behind a comma it stands in WHERE")
+		return nil
 	case !p.expect("CONFLICT"):
 		return nil
 	case p.is("("):

@@ -343,7 +343,25 @@ func (s *Session) checkOption(t *catalog.Table, c *catalog.ConnectorSpec, format
 			return
 		}
 	}
+	if o.Key == "format" && c.Formats["value.format"] != "" {
+		d.Help("write 'key.format' and 'value.format'")
+		return
+	}
+	if others := s.whoHas(o.Key); len(others) > 0 && len(others) < 4 {
+		d.Help("remove it: it is an option of %s", strings.Join(others, " and "))
+		return
+	}
 	d.Help("an option that weir does not know is never ignored: remove it")
+}
+
+// whoHas is the connectors that have an option of this name, quoted.
+func (s *Session) whoHas(key string) (names []string) {
+	for _, name := range s.connectorNames() {
+		if spec := findOption(s.o.Registry.Connectors[name].Options, key); spec != nil && !spec.Prefix {
+			names = append(names, "'"+name+"'")
+		}
+	}
+	return names
 }
 
 // takeAs goes on as if the key of o were key, where that is not given too and can have the value: a misspelled option is

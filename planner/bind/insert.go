@@ -386,6 +386,40 @@ func orderByName(st *ast.Insert, t *catalog.Table) string {
 	return fmt.Sprintf("INSERT INTO %s (%s) ...", st.Table, strings.Join(names, ", "))
 }
 
+// differs is the first place inside of from that cannot be stored in that of to, with the types of both; path itself where that is the whole.
+func differs(path string, from, to types.Type) (string, types.Type, types.Type) {
+	inner := func(path string, from, to types.Type) (string, types.Type, types.Type, bool) {
+		if assignable(from, to) {
+			return "", from, to, false
+		}
+		at, have, want := differs(path, from, to)
+		return at, have, want, true
+	}
+	if from.Kind == to.Kind && from.Nested != nil && to.Nested != nil {
+		f, t := from.Nested, to.Nested
+		switch from.Kind {
+		case types.Row:
+			for i := range min(len(f.Fields), len(t.Fields)) {
+				if at, have, want, bad := inner(path+"."+f.Fields[i].Name, f.Fields[i].Type, t.Fields[i].Type); bad {
+					return at, have, want
+				}
+			}
+		case types.Map:
+			if at, have, want, bad := inner("a key of "+path, f.Key, t.Key); bad {
+				return at, have, want
+			}
+			if at, have, want, bad := inner(path+"[]", f.Elem, t.Elem); bad {
+				return at, have, want
+			}
+		default:
+			if at, have, want, bad := inner(path+"[]", f.Elem, t.Elem); bad {
+				return at, have, want
+			}
+		}
+	}
+	return path, from.WithNullable(true), to.WithNullable(true)
+}
+
 // checkStore reports a value that cannot go into a column.
 func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column, from logical.Column, i int, order string) bool {
 	at := itemSpan(st.Query, i, len(Writable(t))-len(st.Partition))
@@ -401,6 +435,9 @@ func (b *Binder) checkStore(st *ast.Insert, t *catalog.Table, to *catalog.Column
 	}
 	d := b.Diags.Errorf(codes.CannotStore, at, "cannot write %s into column %s %s of %s", from.Type.WithNullable(true), to.Name, to.Type.WithNullable(true), t.Name).
 		Label(to.Span, "declared as %s", to.Type)
+	if path, have, want := differs(to.Name, from.Type, to.Type); path != to.Name {
+		d.Note("%s is %s in the query and %s in the table", path, have, want)
+	}
 	if order != "" {
 		d.Help("columns go by their place, not by their name: write %s", order)
 		return false

@@ -472,7 +472,7 @@ func (c *changelog) rows(i int) int {
 	op := c.at[opMember]
 	switch {
 	case op < 0:
-		return c.fault(i, `there is no "`+c.x.op+`"`)
+		return c.fault(i, `there is no "`+c.x.op+`", so it is no change as `+c.x.tool+` writes them; plain rows are read with format 'json'`)
 	case c.what == unknownChange:
 		return c.fault(op, `"`+c.x.op+`" is `+string(c.b[op:c.skip(op, 1)])+`, which `+c.x.tool+` does not write`)
 	case c.what == noRows:
