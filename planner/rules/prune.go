@@ -19,33 +19,11 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 	case *logical.Scan:
 		return o.pruneScan(n, need)
 	case *logical.Values:
-		keep := kept(need)
-		v := *n
-		v.Columns = pick(n.Columns, keep)
-		v.Rows = nil
-		for _, r := range n.Rows {
-			v.Rows = append(v.Rows, pick(r, keep))
-		}
-		return &v, places(keep, len(need))
+		return pruneValues(n, need)
 	case *logical.Calc:
 		return o.pruneCalc(n, need)
 	case *logical.WindowTVF:
-		w := len(n.Input.Cols())
-		below := needed(need[:w], n.Partition, nil)
-		below[n.Time] = true
-		n.Late.Marked(below)
-		in, to := o.prune(n.Input, below)
-		t := *n
-		t.Input, t.Time, t.Partition, t.Late = in, to[n.Time], moved(n.Partition, to), n.Late.Moved(to)
-		t.Columns = slices.Clone(in.Cols())
-		if t.Time < len(t.Columns) {
-			t.Columns[t.Time] = n.Columns[n.Time]
-		}
-		t.Columns = append(t.Columns, n.Columns[w:]...)
-		win := *n.Win
-		win.Start, win.End, win.Time = len(in.Cols()), len(in.Cols())+1, len(in.Cols())+2
-		t.Win = &win
-		return &t, append(slices.Clone(to), win.Start, win.End, win.Time)
+		return o.pruneWindowTVF(n, need)
 	case *logical.Aggregate:
 		return o.pruneAggregate(n, need)
 	case *logical.WindowAggregate:
@@ -53,53 +31,15 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 	case *logical.Join:
 		return o.pruneJoin(n, need)
 	case *logical.Sort:
-		below := needed(need, nil, n.Order)
-		n.Late.Marked(below)
-		in, to := o.prune(n.Input, below)
-		s := logical.NewSort(in, movedOrder(n.Order, to), n.Sp)
-		s.Late, s.Part = n.Late.Moved(to), n.Part
-		return s, to
+		return o.pruneSort(n, need)
 	case *logical.Expand:
-		below := slices.Clone(need)
-		below[n.ID] = true
-		in, to := o.prune(n.Input, below)
-		null := make([][]int, len(n.Null))
-		for i, cols := range n.Null {
-			for _, c := range cols {
-				if to[c] >= 0 {
-					null[i] = append(null[i], to[c])
-				}
-			}
-		}
-		return logical.NewExpand(in, null, to[n.ID], n.Sp), to
+		return o.pruneExpand(n, need)
 	case *logical.Replicate:
-		below := slices.Insert(slices.Clone(need), n.Times, true)
-		in, to := o.prune(n.Input, below)
-		at = slices.Delete(slices.Clone(to), n.Times, n.Times+1)
-		for i, k := range at {
-			if k > to[n.Times] {
-				at[i]--
-			}
-		}
-		return logical.NewReplicate(in, to[n.Times], n.Sp), at
+		return o.pruneReplicate(n, need)
 	case *logical.ToChangelog:
-		// All columns are read: a change of one that nobody reads is a change all the same.
-		all := make([]bool, len(n.Input.Cols()))
-		for i := range all {
-			all[i] = true
-		}
-		in, to := o.prune(n.Input, all)
-		return logical.NewToChangelog(reorder(in, to, len(all)), n.Columns[0].Name, n.Codes, n.Sp), scalar.FirstColumns(len(need))
+		return o.pruneToChangelog(n, need)
 	case *logical.FromChangelog:
-		below := slices.Insert(slices.Clone(need), n.Op, true)
-		in, to := o.prune(n.Input, below)
-		at = slices.Delete(slices.Clone(to), n.Op, n.Op+1)
-		for i, k := range at {
-			if k > to[n.Op] {
-				at[i]--
-			}
-		}
-		return logical.NewFromChangelog(in, to[n.Op], n.Codes, n.Sp), at
+		return o.pruneFromChangelog(n, need)
 	case *logical.Unnest:
 		return o.pruneUnnest(n, need)
 	case *logical.VectorSearch:
@@ -111,21 +51,111 @@ func (o *Optimizer) prune(n logical.Node, need []bool) (out logical.Node, at []i
 	case *logical.Rank:
 		return o.pruneRank(n, need)
 	case *logical.Union:
-		keep := kept(need)
-		u := *n
-		u.Columns = pick(n.Columns, keep)
-		u.Ins = nil
-		for _, in := range n.Ins {
-			p, to := o.prune(in, need)
-			wanted := make([]int, len(keep))
-			for i, k := range keep {
-				wanted[i] = to[k]
-			}
-			u.Ins = append(u.Ins, project(p, wanted))
-		}
-		return &u, places(keep, len(need))
+		return o.pruneUnion(n, need)
 	}
 	return n, scalar.FirstColumns(len(need))
+}
+
+func pruneValues(n *logical.Values, need []bool) (logical.Node, []int) {
+	keep := kept(need)
+	v := *n
+	v.Columns = pick(n.Columns, keep)
+	v.Rows = nil
+	for _, r := range n.Rows {
+		v.Rows = append(v.Rows, pick(r, keep))
+	}
+	return &v, places(keep, len(need))
+}
+
+func (o *Optimizer) pruneWindowTVF(n *logical.WindowTVF, need []bool) (logical.Node, []int) {
+	w := len(n.Input.Cols())
+	below := needed(need[:w], n.Partition, nil)
+	below[n.Time] = true
+	n.Late.Marked(below)
+	in, to := o.prune(n.Input, below)
+	t := *n
+	t.Input, t.Time, t.Partition, t.Late = in, to[n.Time], moved(n.Partition, to), n.Late.Moved(to)
+	t.Columns = slices.Clone(in.Cols())
+	if t.Time < len(t.Columns) {
+		t.Columns[t.Time] = n.Columns[n.Time]
+	}
+	t.Columns = append(t.Columns, n.Columns[w:]...)
+	win := *n.Win
+	win.Start, win.End, win.Time = len(in.Cols()), len(in.Cols())+1, len(in.Cols())+2
+	t.Win = &win
+	return &t, append(slices.Clone(to), win.Start, win.End, win.Time)
+}
+
+func (o *Optimizer) pruneSort(n *logical.Sort, need []bool) (logical.Node, []int) {
+	below := needed(need, nil, n.Order)
+	n.Late.Marked(below)
+	in, to := o.prune(n.Input, below)
+	s := logical.NewSort(in, movedOrder(n.Order, to), n.Sp)
+	s.Late, s.Part = n.Late.Moved(to), n.Part
+	return s, to
+}
+
+func (o *Optimizer) pruneExpand(n *logical.Expand, need []bool) (logical.Node, []int) {
+	below := slices.Clone(need)
+	below[n.ID] = true
+	in, to := o.prune(n.Input, below)
+	null := make([][]int, len(n.Null))
+	for i, cols := range n.Null {
+		for _, c := range cols {
+			if to[c] >= 0 {
+				null[i] = append(null[i], to[c])
+			}
+		}
+	}
+	return logical.NewExpand(in, null, to[n.ID], n.Sp), to
+}
+
+func (o *Optimizer) pruneToChangelog(n *logical.ToChangelog, need []bool) (logical.Node, []int) {
+	// All columns are read: a change of one that nobody reads is a change all the same.
+	all := make([]bool, len(n.Input.Cols()))
+	for i := range all {
+		all[i] = true
+	}
+	in, to := o.prune(n.Input, all)
+	return logical.NewToChangelog(reorder(in, to, len(all)), n.Columns[0].Name, n.Codes, n.Sp), scalar.FirstColumns(len(need))
+}
+
+func (o *Optimizer) pruneUnion(n *logical.Union, need []bool) (logical.Node, []int) {
+	keep := kept(need)
+	u := *n
+	u.Columns = pick(n.Columns, keep)
+	u.Ins = nil
+	for _, in := range n.Ins {
+		p, to := o.prune(in, need)
+		wanted := make([]int, len(keep))
+		for i, k := range keep {
+			wanted[i] = to[k]
+		}
+		u.Ins = append(u.Ins, project(p, wanted))
+	}
+	return &u, places(keep, len(need))
+}
+
+func (o *Optimizer) pruneReplicate(n *logical.Replicate, need []bool) (logical.Node, []int) {
+	in, times, at := o.pruneWithout(n.Input, n.Times, need)
+	return logical.NewReplicate(in, times, n.Sp), at
+}
+
+func (o *Optimizer) pruneFromChangelog(n *logical.FromChangelog, need []bool) (logical.Node, []int) {
+	in, op, at := o.pruneWithout(n.Input, n.Op, need)
+	return logical.NewFromChangelog(in, op, n.Codes, n.Sp), at
+}
+
+// pruneWithout prunes the input of a node that reads one column of it, which its output is without. reads is where that column is now.
+func (o *Optimizer) pruneWithout(n logical.Node, column int, need []bool) (in logical.Node, reads int, at []int) {
+	in, to := o.prune(n, slices.Insert(slices.Clone(need), column, true))
+	reads, at = to[column], slices.Delete(slices.Clone(to), column, column+1)
+	for i, k := range at {
+		if k > reads {
+			at[i]--
+		}
+	}
+	return in, reads, at
 }
 
 // needed is need, with the columns of a partition and of an order.
@@ -372,77 +402,6 @@ func (o *Optimizer) pruneWindowAggregate(n *logical.WindowAggregate, need []bool
 	}
 	w.Columns = pick(n.Columns, present(at))
 	return &w, at
-}
-
-// pushdown copies the conditions above a Scan into it, where the source may apply them early: those that give the same
-// answer always, and cannot fail.
-func (o *Optimizer) pushdown(n logical.Node) logical.Node {
-	return bottomUp(n, func(n logical.Node) logical.Node {
-		c, ok := n.(*logical.Calc)
-		if !ok || c.Filter == nil {
-			return n
-		}
-		s, ok := c.Input.(*logical.Scan)
-		// With a watermark every row counts: one that is filtered out still says how far event time has come.
-		if !ok || s.Watermark != nil || o.SourceMode(s.Table) != catalog.InsertOnly {
-			return n
-		}
-		var early []scalar.Expr
-		for _, e := range scalar.Conjuncts(c.Filter) {
-			if harmless(e) {
-				early = append(early, e)
-			}
-		}
-		if len(early) == 0 {
-			return n
-		}
-		t, d := *s, *c
-		t.Filter = o.and(early)
-		o.fire(PushFilter, s.Sp, "%s applies %s while it decodes", s.Table.Name, scalar.Format(t.Filter, false))
-		d.Input = &t
-		return &d
-	})
-}
-
-var harmlessFuncs = map[string]bool{
-	"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "AND": true, "OR": true, "NOT": true, "IN": true, "LIKE": true,
-	"IS NULL": true, "IS NOT NULL": true, "IS TRUE": true, "IS NOT TRUE": true, "IS FALSE": true, "IS NOT FALSE": true,
-	"IS UNKNOWN": true, "IS NOT UNKNOWN": true, "IS DISTINCT FROM": true, "IS NOT DISTINCT FROM": true,
-	"UPPER": true, "LOWER": true, "CHAR_LENGTH": true,
-}
-
-// harmless reports a condition that cannot fail on any row.
-func harmless(e scalar.Expr) bool {
-	return scalar.Walk(e, func(x scalar.Expr) bool {
-		switch x := x.(type) {
-		case *scalar.Cast:
-			return widening(x)
-		case *scalar.Call:
-			if x.Func.Name == "LIKE" {
-				for _, a := range x.Args[1:] {
-					if _, constant := a.(*scalar.Literal); !constant {
-						return false // a pattern from the data may be malformed
-					}
-				}
-			}
-			return harmlessFuncs[x.Func.Name] && x.Func.Deterministic
-		}
-		return true
-	})
-}
-
-// widening reports a cast that keeps every value apart from every other and never fails.
-func widening(c *scalar.Cast) bool {
-	from, to := c.X.Type(), c.Typ
-	switch {
-	case from.IsInteger() && to.IsInteger():
-		return from.Kind <= to.Kind
-	case from.IsString() && to.IsString(), from.IsBinary() && to.IsBinary():
-		return from.Kind == to.Kind && from.Len <= to.Len || to.Len >= from.Len && (to.Kind == types.VarChar || to.Kind == types.VarBinary)
-	case from.Kind == to.Kind && from.IsTimestamp():
-		return from.Prec <= to.Prec
-	}
-	return false
 }
 
 // pruneUnnest keeps the parts of elements that are needed. The list is needed always: it says how many rows there are.

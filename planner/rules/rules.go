@@ -7,8 +7,8 @@
 //	joins     conditions sink below joins; columns that must be equal become their keys (join.go)
 //	ranks     OVER that is asked for the first rows only becomes a Rank (over.go)
 //	late      operators that drop late rows get the columns of the table that those go to (late.go)
-//	prune     columns that nobody reads are not made, nor decoded from records
-//	pushdown  conditions that cannot fail go into the Scan as well
+//	prune     columns that nobody reads are not made, nor decoded from records (prune.go)
+//	pushdown  conditions that cannot fail go into the Scan as well (pushdown.go)
 //	narrow    fields of ROW columns that nobody reads are not decoded (narrow.go)
 //	build     changelog modes, exchanges, stable ids: the physical plan (build.go, and a file for each kind of operator)
 //	share     a table that is named several times is read by one Scan (share.go)
