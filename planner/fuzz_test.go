@@ -168,9 +168,9 @@ func checkPlan(t *testing.T, n physical.Node, ids map[string]physical.Node) {
 	case *physical.ResolveConflicts:
 		refs("keys", n.Keys, in)
 		refs("query", n.Query, in)
-	case *physical.ToChangelog:
-		if len(n.Columns) != len(in)+1 {
-			t.Fatalf("%s: %d columns of %d", base.ID, len(n.Columns), len(in))
+	case *physical.StampWatermark, *physical.ToChangelog:
+		if len(base.Columns) != len(in)+1 {
+			t.Fatalf("%s: %d columns of %d", base.ID, len(base.Columns), len(in))
 		}
 	case *physical.FromChangelog:
 		refs("op", []int{n.Op}, in)

@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"weir/exec"
 	"weir/exec/batch"
 	"weir/exec/expr/text"
+	"weir/planner/catalog"
 	"weir/planner/datetime"
 	"weir/planner/physical"
 	"weir/planner/scalar"
@@ -17,8 +19,9 @@ import (
 )
 
 // resolveConflicts is ResolveConflicts. The changes of a sink key wait for the watermark, since those that take a row back may come behind the row
-// that takes its place. While they wait, a row and the change that takes back just this row undo each other, in whichever order they come. When
-// the watermark moves on, what is left is applied to the row that was written last:
+// that takes its place. Those that came upstream between the same two watermarks, which the last column of the input tells, belong together,
+// whichever subtasks they come from: a row and the change that takes back just this row undo each other, in whichever order they come. When
+// the watermark has passed theirs, what is left is applied to the row that was written last:
 //
 //	+I +U   the row takes the place of the one with the same key of the query, or comes behind the others
 //	-U -D   the first row with that key goes; without one, nothing
@@ -30,7 +33,8 @@ import (
 //	several     a failure; or +I of the first where none was written, and otherwise nothing: the first stays
 //
 // Table rows has, by sink key, the row that was written last: hasRow, and its query key and all columns, encoded like keys, as in materialize.
-// Table pending has the changes that wait: when the first of them came (a number that grows), and each as its kind, query key and row.
+// Table pending has the changes that wait: when the first of them came (a number that grows), and each as the watermark behind which it came, 8 bytes,
+// its kind, query key and row.
 type resolveConflicts struct {
 	node    *physical.ResolveConflicts
 	zone    *datetime.Zone
@@ -38,6 +42,7 @@ type resolveConflicts struct {
 	cols    []int
 	rows    state.Table
 	pending state.Table
+	added   bool // rows are only added, each for itself: more than two of a key tell no more than two
 	next    uint64
 	wm      exec.Watermark
 
@@ -45,14 +50,16 @@ type resolveConflicts struct {
 	queryKeys state.Keys
 	rowBytes  state.Keys
 	buf       []byte
+	held      []waiting // what was taken out of pending
 	due       []waiting
-	arena     []byte
 	left      []keptRow
+	stamp     [8]byte
 	out       *batch.Batch
 }
 
-// waiting is the changes of one key that the watermark has passed.
+// waiting is changes of one key that came behind one watermark, without it.
 type waiting struct {
+	at           exec.Watermark
 	seq          uint64
 	hash         uint64
 	key, changes []byte
@@ -64,6 +71,7 @@ type keptRow struct{ key, row []byte }
 func newResolveConflicts(n *physical.ResolveConflicts) (exec.Operator, error) {
 	o := &resolveConflicts{node: n, types: columnTypes(n), wm: exec.MinWatermark}
 	o.cols = scalar.FirstColumns(len(o.types))
+	o.added = n.Query == nil && n.Input.Base().Changelog.Mode == catalog.InsertOnly
 	o.out = batch.New(o.types, batch.TargetRows)
 	return o, nil
 }
@@ -99,6 +107,7 @@ func (o *resolveConflicts) Process(in *batch.Batch, _ exec.Emitter) error {
 	if err := o.upsert(m); err != nil {
 		return err
 	}
+	stamps := in.Cols[len(o.types)].Int
 	for k, i := range pos {
 		r := o.refs[k]
 		list := m.Var(r)
@@ -106,11 +115,15 @@ func (o *resolveConflicts) Process(in *batch.Batch, _ exec.Emitter) error {
 			binary.LittleEndian.PutUint64(m.Fixed(r), o.next)
 			o.next++
 		}
+		stamp := binary.LittleEndian.AppendUint64(o.stamp[:0], uint64(stamps[i]))
+		if o.added && several(list, stamp) {
+			continue // what comes of the key is known
+		}
 		row, adds := o.rowBytes.At(k), in.Kind(int(i)).Adds()
-		if at, end, found := opposite(list, row, adds); found {
+		if at, end, found := opposite(list, stamp, row, adds); found {
 			o.buf = append(append(o.buf[:0], list[:at]...), list[end:]...)
 		} else {
-			o.buf = append(append(o.buf[:0], list...), kindByte(adds))
+			o.buf = append(append(append(o.buf[:0], list...), stamp...), kindByte(adds))
 			var key []byte
 			if o.node.Query != nil {
 				key = o.queryKeys.At(k)
@@ -124,6 +137,18 @@ func (o *resolveConflicts) Process(in *batch.Batch, _ exec.Emitter) error {
 	return nil
 }
 
+// several reports that a list has two rows that came behind one watermark.
+func several(list, stamp []byte) bool {
+	n := 0
+	for len(list) > 0 {
+		var s []byte
+		if s, _, _, _, list = nextChange(list); bytes.Equal(s, stamp) {
+			n++
+		}
+	}
+	return n > 1
+}
+
 func kindByte(adds bool) byte {
 	if adds {
 		return 1
@@ -131,13 +156,18 @@ func kindByte(adds bool) byte {
 	return 0
 }
 
-// opposite is where in a list of changes the first is that undoes a change of row.
-func opposite(list, row []byte, adds bool) (at, end int, found bool) {
+// nextChange takes the first change off a list: the watermark behind which it came, all of it behind that, its query key and row.
+func nextChange(list []byte) (stamp, change, key, row, rest []byte) {
+	key, rest = nextBytes(list[9:])
+	row, rest = nextBytes(rest)
+	return list[:8], list[8 : len(list)-len(rest)], key, row, rest
+}
+
+// opposite is where in a list of changes the first is that undoes a change of row that came behind the same watermark.
+func opposite(list, stamp, row []byte, adds bool) (at, end int, found bool) {
 	for rest := list; len(rest) > 0; {
-		kind := rest[0]
-		_, tail := nextBytes(rest[1:])
-		x, tail := nextBytes(tail)
-		if kind != kindByte(adds) && bytes.Equal(x, row) {
+		s, change, _, x, tail := nextChange(rest)
+		if change[0] != kindByte(adds) && bytes.Equal(s, stamp) && bytes.Equal(x, row) {
 			return len(list) - len(rest), len(list) - len(tail), true
 		}
 		rest = tail
@@ -150,31 +180,9 @@ func (o *resolveConflicts) Watermark(wm exec.Watermark, out exec.Emitter) error 
 		return nil
 	}
 	o.wm = wm
-	o.due, o.arena = o.due[:0], o.arena[:0]
-	m := o.pending.Map(0)
-	err := m.Scan(func(r state.Ref) bool {
-		if changes := m.Var(r); len(changes) > 0 {
-			key := m.Key(r)
-			o.arena = slices.Grow(o.arena, len(key)+len(changes)) // what was taken from it before stays where it is
-			at := len(o.arena)
-			o.arena = append(append(o.arena, key...), changes...)
-			o.due = append(o.due, waiting{binary.LittleEndian.Uint64(m.Fixed(r)), state.Hash(key), o.arena[at : at+len(key)], o.arena[at+len(key):]})
-		}
-		m.Delete(r)
-		return true
-	})
-	if err != nil {
+	if err := o.takeDue(); err != nil {
 		return err
 	}
-	slices.SortFunc(o.due, func(a, b waiting) int {
-		if a.seq != b.seq {
-			if a.seq < b.seq {
-				return -1
-			}
-			return 1
-		}
-		return bytes.Compare(a.key, b.key) // of two subtasks that were made one
-	})
 	o.out.Reset()
 	for i := range o.due {
 		if err := o.settle(&o.due[i]); err != nil {
@@ -187,6 +195,57 @@ func (o *resolveConflicts) Watermark(wm exec.Watermark, out exec.Emitter) error 
 		}
 	}
 	return emitRows(o.out, out)
+}
+
+// takeDue moves the changes that the watermark has passed from pending to due, in the order of the watermarks behind which they came.
+func (o *resolveConflicts) takeDue() error {
+	o.held, o.due = o.held[:0], o.due[:0]
+	m := o.pending.Map(0)
+	err := m.Scan(func(r state.Ref) bool {
+		key := bytes.Clone(m.Key(r))
+		o.held = append(o.held, waiting{seq: binary.LittleEndian.Uint64(m.Fixed(r)), hash: state.Hash(key), key: key, changes: bytes.Clone(m.Var(r))})
+		m.Delete(r)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range o.held {
+		first := len(o.due)
+		o.buf = o.buf[:0]
+		for list := w.changes; len(list) > 0; {
+			stamp, change, _, _, rest := nextChange(list)
+			at := exec.Watermark(binary.LittleEndian.Uint64(stamp))
+			if at >= o.wm {
+				o.buf = append(append(o.buf, stamp...), change...)
+				list = rest
+				continue
+			}
+			k := slices.IndexFunc(o.due[first:], func(d waiting) bool { return d.at == at })
+			if k < 0 {
+				k = len(o.due) - first
+				o.due = append(o.due, waiting{at: at, seq: w.seq, hash: w.hash, key: w.key})
+			}
+			d := &o.due[first+k]
+			d.changes = append(d.changes, change...)
+			list = rest
+		}
+		if len(o.buf) == 0 {
+			continue
+		}
+		r, _, err := m.Upsert(w.hash, w.key)
+		if err != nil {
+			return err
+		}
+		binary.LittleEndian.PutUint64(m.Fixed(r), w.seq)
+		if err := m.SetVar(r, o.buf); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(o.due, func(a, b waiting) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq), bytes.Compare(a.key, b.key))
+	})
+	return nil
 }
 
 // settle applies the changes of one key to the row that was written last, and puts out what comes of it.
@@ -300,3 +359,32 @@ func (*resolveConflicts) Snapshot(state.Epoch, exec.Emitter) error { return nil 
 func (*resolveConflicts) Close() error                             { return nil }
 
 var _ exec.Restorer = (*resolveConflicts)(nil)
+
+// stampWatermark adds the watermark behind which each row came.
+type stampWatermark struct {
+	stateless
+	wm   exec.Watermark
+	view batch.Batch
+	cols []*batch.Vector
+	at   *batch.Vector
+}
+
+func newStampWatermark(n *physical.StampWatermark) *stampWatermark {
+	own := n.Columns[len(n.Columns)-1].Type
+	return &stampWatermark{wm: exec.MinWatermark, at: batch.New([]types.Type{own}, batch.TargetRows).Cols[0]}
+}
+
+func (o *stampWatermark) Process(in *batch.Batch, out exec.Emitter) error {
+	o.at.Reset()
+	for range in.N {
+		o.at.AppendInt(int64(o.wm))
+	}
+	o.cols = append(append(o.cols[:0], in.Cols...), o.at)
+	o.view = batch.Batch{N: in.N, Sel: in.Sel, Kinds: in.Kinds, Cols: o.cols}
+	return out.Emit(&o.view)
+}
+
+func (o *stampWatermark) Watermark(wm exec.Watermark, _ exec.Emitter) error {
+	o.wm = wm
+	return nil
+}

@@ -29,6 +29,7 @@
 //	ChangelogNormalize   an upsert stream made complete                              rows
 //	UpsertMaterialize    the changes of a sink's key in order                        rows
 //	ResolveConflicts     one row of each of a sink's keys [insert]                   rows, pending
+//	StampWatermark       the watermark behind which each row came, for it            no state
 //	SinkGuard            NOT NULL and lengths                                        no state
 //
 // New makes an operator of a plan node. The runtime drives it from one goroutine by the contract of exec.Operator; nothing in here starts

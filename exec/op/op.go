@@ -54,6 +54,8 @@ func New(node physical.Node, env Env) (exec.Operator, error) {
 		return newMaterialize(n)
 	case *physical.ResolveConflicts:
 		return newResolveConflicts(n)
+	case *physical.StampWatermark:
+		return newStampWatermark(n), nil
 	case *physical.ToChangelog:
 		return newToChangelog(n), nil
 	case *physical.FromChangelog:

@@ -98,6 +98,8 @@ func Kind(n physical.Node) string {
 		return "UpsertMaterialize"
 	case *physical.ResolveConflicts:
 		return "ResolveConflicts"
+	case *physical.StampWatermark:
+		return "StampWatermark"
 	case *physical.ToChangelog:
 		return "ToChangelog"
 	case *physical.FromChangelog:

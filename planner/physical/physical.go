@@ -322,8 +322,8 @@ type UpsertMaterialize struct {
 }
 
 // ResolveConflicts keeps to one row for each key of a sink whose query may have several (ON CONFLICT DO NOTHING, DO ERROR). Rows wait for the
-// watermark; then those that were taken back meanwhile go, and of what is left the first row is the one of its key. Output: the columns of the
-// input, upserts.
+// watermark; then those that were taken back meanwhile go, and of what is left the first row is the one of its key. The input comes from a
+// StampWatermark. Output: its columns but the last, upserts.
 type ResolveConflicts struct {
 	Props
 	Input Node
@@ -333,6 +333,13 @@ type ResolveConflicts struct {
 	Fail  bool // DO ERROR: several rows of one key fail the job
 	Table string
 	TTL   time.Duration
+}
+
+// StampWatermark adds the watermark behind which each row came, for a ResolveConflicts behind an Exchange: rows of several subtasks that came behind
+// the same one belong together. Output: the columns of the input, then the watermark as BIGINT.
+type StampWatermark struct {
+	Props
+	Input Node
 }
 
 // Union puts several inputs of one type together, in no order.
@@ -659,6 +666,7 @@ func (n *GroupAggregate) Inputs() []Node     { return []Node{n.Input} }
 func (n *ChangelogNormalize) Inputs() []Node { return []Node{n.Input} }
 func (n *UpsertMaterialize) Inputs() []Node  { return []Node{n.Input} }
 func (n *ResolveConflicts) Inputs() []Node   { return []Node{n.Input} }
+func (n *StampWatermark) Inputs() []Node     { return []Node{n.Input} }
 func (n *ToChangelog) Inputs() []Node        { return []Node{n.Input} }
 func (n *FromChangelog) Inputs() []Node      { return []Node{n.Input} }
 func (n *Union) Inputs() []Node              { return n.Ins }

@@ -9,6 +9,7 @@ import (
 	"weir/planner/config"
 	"weir/planner/physical"
 	"weir/planner/scalar"
+	"weir/planner/types"
 )
 
 // onConflict checks the ON CONFLICT of an INSERT, or that there is none, and says whether rows must wait for what comes of their conflicts.
@@ -73,8 +74,14 @@ func (b *builder) resolveConflicts(out Output, key []int, before bool, input fun
 	if !ok {
 		return built{}, false
 	}
+	w := &physical.StampWatermark{Input: in.node}
+	w.Props = *in.node.Base()
+	w.ID, w.Late = r.ID+"/stamp-watermark", [2]*physical.LateOutput{}
+	r.Columns = w.Columns
+	w.Columns = append(slices.Clone(w.Columns), physical.Column{Name: "$watermark", Type: types.TBigInt.NotNull()})
+	in.node = w
 	in = b.exchange(in, key, r.ID)
-	r.Input, r.Columns, r.Span = in.node, in.node.Base().Columns, out.Conflict.Sp
+	r.Input, r.Span = in.node, out.Conflict.Sp
 	if r.Query = in.node.Base().Changelog.Key; in.updating && !before {
 		r.Query = key // FORCE: changes come by the key of the sink, without the old row
 	}

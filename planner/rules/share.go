@@ -124,6 +124,12 @@ func inputOf(n physical.Node, in physical.Node) *physical.Node {
 		return &n.Input
 	case *physical.WindowTVF:
 		return &n.Input
+	case *physical.StampWatermark:
+		return &n.Input
+	case *physical.ToChangelog:
+		return &n.Input
+	case *physical.FromChangelog:
+		return &n.Input
 	case *physical.Sink:
 		return &n.Input
 	case *physical.Union:
