@@ -225,7 +225,7 @@ func (s *storm) strike(n int) {
 		// By their epochs: while the broker is away one epoch is prepared and undone again and again, and each time leaves
 		// a checkpoint that the output does not end with.
 		made := map[string]bool{}
-		for deadline := time.Now().Add(time.Minute); len(made) < 3; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(kafkatest.Patience); len(made) < 3; time.Sleep(20 * time.Millisecond) {
 			s.ensure()
 			found, err := filepath.Glob(filepath.Join(s.j.chk, "*", "chk-*", "manifest.json"))
 			if err != nil {
