@@ -351,6 +351,9 @@ type Committer interface {
 	Identity(ctx context.Context, fixed []byte) ([]byte, error)
 	// Peek reads the marker without fencing anybody. found is false when there is none.
 	Peek(ctx context.Context) (m Marker, found bool, err error)
+	// Settle waits, with some patience, until no commit of the marker is pending: one that was acknowledged may not be shown yet, and an
+	// instance that died may have left one. Peek then says what there is. It fences nobody, and fails only when ctx is over.
+	Settle(ctx context.Context) error
 	// Claim fences earlier instances, finishes or aborts what they left open, writes this
 	// instance as the owner, and reads the marker again.
 	Claim(ctx context.Context) (m Marker, found bool, err error)

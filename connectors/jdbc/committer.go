@@ -116,6 +116,9 @@ func (c *committer) Peek(ctx context.Context) (m exec.Marker, found bool, err er
 	return m, found, c.failed(ctx, "read the marker of "+c.job, err)
 }
 
+// Settle implements exec.Committer. What a database has committed is shown.
+func (c *committer) Settle(context.Context) error { return nil }
+
 // there reports whether the table of markers exists.
 func (c *committer) there(ctx context.Context) (bool, error) {
 	query := map[string]string{

@@ -342,7 +342,11 @@ func (c *committer) metadata(ctx context.Context, group string, stable, elsewher
 // marker reads the job's marker. One that names another partition counts too: it is that of a job by the same prefix that writes other
 // topics, which must not be fenced by mistake, or of this job, whose state is elsewhere and says so.
 func (c *committer) marker(ctx context.Context, stable bool) (exec.Marker, bool, error) {
-	text, found, err := c.metadata(ctx, c.id.Group, stable, true)
+	// Of a partition that has no offset yet a broker tells that one is pending only when it is named.
+	text, found, err := c.metadata(ctx, c.id.Group, stable, false)
+	if err == nil && !found {
+		text, found, err = c.metadata(ctx, c.id.Group, stable, true)
+	}
 	if err != nil || !found {
 		return exec.Marker{}, false, err
 	}
@@ -356,6 +360,16 @@ func (c *committer) marker(ctx context.Context, stable bool) (exec.Marker, bool,
 
 // Peek reads the marker as it is committed now.
 func (c *committer) Peek(ctx context.Context) (exec.Marker, bool, error) { return c.marker(ctx, false) }
+
+// Settle waits until the broker has decided over the offset commits of the marker.
+func (c *committer) Settle(ctx context.Context) error {
+	// What else stands in the way of reading them Peek says; a commit that is pending for longer than is waited for is that of an instance that died,
+	// whose transaction is still open.
+	if _, _, err := c.metadata(ctx, c.id.Group, true, false); err != nil {
+		c.log.Debug("offset commits of group "+c.id.Group+" are pending", "cause", err)
+	}
+	return ctx.Err()
+}
 
 func (c *committer) ownerGroup() string { return c.id.Group + ".owner" }
 

@@ -456,6 +456,45 @@ func TestMarkerAtAnotherTopicIsFound(t *testing.T) {
 	})
 }
 
+// The first marker of a job is pending, and so not shown: that is not the same as none.
+func TestPendingMarkerIsWaitedFor(t *testing.T) {
+	b := kafkatest.Real(t)
+	tab := exactlyOnce(b, b.Topic(t, "pending", 1), "pending-")
+	one := openInstance(t, openSink(t, tab), "one", nil)
+	s := openSink(t, tab)
+	log, _ := logger()
+	ctx, cancel := context.WithTimeout(context.Background(), kafkatest.Patience)
+	defer cancel()
+	two, err := s.Transactional().Open(ctx, &exec.JobContext{Name: "test", Instance: "two", Config: s.cfg, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer two.Close()
+	if _, err := two.Identity(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.c.sendOffset(ctx, one.c.id.Group, 1, `{"job":"job-1","epoch":1,"nonce":"n"}`); err != nil {
+		t.Fatal(err)
+	}
+	soon, stop := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer stop()
+	if err := two.Settle(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("a pending marker is not waited for: %v", err)
+	}
+	if m, found, err := two.Peek(ctx); found || err != nil {
+		t.Fatalf("the marker is shown before it is committed: %v %v", m, err)
+	}
+	if err := one.c.prod.p.CommitTransaction(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if m, found, err := two.Peek(ctx); !found || m.Epoch != 1 || err != nil {
+		t.Fatalf("found %v %v, %v", found, m, err)
+	}
+}
+
 func TestIdentityIsFixedByTheFirstStart(t *testing.T) {
 	b := kafkatest.Fake(t)
 	topic := b.Topic(t, "identity", 1)

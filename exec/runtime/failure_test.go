@@ -320,6 +320,36 @@ func TestMarkerThatIsShownLateIsWaitedFor(t *testing.T) {
 	equal(t, w.Sorted("output"), want)
 }
 
+// The broker has said that an epoch is committed, the job has recorded it, died and starts again before the broker shows the marker: that of the
+// epoch before is there, or none where it is the first. There is no checkpoint directory that could hold the other.
+func TestRecordedEpochWhoseMarkerIsShownLateGoesOn(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		t.Run(fmt.Sprintf("first %v", first), func(t *testing.T) {
+			w, want, j := paced(t, 120)
+			var shown *exec.Marker
+			if !first {
+				if !j.dieAt(killpoint.Step6After, 2) {
+					t.Fatal("not reached")
+				}
+				shown = w.Marker()
+			}
+			if !j.dieAt(killpoint.Step6After, 1) {
+				t.Fatal("not reached")
+			}
+			newest := w.Marker()
+			w.SetMarker(shown)
+			w.Fault = func(op string) error {
+				if op == "settle" {
+					w.SetMarker(newest)
+				}
+				return nil
+			}
+			j.mustRun()
+			equal(t, w.Sorted("output"), want)
+		})
+	}
+}
+
 func TestStateOfAnotherJobIsRefused(t *testing.T) {
 	_, _, j := paced(t, 60)
 	j.mustRun()

@@ -50,15 +50,23 @@ func (a *attempt) recover() error {
 		}
 	}
 
-	// First without fencing anybody: a mistyped prefix must not stop a healthy job. An instance that still runs goes on
-	// meanwhile, and may delete the very checkpoint that its marker named a moment ago; and the broker shows a marker some time after it
-	// has said that it is committed. So where the checkpoint is not there the start looks again, until the marker has stood still for a while.
+	// First without fencing anybody: a mistyped prefix must not stop a healthy job. The broker shows a marker some time after it has said that it is
+	// committed, and an instance that still runs goes on meanwhile, and may delete the very checkpoint that its marker named a moment ago. So before a
+	// start is refused pending commits are waited for; and where the checkpoint is not there it looks again, until the marker has stood still for a
+	// while.
 	var found situation
 	var act action
 	var before *exec.Marker
-	still := 0
+	settled, still := false, 0
 	for range maxSurveys {
 		found, act, err = a.survey(asked, askedIn, exec.Committer.Peek)
+		if err != nil && act.kind == actRefuse && act.reason != refuseForeign && a.committer != nil && !settled {
+			if err := a.committer.Settle(a.ctx); err != nil {
+				return err
+			}
+			settled = true
+			continue
+		}
 		if err == nil || found.marker == nil || found.checkpoint != nil || r.checkpoints == nil {
 			break
 		}

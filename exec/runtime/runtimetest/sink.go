@@ -219,6 +219,8 @@ func (c *committer) Peek(context.Context) (exec.Marker, bool, error) {
 	return *m, true, nil
 }
 
+func (c *committer) Settle(context.Context) error { return c.w.fault("settle") }
+
 func (c *committer) Claim(context.Context) (exec.Marker, bool, error) {
 	if err := c.w.fault("claim"); err != nil {
 		return exec.Marker{}, false, err
