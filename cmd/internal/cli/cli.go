@@ -13,8 +13,10 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"weir/cmd/internal/conf"
+	"weir/parser/diag"
 )
 
 // Exit codes. They are part of the interface: documented in the README and tested.
@@ -107,7 +109,7 @@ The dialect is Flink SQL's: the same file also runs on a Flink cluster.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w\nRun '%s --help' for the flags", err, c.CommandPath())}
+		return usageError{fmt.Errorf("%w%s\nRun '%s --help' for the flags", err, likeFlag(c, err), c.CommandPath())}
 	})
 	f := root.PersistentFlags()
 	f.StringArrayVar(&a.sets, "set", nil, "override a setting, as SET does: `key=value` (repeatable)")
@@ -176,4 +178,22 @@ func (a *app) colored(w io.Writer) bool {
 		return true
 	}
 	return isTerminal(w) && os.Getenv("TERM") != "dumb"
+}
+
+// likeFlag names the flag that one which is not there was probably meant to be.
+func likeFlag(c *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if name, ok := diag.Suggest(unknown.GetSpecifiedName(), names); ok {
+		return fmt.Sprintf("; did you mean --%s?", name)
+	}
+	return ""
 }
