@@ -245,17 +245,6 @@ func (a *attempt) open(t *task, subtasks map[*vertex][]*task) error {
 	if err != nil {
 		return err
 	}
-	if len(v.branches) > 0 {
-		f := &forkStage{}
-		for _, b := range v.branches {
-			s, err := a.pipeline(t, b, subtasks)
-			if err != nil {
-				return err
-			}
-			f.branches = append(f.branches, s)
-		}
-		next = f
-	}
 	t.first = next
 	t.inputs = []exec.Emitter{next}
 	if timed, ok := next.(*timedStage); ok {
@@ -272,11 +261,22 @@ func (a *attempt) open(t *task, subtasks map[*vertex][]*task) error {
 	return nil
 }
 
-// pipeline makes the stages of v, the last one first, in the task t: v's own, or one of the source that v is a branch of.
+// pipeline makes the stages of v, the last one first, in the task t: v's own, or that of the pipeline that v is a branch of.
 func (a *attempt) pipeline(t *task, v *vertex, subtasks map[*vertex][]*task) (next stage, err error) {
 	r := a.r
 	if e := v.out; e != nil {
 		next = a.exchange(e, t, subtasks[e.to])
+	}
+	if len(v.branches) > 0 {
+		f := &forkStage{}
+		for _, b := range v.branches {
+			s, err := a.pipeline(t, b, subtasks)
+			if err != nil {
+				return nil, err
+			}
+			f.branches = append(f.branches, s)
+		}
+		next = f
 	}
 	for _, n := range slices.Backward(v.nodes) {
 		id := n.Base().ID
@@ -309,7 +309,7 @@ func (a *attempt) pipeline(t *task, v *vertex, subtasks map[*vertex][]*task) (ne
 			return nil, err
 		}
 	}
-	if len(v.nodes) > 0 {
+	if first := v.branchOf == nil || len(v.branchOf.nodes) == 0; first && len(v.nodes) > 0 {
 		t.heads = append(t.heads, t.ops[0].id)
 	}
 	return next, nil

@@ -19,7 +19,8 @@ type vertex struct {
 	in          []*edge // empty for a source pipeline
 	out         *edge   // nil for a pipeline that ends in a sink, and for one with branches
 
-	// branches are what a source that several operators read feeds, in its own tasks: pipelines of operators without state, each with a way out.
+	// branches are what a pipeline feeds whose rows several operators read, in its own tasks: pipelines of operators without state, each with
+	// branches or a way out.
 	branches []*vertex
 	branchOf *vertex // nil: it has tasks of its own
 }
@@ -43,8 +44,8 @@ type builder struct {
 	parallelism int // parallelism.default
 	groups      int // key groups: no keyed pipeline has more subtasks
 	sources     map[physical.Node]*source
-	readers     map[physical.Node]int     // operators that a Scan feeds
-	shared      map[physical.Node]*vertex // of the Scans that feed several
+	readers     map[physical.Node]int     // operators that a node feeds
+	shared      map[physical.Node]*vertex // of the nodes that feed several
 	// splits is the number of splits that each source has now: without scan.parallelism it has no more subtasks.
 	splits map[*source]int
 	g      graph
@@ -91,17 +92,30 @@ func (b *builder) connect(from, to *vertex, in physical.Node, mode edgeMode, key
 
 func columnTypes(n physical.Node) []types.Type { return physical.Types(n.Base().Columns) }
 
-// node gives the pipeline that puts out n's rows.
+// node gives a pipeline that puts out n's rows, each time one that the caller may go on with.
 func (b *builder) node(n physical.Node) (*vertex, error) {
+	if b.readers[n] < 2 {
+		return b.alone(n)
+	}
+	v := b.shared[n]
+	if v == nil {
+		var err error
+		if v, err = b.alone(n); err != nil {
+			return nil, err
+		}
+		b.shared[n] = v
+	}
+	return branch(n, v), nil
+}
+
+// alone gives the pipeline that ends with n.
+func (b *builder) alone(n physical.Node) (*vertex, error) {
 	switch n := n.(type) {
 	case *physical.Scan:
 		s := b.sources[n]
 		p := n.Parallelism
 		if p == 0 {
 			p = max(1, min(b.parallelism, b.splits[s]))
-		}
-		if b.readers[n] > 1 {
-			return b.branch(n, s, p), nil
 		}
 		v := b.vertex(n.ID, p)
 		v.source = s
@@ -135,20 +149,22 @@ func (b *builder) node(n physical.Node) (*vertex, error) {
 	return v, nil
 }
 
-// branch begins a pipeline in the tasks of a source that feeds several.
-func (b *builder) branch(n *physical.Scan, s *source, parallelism int) *vertex {
-	scan := b.shared[n]
-	if scan == nil {
-		scan = b.vertex(n.ID, parallelism)
-		scan.source = s
-		b.shared[n] = scan
+// branch begins a pipeline in the tasks of v, which ends with n and feeds several.
+func branch(n physical.Node, v *vertex) *vertex {
+	w := &vertex{id: fmt.Sprintf("%s branch %d", n.Base().ID, len(v.branches)+1), parallelism: v.parallelism, branchOf: v}
+	v.branches = append(v.branches, w)
+	return w
+}
+
+// host is the pipeline in whose tasks v runs.
+func (v *vertex) host() *vertex {
+	for v.branchOf != nil {
+		v = v.branchOf
 	}
-	v := &vertex{id: fmt.Sprintf("%s branch %d", n.ID, len(scan.branches)+1), parallelism: scan.parallelism, branchOf: scan}
-	scan.branches = append(scan.branches, v)
 	return v
 }
 
-// branches reports an operator that may run in the tasks of a source beside others.
+// branches reports an operator that may run in the tasks of another pipeline, beside others.
 func branches(n physical.Node) bool {
 	switch n.(type) {
 	case *physical.Calc, *physical.LocalAggregate, *physical.WindowTVF, *physical.Expand, *physical.Unnest:
@@ -222,6 +238,7 @@ func (b *builder) join(n physical.Node) (*vertex, error) {
 
 // keyed reports that all rows of a pipeline are where the hash of their keys sends them.
 func (v *vertex) keyed() bool {
+	v = v.host()
 	for _, e := range v.in {
 		if e.mode != edgeHash && !(e.mode == edgeForward && e.from.keyed()) {
 			return false
@@ -334,19 +351,19 @@ func (g *graph) String() string {
 			s.WriteString(" source")
 		}
 		v.kinds(&s)
-		for _, b := range v.branches {
-			s.WriteString(" [" + b.id + ":")
-			b.kinds(&s)
-			s.WriteByte(']')
-		}
 		s.WriteByte('\n')
 	}
 	return s.String()
 }
 
-// kinds writes what a pipeline is made of.
+// kinds writes what a pipeline is made of, with its branches.
 func (v *vertex) kinds(s *strings.Builder) {
 	for _, n := range v.nodes {
 		fmt.Fprintf(s, " %s", strings.TrimPrefix(fmt.Sprintf("%T", n), "*physical."))
+	}
+	for _, b := range v.branches {
+		s.WriteString(" [" + b.id + ":")
+		b.kinds(s)
+		s.WriteByte(']')
 	}
 }

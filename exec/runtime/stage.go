@@ -240,7 +240,7 @@ func (s *sinkStage) end() error {
 	return nil
 }
 
-// forkStage hands what comes to each of several pipelines: it is the first stage of a source that several operators read.
+// forkStage hands what comes to each of several pipelines: it is behind a source, or an operator, whose rows several operators read.
 type forkStage struct{ branches []stage }
 
 // each calls f for the branches, until one fails.

@@ -28,6 +28,7 @@ const (
 	CheckpointRetained     = "execution.checkpointing.num-retained"
 	CheckpointTimeout      = "execution.checkpointing.timeout"
 	AggPhase               = "table.optimizer.agg-phase-strategy"
+	ReuseSubPlan           = "table.optimizer.reuse-sub-plan-enabled"
 	StateTTL               = "table.exec.state.ttl"
 	MiniBatch              = "table.exec.mini-batch.enabled"
 	MiniBatchLatency       = "table.exec.mini-batch.allow-latency"

@@ -28,6 +28,7 @@ var Keys = []c.OptionSpec{
 	{Key: AsyncSearchTimeout, Type: c.OptDuration, Default: "3 min", Doc: "How long VECTOR_SEARCH waits for what is found for the rows of a batch."},
 	{Key: EventsDuplicate, Type: c.OptBool, Default: "false", Doc: "Whether tables of changes (debezium-json and the like) may repeat them: the last row of each primary key is then kept in the state, and what does not change it is dropped."},
 	{Key: LateRowsTarget, Type: c.OptString, Doc: "The table that rows go to which come too late for windows, joins within a time or with versions, OVER, ORDER BY, MATCH_RECOGNIZE or the first row of each key: with the columns of their own table that it names, and the watermark at that moment as column watermark. A table read may name another in its own option of this name.", Example: "late_orders"},
+	{Key: ReuseSubPlan, Type: c.OptBool, Default: "true", Doc: "Whether what queries of a job compute in the same way, as a view that several INSERTs read, is computed once."},
 	{Key: MiniBatch, Type: c.OptBool, Default: "false", Doc: "Whether GROUP BY without a window gathers rows, and puts out one change a key for all of them."},
 	{Key: MiniBatchLatency, Type: c.OptDuration, Default: "0 ms", Doc: "Longest time that a mini-batch holds rows; 0 takes those that come together. A watermark and a checkpoint end it, too."},
 	{Key: MiniBatchSize, Type: c.OptLong, Default: "-1", Doc: "Rows of a subtask that end a mini-batch; not above 0: no bound but the time."},

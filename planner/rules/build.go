@@ -58,6 +58,9 @@ func (o *Optimizer) Build(outs []Output, cfg *config.Config, bounded func(*catal
 		}
 	}
 	o.share(sinks)
+	if cfg.Bool(config.ReuseSubPlan) {
+		o.reuse(sinks)
+	}
 	return sinks
 }
 

@@ -41,6 +41,7 @@ const (
 	AddMaterialize    = "add-upsert-materialize"
 	AddConflicts      = "add-resolve-conflicts"
 	ShareScan         = "share-scan"
+	ReuseSubPlan      = "reuse-sub-plan"
 )
 
 // All is every rule, in the order in which they are applied.
@@ -71,6 +72,7 @@ var All = []Rule{
 	{AddMaterialize, "Changes whose key is not the sink's are put in order by the sink's key."},
 	{AddConflicts, "Rows of one key of a sink wait for the watermark, and one of them is written."},
 	{ShareScan, "A table that is named more than once is read once."},
+	{ReuseSubPlan, "What is computed in the same way more than once, as a view that several queries read, is computed once."},
 }
 
 // fire notes that a rule changed the plan. The same change is noted once, however often the rule comes by.
