@@ -4,7 +4,8 @@
 //	                                                                         \-> diag.List
 //
 // The file is cut into statements before anything is parsed, and each is parsed alone, so
-// that one bad statement gives one error and the rest is still checked. The skeleton of a
+// that one bad statement gives one error and the rest is still checked. Mistakes that leave no
+// doubt of what was meant are mended, and the statement goes on as if it were right. The skeleton of a
 // statement is a grammar of structs (grammar.go); queries, expressions, types and the
 // lists in brackets are read by recursive descent (query.go, expr.go, types.go, ddl.go).
 //

@@ -14,7 +14,8 @@ import (
 var engines = sync.Pool{New: func() any { return newEngine() }}
 
 // Parse reads a whole file. Statements that do not parse are left out of the script and
-// explained in the list, each with one error, so that the rest can still be checked.
+// explained in the list, each with one error, so that the rest can still be checked. Those
+// whose errors were mended are in the script, to be checked further; List.Within tells them.
 // Neither result is nil. Parse may be called from several goroutines.
 func Parse(f *diag.File) (*ast.Script, *diag.List) {
 	l := &diag.List{}

@@ -31,7 +31,10 @@ type checkOptions struct {
 func (a *app) checkCommand() *cobra.Command {
 	var o checkOptions
 	c := &cobra.Command{
-		Use:   "check FILE...",
+		Use: "check FILE...",
+
+		SuggestFor: []string{"lint", "validate", "verify"},
+
 		Short: "Find the mistakes in SQL files, without a broker",
 		Long: `check parses, binds, type-checks and plans the files, and looks at every table's options. It shows all findings at
 once and needs neither Kafka nor a state directory.

@@ -20,7 +20,10 @@ type fmtOptions struct {
 func (a *app) fmtCommand() *cobra.Command {
 	var o fmtOptions
 	c := &cobra.Command{
-		Use:   "fmt [FILE...]",
+		Use: "fmt [FILE...]",
+
+		SuggestFor: []string{"format"},
+
 		Short: "Lay SQL out in one way",
 		Long: `fmt lays out SQL files, and the ` + "```sql" + ` blocks of Markdown files, and prints them; without a file, or with -, it reads
 standard input. Only white space and the case of keywords change: comments stay, and what was laid out once does not change
