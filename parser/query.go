@@ -15,7 +15,8 @@ func (p *parser) queryAhead(i int) bool {
 	for k < i+maxDepth+2 && p.toks[k].Is("(") {
 		k++
 	}
-	if t := p.toks[k]; k == i || !t.Is("SELECT") && !t.Is("WITH") && !t.Is("VALUES") {
+	t := p.toks[k]
+	if table := t.Is("TABLE") && !p.toks[k+1].Is("("); k == i || !t.Is("SELECT") && !t.Is("WITH") && !t.Is("VALUES") && !table {
 		return false
 	}
 	// From the innermost bracket outwards: what stands behind each decides.
@@ -194,11 +195,20 @@ func (p *parser) queryPrimary() ast.QueryBody {
 		q.At = p.from(start)
 		return q
 	case p.is("TABLE"):
-		p.notSupported(p.i, p.here(), "TABLE as a query").Help("write SELECT * FROM the table")
+		return p.wholeTable()
 	default:
 		p.unexpected("SELECT, VALUES or a query in brackets")
 	}
 	return nil
+}
+
+// wholeTable takes TABLE t, which is SELECT * FROM t.
+func (p *parser) wholeTable() ast.QueryBody {
+	start := p.next().Start
+	at := p.start()
+	t := &ast.TableName{Name: p.name("the name of a table")}
+	t.At = p.from(at)
+	return &ast.SelectCore{At: p.from(start), Items: []*ast.SelectItem{{At: p.from(start), Star: true}}, From: t, Whole: true}
 }
 
 // values takes VALUES (a, b), (c, d); a row of one value may stand without brackets.

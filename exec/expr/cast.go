@@ -23,8 +23,8 @@ func (c *compiler) cast(e *scalar.Cast) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, lit := e.X.(*scalar.Literal); e.Implicit && !lit && e.X.Type().IsString() && !e.Typ.IsString() {
-		// A string that is compared with a time: one that is no time is NULL, as in Flink.
+	if _, lit := e.X.(*scalar.Literal); e.Implicit && !lit && e.X.Type().IsString() && isClock(e.Typ) {
+		// A string that is compared with a time: one that is no time is NULL, as in Flink at =. One that is no number fails.
 		try := *e
 		try.Try = true
 		e = &try
@@ -36,6 +36,8 @@ func (c *compiler) cast(e *scalar.Cast) (node, error) {
 	// The same vector under another type: what reads it may go by the type.
 	return &retyped{x: x, t: e.Typ}, nil
 }
+
+func isClock(t types.Type) bool { return t.IsTimestamp() || t.Kind == types.Date || t.Kind == types.Time }
 
 // retyped is the vector of x with another type of the same form.
 type retyped struct {

@@ -43,6 +43,7 @@ type (
 		Having   Expr
 		Windows  []*NamedWindow
 		Qualify  Expr
+		Whole    bool // written as TABLE t, with nothing but From
 	}
 	// SetOp is left UNION|INTERSECT|EXCEPT [ALL] right.
 	SetOp struct {

@@ -101,6 +101,11 @@ func (p *printer) setOp(op *ast.SetOp) {
 }
 
 func (p *printer) selectCore(s *ast.SelectCore) {
+	if s.Whole {
+		p.w("TABLE ")
+		p.tableRef(s.From, false)
+		return
+	}
 	p.w("SELECT ")
 	if len(s.Hints) > 0 {
 		p.w("/*+ ")

@@ -421,6 +421,12 @@ func (x *exprBinder) in(e *ast.In) scalar.Expr {
 		if r := x.apply("IN", args, e.Sp); r == nil || literalList(r) {
 			return x.not(e.Not, r, e.Sp)
 		}
+	} else if len(args) > 1 && v.Type().IsString() != args[1].Type().IsString() { // the list is read as one of x's type, or made one of strings
+		_, cast, ok := x.resolveCall(x.Functions["IN"], args, e.Sp)
+		if !ok {
+			return nil
+		}
+		v, args = cast[0], cast
 	}
 	var alts []scalar.Expr
 	for _, a := range args[1:] {
@@ -617,9 +623,25 @@ func (b *Binder) resolveCall(f *fn.Func, args []scalar.Expr, at diag.Span) (type
 		out[i] = a
 		if i < len(casts) && casts[i].Kind != types.Invalid {
 			out[i] = b.Convert(a, casts[i])
+			if !b.readable(a, out[i], f) {
+				return t, nil, false
+			}
 		}
 	}
 	return t, out, true
+}
+
+// readable reports, with a finding where not, that as, which f has made of the argument a, is none that fails for each row: a constant
+// text that is read as a number and is none.
+func (b *Binder) readable(a, as scalar.Expr, f *fn.Func) bool {
+	l, isText := a.(*scalar.Literal)
+	c, isCast := as.(*scalar.Cast)
+	if !isText || !isCast || b.Fold == nil || !c.Implicit || !l.Typ.IsString() || c.Typ.IsString() {
+		return true
+	}
+	b.Diags.Errorf(codes.Arguments, a.Span(), "'%s' is no %s", l.Value, c.Typ.WithNullable(true)).At("%s reads it as one", f.Name).
+		Help("write a value of that type, or CAST the other side to STRING")
+	return false
 }
 
 // Convert is e as a value of type t, by an implicit cast where the types differ. Whether that is

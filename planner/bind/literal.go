@@ -70,6 +70,9 @@ func (b *Binder) number(text string, negative bool, at diag.Span) scalar.Expr {
 	if n.Sign() == 0 {
 		prec = max(scale, 1)
 	}
+	if len(digits) <= 38 { // zeros before the others count, as in Flink: 0.5 is a DECIMAL(2, 1)
+		prec = len(digits)
+	}
 	if prec > 38 {
 		b.Diags.Errorf(codes.Literal, at, "the number %s has more than the 38 digits of DECIMAL", text).
 			Help("write it with an exponent for a DOUBLE: %se0", text)

@@ -7,6 +7,7 @@ import (
 
 	"weir/parser/ast"
 	"weir/planner/codes"
+	"weir/planner/decimal"
 	"weir/planner/logical"
 	"weir/planner/scalar"
 	"weir/planner/types"
@@ -148,9 +149,10 @@ func (b *Binder) limits(q *ast.Query) (from, to int64, ok bool) {
 		if v == nil {
 			return 0, false
 		}
-		_, plain := e.(*ast.NumberLit) // as in Flink, which does not compute here
-		if n, ok := scalar.Int(v); ok && plain && v.Type().IsInteger() && n >= 0 && n < math.MaxInt32 {
-			return n, true
+		if l, isLit := v.(*scalar.Literal); isLit {
+			if _, plain := e.(*ast.NumberLit); plain { // as in Flink, which does not compute here
+				return wholeRows(l), true
+			}
 		}
 		b.Diags.Errorf(codes.NoLimit, e.Span(), "%s must be a constant number of rows", what).Help("as in %s 10", what)
 		return 0, false
@@ -170,6 +172,24 @@ func (b *Binder) limits(q *ast.Query) (from, to int64, ok bool) {
 		ok = false
 	}
 	return skip + 1, skip + rows, ok
+}
+
+// wholeRows is the number l, cut to a whole one as Flink cuts it.
+func wholeRows(l *scalar.Literal) int64 {
+	const most = math.MaxInt64 / 4 // two of them can be added
+	switch v := l.Value.(type) {
+	case int64:
+		return min(v, most)
+	case float64:
+		return int64(min(v, most))
+	case types.Dec:
+		n, ok := decimal.Int(v, l.Typ.Scale)
+		if !ok {
+			return most
+		}
+		return min(n, most)
+	}
+	return most
 }
 
 func (o *ordering) add(it *ast.OrderItem, column int) {

@@ -6,18 +6,19 @@ import (
 
 	"weir/parser/ast"
 	"weir/parser/diag"
+	"weir/planner/codes"
 	"weir/planner/logical"
 	"weir/planner/scalar"
 	"weir/planner/types"
 )
 
-// membership is the IN that = ANY (query) and <> ALL (query) are; nil for other comparisons.
+// membership is the IN that = ANY (...) and <> ALL (...) are; nil for other comparisons.
 func membership(e *ast.Quantified) *ast.In {
 	all := e.Word == "ALL"
-	if e.Query == nil || all != (e.Op == "<>") || !all && e.Op != "=" {
+	if all != (e.Op == "<>") || !all && e.Op != "=" {
 		return nil
 	}
-	return &ast.In{At: e.At, X: e.X, Not: all, Query: e.Query}
+	return &ast.In{At: e.At, X: e.X, Not: all, List: e.List, Query: e.Query}
 }
 
 // quantified binds x op ANY|ALL (...): a list as comparisons with each of its values; a query by the least and the greatest of its
@@ -68,6 +69,12 @@ func (x *exprBinder) quantified(e *ast.Quantified) scalar.Expr {
 	}
 	y := logical.Ref(q.node, 0)
 	if x.apply(e.Op, []scalar.Expr{v, y}, e.Sp) == nil {
+		return nil
+	}
+	if v.Type().IsString() != y.Typ.IsString() && v.Type().Kind != types.Null && y.Typ.Kind != types.Null {
+		// The least and the greatest as strings are not those as numbers.
+		x.Diags.Errorf(codes.Arguments, e.Sp, "%s and %s cannot be compared by %s", v.Type().WithNullable(true), y.Typ.WithNullable(true), what).
+			Help("CAST one to the type of the other")
 		return nil
 	}
 	out := x.summary(q, e.Query.Sp)

@@ -2,6 +2,7 @@ package fn
 
 import (
 	"fmt"
+	"slices"
 
 	"weir/planner/datetime"
 	"weir/planner/types"
@@ -47,6 +48,28 @@ func comparisonFuncs() []*Func {
 		extreme("GREATEST", "The greatest of the values; NULL if any is NULL.", "GREATEST(1, 3, 2)", "3", "GREATEST('a', 'b')", "b", "GREATEST(1, CAST(NULL AS INT))", "NULL"),
 		extreme("LEAST", "The least of the values; NULL if any is NULL.", "LEAST(1, 3, 2)", "1", "LEAST(1.5, 2)", "1.5"),
 	}
+}
+
+// ordering is comparing, for <, <=, > and >=, which read a string beside a number or BOOLEAN as one, as in Flink, where = does not.
+func ordering(a, b Arg) (ta, tb types.Type, err error) {
+	switch ta, tb = a.Type, b.Type; {
+	case isPlain(ta) && tb.IsString():
+		return ta, readAs(ta).WithNullable(tb.Nullable), nil
+	case ta.IsString() && isPlain(tb):
+		return readAs(tb).WithNullable(ta.Nullable), tb, nil
+	}
+	return comparing(a, b)
+}
+
+// isPlain reports a type whose values compare with strings only where one is converted: a number or BOOLEAN.
+func isPlain(t types.Type) bool { return t.IsNumeric() || t.Kind == types.Boolean }
+
+// readAs is what a string beside a t is read as: a DECIMAL may have more digits before the point.
+func readAs(t types.Type) types.Type {
+	if t.Kind == types.Decimal {
+		return types.MakeDecimal(maxPrecision, t.Scale)
+	}
+	return t
 }
 
 // comparing brings a and b to types that can be compared: equal ones, but for lengths of strings, fractions of seconds,
@@ -118,7 +141,11 @@ func resolveCompare(result func([]Arg) types.Type, nullable func([]Arg) bool, or
 		if len(args) != 2 {
 			return types.Type{}, nil, fmt.Errorf("it takes 2 operands, not %d", len(args))
 		}
-		a, b, err := comparing(args[0], args[1])
+		compare := comparing
+		if ordered {
+			compare = ordering
+		}
+		a, b, err := compare(args[0], args[1])
 		if err != nil {
 			return types.Type{}, nil, err
 		}
@@ -135,6 +162,8 @@ func resolveIn(args []Arg) (types.Type, []types.Type, error) {
 	if len(args) < 2 {
 		return types.Type{}, nil, fmt.Errorf("the list is empty")
 	}
+	args = slices.Clone(args)
+	alikeInList(args)
 	x := args[0]
 	ts := []types.Type{x.Type}
 	for i, a := range args[1:] {
@@ -158,6 +187,28 @@ func resolveIn(args []Arg) (types.Type, []types.Type, error) {
 		casts[i] = t.WithNullable(a.Type.Nullable || a.Type.Kind == types.Null)
 	}
 	return types.TBoolean.WithNullable(anyNullable(args)), casts, nil
+}
+
+// alikeInList gives a list of strings the type of the number or BOOLEAN before IN, and makes strings of a list of those behind a string.
+func alikeInList(args []Arg) {
+	x, list := args[0].Type, args[1:]
+	all := func(is func(types.Type) bool) bool {
+		return !slices.ContainsFunc(list, func(a Arg) bool { return a.Type.Kind != types.Null && !is(a.Type) })
+	}
+	var to types.Type
+	switch {
+	case isPlain(x) && all(types.Type.IsString):
+		to = readAs(x)
+	case x.IsString() && all(types.Type.IsInteger), x.IsString() && all(func(t types.Type) bool { return isPlain(t) && t.EqualIgnoringNull(list[0].Type) }):
+		to = types.TString
+	default:
+		return
+	}
+	for i, a := range list {
+		if a.Type.Kind != types.Null {
+			list[i].Type = to.WithNullable(a.Type.Nullable)
+		}
+	}
 }
 
 func resolveExtreme(args []Arg) (types.Type, []types.Type, error) {
