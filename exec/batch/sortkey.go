@@ -6,7 +6,8 @@ import (
 )
 
 // AppendSortKey appends the value at row i of v so that the bytes of two values compare as ORDER BY has them: by bytes.Compare over
-// the keys of all columns put together. desc turns the values around, not the NULLs. Lists and rows have no order and add nothing.
+// the keys of all columns put together. desc turns the values around, not the NULLs.
+// An ARRAY comes before those that go on where it ends; a NULL in an ARRAY or a ROW before all other values. MAPs have no order.
 //
 //	NULL or not     1 byte
 //	ClassBool       1 byte
@@ -14,6 +15,8 @@ import (
 //	ClassFloat      8 bytes: the bits, all of them turned around for negative numbers; -0.0 as 0.0, NaN above all
 //	ClassDec        16 bytes, as ClassInt
 //	ClassBytes      the bytes, 0 as 0 255, then 0 0
+//	ClassList       1 and the element, as above, for each of an ARRAY, then 0
+//	ClassRow        the fields, as above
 func AppendSortKey(dst []byte, v *Vector, i int, desc, nullsFirst bool) []byte {
 	if v.IsNull(i) == nullsFirst {
 		dst = append(dst, 0)
@@ -24,6 +27,17 @@ func AppendSortKey(dst []byte, v *Vector, i int, desc, nullsFirst bool) []byte {
 		return dst
 	}
 	from := len(dst)
+	dst = appendOrdered(dst, v, i)
+	if desc {
+		for k := from; k < len(dst); k++ {
+			dst[k] = ^dst[k]
+		}
+	}
+	return dst
+}
+
+// appendOrdered appends the value at row i, which is not NULL, ascending. A NULL in a list or a ROW is less than all else.
+func appendOrdered(dst []byte, v *Vector, i int) []byte {
 	const sign = 1 << 63
 	switch ClassOf(v.Type) {
 	case ClassBool:
@@ -60,10 +74,14 @@ func AppendSortKey(dst []byte, v *Vector, i int, desc, nullsFirst bool) []byte {
 			}
 		}
 		dst = append(dst, 0, 0)
-	}
-	if desc {
-		for k := from; k < len(dst); k++ {
-			dst[k] = ^dst[k]
+	case ClassList:
+		for e := v.Off[i]; e < v.Off[i]+v.Len[i]; e++ {
+			dst = AppendSortKey(append(dst, 1), v.Children[0], int(e), false, true)
+		}
+		dst = append(dst, 0)
+	case ClassRow:
+		for _, f := range v.Children {
+			dst = AppendSortKey(dst, f, i, false, true)
 		}
 	}
 	return dst

@@ -37,7 +37,9 @@ func (c *compiler) cast(e *scalar.Cast) (node, error) {
 	return &retyped{x: x, t: e.Typ}, nil
 }
 
-func isClock(t types.Type) bool { return t.IsTimestamp() || t.Kind == types.Date || t.Kind == types.Time }
+func isClock(t types.Type) bool {
+	return t.IsTimestamp() || t.Kind == types.Date || t.Kind == types.Time
+}
 
 // retyped is the vector of x with another type of the same form.
 type retyped struct {

@@ -65,7 +65,9 @@ func (f *frameCalls) evaluate(b *batch.Batch, peer func(a, b int) bool, out []*b
 		if f.slots[c] >= 0 {
 			f.outs = append(f.outs, out[c])
 		} else {
-			f.place(call, b, out[c])
+			if err := f.place(call, b, out[c]); err != nil {
+				return err
+			}
 		}
 	}
 	if len(f.outs) == 0 || n == 0 {
@@ -177,14 +179,16 @@ func (f *frameCalls) distance(b *batch.Batch, i, k int) int64 {
 }
 
 // place computes a ranking, LAG or LEAD.
-func (f *frameCalls) place(c physical.AggCall, b *batch.Batch, out *batch.Vector) {
+func (f *frameCalls) place(c physical.AggCall, b *batch.Batch, out *batch.Vector) error {
 	n := b.N
 	switch c.Func {
 	case "LAG", "LEAD":
 		for i := range n {
-			f.shifted(c, b, i, out)
+			if err := f.shifted(c, b, i, out); err != nil {
+				return err
+			}
 		}
-		return
+		return nil
 	case "NTILE":
 		for i := range n {
 			buckets := int(b.Cols[c.Args[0]].Int[i])
@@ -196,7 +200,7 @@ func (f *frameCalls) place(c physical.AggCall, b *batch.Batch, out *batch.Vector
 				out.Int[i] = int64(more + (i-big)/max(each, 1) + 1)
 			}
 		}
-		return
+		return nil
 	}
 	dense, end := int64(0), 0
 	for i := range n {
@@ -223,13 +227,18 @@ func (f *frameCalls) place(c physical.AggCall, b *batch.Batch, out *batch.Vector
 			out.Flt[i] = float64(end) / float64(n)
 		}
 	}
+	return nil
 }
 
 // shifted is LAG or LEAD of row i.
-func (f *frameCalls) shifted(c physical.AggCall, b *batch.Batch, i int, out *batch.Vector) {
+func (f *frameCalls) shifted(c physical.AggCall, b *batch.Batch, i int, out *batch.Vector) error {
 	v, by := b.Cols[c.Args[0]], 1
 	if len(c.Args) > 1 {
-		by = int(b.Cols[c.Args[1]].Int[i])
+		n, err := agg.LagOffset(c.Func, b.Cols[c.Args[1]], i)
+		if err != nil {
+			return err
+		}
+		by = int(min(n, uint64(b.N)))
 	}
 	step := -1
 	if c.Func == "LEAD" {
@@ -255,4 +264,5 @@ func (f *frameCalls) shifted(c physical.AggCall, b *batch.Batch, i int, out *bat
 	default:
 		out.SetNull(i)
 	}
+	return nil
 }

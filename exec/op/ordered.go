@@ -100,7 +100,7 @@ func (o *ordered) sortKey(dst []byte, in *batch.Batch, i int) []byte {
 // orderable reports a column of types that rows cannot be ordered by.
 func orderable(ts []types.Type, order []physical.SortKey) error {
 	for _, k := range order {
-		if t := ts[k.Column]; !t.HasOrder() {
+		if t := ts[k.Column]; !t.CanSort() {
 			return fmt.Errorf("rows cannot be ordered by a value of type %s", t)
 		}
 	}

@@ -285,10 +285,13 @@ func (x *exprBinder) binary(e *ast.Binary) scalar.Expr {
 func (x *exprBinder) quotedName(e ast.Expr, at diag.Span) {
 	s, ok := e.(*ast.StringLit)
 	n := len(x.Diags.All)
-	if !ok || n == 0 || x.Diags.All[n-1].Span != at || !slices.ContainsFunc(x.scope.cols, func(c logical.Column) bool { return c.Name == s.Value }) {
+	if !ok || n == 0 || x.Diags.All[n-1].Span != at && x.Diags.All[n-1].Span != s.Sp || !slices.ContainsFunc(x.scope.cols, func(c logical.Column) bool { return c.Name == s.Value }) {
 		return
 	}
-	x.Diags.All[n-1].Label(s.Sp, "this is a text").Help("for the column write %s", scalar.QuoteName(s.Value))
+	if x.Diags.All[n-1].Span != s.Sp {
+		x.Diags.All[n-1].Label(s.Sp, "this is a text")
+	}
+	x.Diags.All[n-1].Help("for the column write %s", scalar.QuoteName(s.Value))
 }
 
 // rowOperands is the values of (a, b) = (c, d), which is a comparison of each pair.

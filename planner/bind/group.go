@@ -456,7 +456,7 @@ func (x *exprBinder) aggregate(e *ast.Call, f *fn.Func) scalar.Expr {
 		}
 		return nil
 	case len(e.OrderBy) > 0:
-		x.Diags.Errorf(codes.NoCallForm, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported yet")
+		x.orderInside(e)
 		return nil
 	}
 	g := x.agg
@@ -616,4 +616,11 @@ func newAggregate(in logical.Node, keys []int, aggs []logical.Agg, at diag.Span)
 		a.Columns = append(a.Columns, logical.Column{Name: g.Name, Type: g.Type})
 	}
 	return a
+}
+
+// orderInside refuses ORDER BY inside an aggregate.
+func (x *exprBinder) orderInside(e *ast.Call) {
+	x.Diags.Errorf(codes.NoCallForm, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported").
+		Note("Flink takes it in ARRAY_AGG and JSON_ARRAYAGG, and gives the values as they come all the same").
+		Help("leave it out; ARRAY_SORT(ARRAY_AGG(x)) has the values in their own order")
 }

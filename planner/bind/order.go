@@ -202,7 +202,7 @@ func (o *ordering) add(it *ast.OrderItem, column int) {
 
 // hasOrder reports, with a finding where not, that rows can be put in the order of values of type t.
 func (b *Binder) hasOrder(it *ast.OrderItem, t types.Type) bool {
-	if t.HasOrder() {
+	if t.CanSort() {
 		return true
 	}
 	b.Diags.Errorf(codes.NoOrderBy, it.Sp, "values of type %s have no order", t.WithNullable(true)).

@@ -66,6 +66,25 @@ func (b *Binder) newOvers(c *ast.SelectCore) *overs {
 	return o
 }
 
+// reads reports that e, of QUALIFY, has an OVER in it, or the name that the SELECT list gives to one.
+func (o *overs) reads(e ast.Expr) bool {
+	found := false
+	ast.Inspect(e, func(n ast.Node, _ []ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Query:
+			return false
+		case *ast.Call:
+			found = found || n.Over != nil
+		case *ast.ColumnRef:
+			if len(n.Name.Parts) == 1 && o.aliases[n.Name.Parts[0].Name] != nil {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
 // rankings are the functions that only OVER gives a meaning.
 var rankings = map[string]bool{"ROW_NUMBER": true, "RANK": true, "DENSE_RANK": true, "LAG": true, "LEAD": true,
 	"NTILE": true, "PERCENT_RANK": true, "CUME_DIST": true}
@@ -96,7 +115,7 @@ func (x *exprBinder) overCall(e *ast.Call, f *fn.Func) scalar.Expr {
 		x.Diags.Errorf(codes.Over, e.Sp, "DISTINCT has no meaning in %s", name)
 		return nil
 	case len(e.OrderBy) > 0:
-		x.Diags.Errorf(codes.NoCallForm, e.OrderBy[0].Sp, "ORDER BY inside an aggregate is not supported yet")
+		x.orderInside(e)
 		return nil
 	}
 	found := len(x.Diags.All)
@@ -161,13 +180,18 @@ func (x *exprBinder) noNulls(e *ast.Call) {
 	d.Help("leave it out")
 }
 
-// lagArguments checks LAG(x, offset, default), whose offset is a constant.
+// lagArguments checks LAG(x, offset, default).
 func (x *exprBinder) lagArguments(c *overCall, e *ast.Call) bool {
 	if len(c.args) < 2 {
 		return true
 	}
-	if n, ok := scalar.Int(c.args[1]); !ok || n < 0 || n > math.MaxInt32 {
-		x.Diags.Errorf(codes.Over, e.Args[1].Span(), "the offset of %s must be a constant number of rows", strings.ToUpper(e.Name.Name)).Help("as in LAG(price, 1)")
+	name := strings.ToUpper(e.Name.Name)
+	n, isInt := int64(0), c.args[1].Type().IsInteger()
+	if _, constant := c.args[1].(*scalar.Literal); constant {
+		n, isInt = scalar.Int(c.args[1])
+	}
+	if !isInt || n < 0 || n > math.MaxInt32 {
+		x.Diags.Errorf(codes.Over, e.Args[1].Span(), "the offset of %s must be a number of rows", name).Help("as in %s(price, 1)", name)
 		return false
 	}
 	return true

@@ -122,7 +122,7 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 	if by != nil && ok {
 		exprs, names, ok = by.bind(x, c, exprs, names)
 	}
-	qualify := b.selectQualify(c, s, g, over)
+	qualify, asking := b.selectQualify(c, s, g, over)
 	having, conds := b.selectHaving(c, s, g)
 	var hidden []scalar.Expr
 	if k != nil && ok {
@@ -158,6 +158,12 @@ func (b *Binder) selectCore(c *ast.SelectCore, k *correlation, by *ordering) log
 		in, placed = over.node(in)
 		placeAll(exprs, placed)
 		filter = placed(qualify)
+		if asking != nil {
+			if filter != nil {
+				in = logical.NewFilter(in, filter, c.Qualify.Span())
+			}
+			in, filter = asking.over(in, b), nil
+		}
 	}
 	if len(x.subs.values) > 0 {
 		var placed func(scalar.Expr) scalar.Expr
@@ -225,17 +231,31 @@ func (b *Binder) isGrouped(c *ast.SelectCore) (first diag.Span, grouped bool) {
 	return first, grouped
 }
 
-// selectQualify binds QUALIFY; nil where there is none.
-func (b *Binder) selectQualify(c *ast.SelectCore, s *scope, g *grouping, over *overs) scalar.Expr {
+// selectQualify binds QUALIFY: a condition, and those with queries in them, which are over the columns below OVER; neither where there is none.
+func (b *Binder) selectQualify(c *ast.SelectCore, s *scope, g *grouping, over *overs) (cond scalar.Expr, conds *conditions) {
 	if c.Qualify == nil {
-		return nil
+		return nil, nil
 	}
-	q := &exprBinder{Binder: b, scope: s, clause: "QUALIFY", agg: g, over: over}
-	cond := q.condition(c.Qualify, "QUALIFY")
-	if cond != nil && len(over.calls) == 0 {
+	var plain, asking []ast.Expr
+	for _, e := range conjuncts(c.Qualify) {
+		if b.hasSubquery(e) && !over.reads(e) {
+			asking = append(asking, e)
+		} else {
+			plain = append(plain, e)
+		}
+	}
+	if len(asking) > 0 {
+		q := &exprBinder{Binder: b, scope: s, clause: "QUALIFY", agg: g}
+		conds = q.conditions(conjunction(asking), nil)
+	}
+	if len(plain) > 0 {
+		q := &exprBinder{Binder: b, scope: s, clause: "QUALIFY", agg: g, over: over}
+		cond = q.condition(conjunction(plain), "QUALIFY")
+	}
+	if (cond != nil || conds != nil) && len(over.calls) == 0 {
 		b.Diags.Errorf(codes.Over, c.Qualify.Span(), "QUALIFY is for conditions on OVER, and this query has none").Help("write WHERE, or HAVING for groups")
 	}
-	return cond
+	return cond, conds
 }
 
 // selectHaving binds HAVING: one condition, or several where there are queries in it; neither where there is none.

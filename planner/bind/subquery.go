@@ -441,6 +441,15 @@ func conjuncts(e ast.Expr) []ast.Expr {
 	return out
 }
 
+// conjunction is all of es, one at least, as one condition.
+func conjunction(es []ast.Expr) ast.Expr {
+	all := es[0]
+	for _, e := range es[1:] {
+		all = &ast.Binary{At: ast.At{Sp: all.Span().To(e.Span())}, Op: "AND", X: all, Y: e}
+	}
+	return all
+}
+
 // conditions binds e, the condition of x's clause; nil after findings. Conditions over the query around go to k,
 // which is nil where there is none.
 func (x *exprBinder) conditions(e ast.Expr, k *correlation) *conditions {

@@ -28,6 +28,11 @@ func (x *exprBinder) takesValues(what string, at diag.Span) bool {
 	if x.subs != nil {
 		return true
 	}
+	if x.clause == "QUALIFY" {
+		x.Diags.Errorf(codes.NoSubquery, at, "%s cannot stand in a condition of QUALIFY that has an OVER in it", what).
+			Help("take the OVER in a query in FROM, and compare in the WHERE around it; a condition without OVER may stand behind AND")
+		return false
+	}
 	x.Diags.Errorf(codes.NoSubquery, at, "%s cannot stand in %s", what, x.clausePlace()).
 		Help("it may stand in SELECT, WHERE and HAVING; elsewhere join it in FROM")
 	return false

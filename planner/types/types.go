@@ -4,6 +4,7 @@ package types
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -136,6 +137,18 @@ func (t Type) IsTimestamp() bool { return t.Kind == Timestamp || t.Kind == Times
 
 // HasOrder reports that of two values one may be less than the other: not so of lists, rows and VARIANT, which are equal or not.
 func (t Type) HasOrder() bool { return t.Nested == nil && t.Kind != Variant }
+
+// CanSort reports that rows can be put in the order of values of t: those that have an order, ARRAYs of them, which go element by element, and ROWs,
+// which go field by field.
+func (t Type) CanSort() bool {
+	switch {
+	case t.Kind == Array:
+		return t.Nested.Elem.CanSort()
+	case t.Kind == Row:
+		return !slices.ContainsFunc(t.Nested.Fields, func(f Field) bool { return !f.Type.CanSort() })
+	}
+	return t.HasOrder()
+}
 
 // IsInterval reports the two interval kinds.
 func (t Type) IsInterval() bool { return t.Kind == IntervalYearMonth || t.Kind == IntervalDaySecond }

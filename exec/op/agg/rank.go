@@ -1,8 +1,10 @@
 package agg
 
 import (
+	"errors"
 	"fmt"
 
+	"weir/exec"
 	"weir/exec/batch"
 )
 
@@ -54,7 +56,7 @@ func (a *rank) Values(r *Rows, out *batch.Vector, at []int32) error {
 }
 
 // newLag makes LAG: the last values, as many as the offset and one more, each behind a byte that is 1 for NULL. The offset and the
-// default are columns of the input; the offset is a constant.
+// default are columns of the input. Where a row's offset is smaller than that of a row before, what is too far back for it is forgotten, as in Flink.
 func newLag(c *Call) (Func, error) {
 	cl, err := newCell(c.Func, c.Types[0])
 	if err != nil {
@@ -89,6 +91,25 @@ func (a *lag) rows(r *Rows, k int) uint64 {
 	return uint64(r.In.Cols[a.offset].Int[r.Pos[k]])
 }
 
+// back is the offset of a row that comes in.
+func (a *lag) back(r *Rows, k int) (uint64, error) {
+	if a.offset < 0 {
+		return 1, nil
+	}
+	return LagOffset("LAG", r.In.Cols[a.offset], int(r.Pos[k]))
+}
+
+// LagOffset is the offset of LAG or LEAD at row i of v. A NULL and a negative one are errors, as in Flink.
+func LagOffset(name string, v *batch.Vector, i int) (uint64, error) {
+	switch {
+	case v.IsNull(i):
+		return 0, exec.Fatalf("write COALESCE(offset, 1), or leave such rows out", "compute "+name, errors.New("its offset is NULL"))
+	case v.Int[i] < 0:
+		return 0, exec.Fatalf("write GREATEST(offset, 0), or leave such rows out", "compute "+name, fmt.Errorf("its offset is %d, less than 0", v.Int[i]))
+	}
+	return uint64(v.Int[i]), nil
+}
+
 // skip is the sequence behind its first value.
 func (a *lag) skip(seq []byte) []byte {
 	null, seq := seq[0], seq[1:]
@@ -109,9 +130,12 @@ func (a *lag) Update(r *Rows) (err error) {
 		s := r.Slots[k]
 		n := word(s[a.off:])
 		seq := a.getVar(r, k)
-		if n == a.rows(r, k)+1 {
+		back, err := a.back(r, k)
+		if err != nil {
+			return err
+		}
+		for ; n > back; n-- {
 			seq = a.skip(seq)
-			n--
 		}
 		a.buf = append(a.buf[:0], seq...)
 		if v.IsNull(int(i)) {
