@@ -115,27 +115,14 @@ func feed(u use, whole *physical.Scan, moved func(*physical.Scan, scalar.Expr) s
 
 // inputOf is where n has its input; nil for operators that feed does not know.
 func inputOf(n physical.Node, in physical.Node) *physical.Node {
-	switch n := n.(type) {
-	case *physical.Calc:
-		return &n.Input
-	case *physical.Exchange:
-		return &n.Input
-	case *physical.LocalAggregate: // the plan of one phase has an exchange in its place
-		return &n.Input
-	case *physical.WindowTVF:
-		return &n.Input
-	case *physical.StampWatermark:
-		return &n.Input
-	case *physical.ToChangelog:
-		return &n.Input
-	case *physical.FromChangelog:
-		return &n.Input
-	case *physical.Sink:
-		return &n.Input
-	case *physical.Union:
-		return &n.Ins[slices.Index(n.Ins, in)]
+	switch n.(type) {
+	case *physical.Calc, *physical.Exchange, *physical.WindowTVF, *physical.StampWatermark, *physical.ToChangelog, *physical.FromChangelog, *physical.Sink, *physical.Union,
+		*physical.LocalAggregate: // the plan of one phase has an exchange in its place
+	default:
+		return nil
 	}
-	return nil
+	at := slots(n)
+	return at[slices.IndexFunc(at, func(slot *physical.Node) bool { return *slot == in })]
 }
 
 // allFields is the type with the fields that a or b has, which are of, without fields that nobody reads.
